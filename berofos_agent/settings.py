@@ -161,6 +161,8 @@ SETTINGS: Mapping[str, Setting] = {
     )
 }
 
+_POWER_GROUP = "5"  # its two parameters mean one port, so each port needs a cmd of its own
+
 WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_FAILURE = "0", "1", "2"
 
 
@@ -181,7 +183,7 @@ def write_target(values: Mapping[str, str]) -> str:
     group = None
     for keyword, value in values.items():
         setting = SETTINGS[keyword]
-        if setting.group != group or not setting.is_stored_flag:
+        if setting.group != group or setting.group == _POWER_GROUP:
             parts.append(f"cmd={setting.group}")
             group = setting.group
         if setting.parameter:
