@@ -160,9 +160,7 @@ def decode_network_settings(payload: bytes) -> NetworkSettings:
     """Return what a payload of command 2 asks for; raise FrameError if it is too short."""
     _need(payload, 6 + _NETWORK_SETTINGS.size)
     address, netmask, gateway, phy, options, port = _NETWORK_SETTINGS.unpack_from(payload, 6)
-    return NetworkSettings(
-        IPv4Address(address), IPv4Address(netmask), IPv4Address(gateway), phy, options, port
-    )
+    return NetworkSettings(IPv4Address(address), IPv4Address(netmask), IPv4Address(gateway), phy, options, port)
 
 
 def encode_scan_reply(reply: ScanReply) -> bytes:
@@ -189,9 +187,7 @@ def decode_scan_reply(payload: bytes) -> ScanReply:
     (mac, hardware, boot_major, boot_minor, major, minor, mode, address, netmask, gateway, phy, link, options, port) = (
         _SCAN_REPLY.unpack_from(payload)
     )
-    network = NetworkSettings(
-        IPv4Address(address), IPv4Address(netmask), IPv4Address(gateway), phy, options, port
-    )
+    network = NetworkSettings(IPv4Address(address), IPv4Address(netmask), IPv4Address(gateway), phy, options, port)
     return ScanReply(mac, (major, minor), mode == 0, network, link, hardware, (boot_major, boot_minor))
 
 

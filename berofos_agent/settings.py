@@ -64,7 +64,7 @@ def _trigger(text: str) -> str:
     return text
 
 
-def _never(text: str) -> str:
+def _never(_text: str) -> str:
     raise ValueError("it can only be read")
 
 

@@ -1,0 +1,87 @@
+"""One bero*fos: its relay, its settings, its watchdog; knows both protocols and nothing of a cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from berofos_agent.bnfosconf import Entry
+from berofos_agent.errors import DidNotFollow
+from berofos_agent.frame import ScanReply
+from berofos_agent.gbl4 import Gbl4Client
+from berofos_agent.settings import Values
+from berofos_agent.webclient import WebClient
+
+DEFAULT_REQUEST_SECONDS = 3.0
+FOLLOW_SECONDS = 2.0
+FOLLOW_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What a switch did: the relay mode before and after, and how long it took until that was read back."""
+
+    before: str
+    after: str
+    milliseconds: int
+
+    @property
+    def moved(self) -> bool:
+        """False if the relay stood there already, so that nothing was written."""
+        return self.before != self.after
+
+
+class Device:
+    """A device of bnfos.conf; one exchange takes at most `request_seconds`, whatever the deadline."""
+
+    def __init__(self, entry: Entry, request_seconds: float = DEFAULT_REQUEST_SECONDS) -> None:
+        self.entry = entry
+        self.name = entry.name
+        self.request_seconds = request_seconds
+        self.web = WebClient(entry.name, entry.host, entry.port, entry.login)
+        self.gbl4 = Gbl4Client(entry.name, entry.host, entry.mac)
+
+    def read(self, deadline: float) -> Values:
+        """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""
+        return self.web.read(self._seconds(deadline))
+
+    def write(self, values: Mapping[str, str], deadline: float) -> Values:
+        """Write settings and return all of them as read back; raise DidNotFollow if one reads otherwise.
+
+        A setting that is never readable (apwd) or is not told by this firmware is not compared.
+        """
+        self.web.write(values, self._seconds(deadline))
+        follow_until = min(deadline, time.monotonic() + FOLLOW_SECONDS)
+        while True:
+            told = self.read(deadline)
+            wrong = {
+                keyword: told[keyword] for keyword in values if told.get(keyword, values[keyword]) != values[keyword]
+            }
+            if not wrong:
+                return told
+            if time.monotonic() + FOLLOW_PAUSE_SECONDS >= follow_until:
+                seen = ", ".join(f"{keyword}={value}" for keyword, value in wrong.items())
+                raise DidNotFollow(self.name, f"does not follow: {seen} after writing {_written(values, wrong)}")
+            time.sleep(FOLLOW_PAUSE_SECONDS)
+
+    def switch(self, mode: str, deadline: float) -> Switched:
+        """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""
+        began = time.monotonic()
+        before = self.read(deadline).get("mode", "")
+        if before != mode:
+            after = self.write({"mode": mode}, deadline).get("mode", "")
+            if after != mode:
+                raise DidNotFollow(self.name, "does not tell its relay mode")
+        return Switched(before, mode, round((time.monotonic() - began) * 1000))
+
+    def identify(self, deadline: float) -> ScanReply:
+        """Return what the device tells of itself over UDP; raise NotABerofos for a MAC other than bnfos.conf's."""
+        return self.gbl4.scan(self._seconds(deadline))
+
+    def _seconds(self, deadline: float) -> float:
+        return max(0.0, min(self.request_seconds, deadline - time.monotonic()))
+
+
+def _written(values: Mapping[str, str], keywords: Mapping[str, str]) -> str:
+    return ", ".join(f"{keyword}={values[keyword]}" for keyword in keywords)

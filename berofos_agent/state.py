@@ -1,0 +1,116 @@
+"""The state file: that the cluster started the resource here, and what was last seen; knows no device.
+
+Without it a stop could not be followed by "not running", since a relay is always in one of its positions.
+Probes and stops depend on this module, so it imports nothing but os until there is something to read or write.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DEFAULT_FOLDER = "/run/resource-agents"
+FOLDER_MODE = 0o1755
+MAXIMUM_BYTES = 1 << 16
+
+
+class StateError(Exception):
+    """The state file cannot be written; the text is one line that says why."""
+
+
+class State:
+    """What one start, and the monitors after it, have to tell the next action."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, float] = {}
+        """Per device, when it was last seen in this node's position, in seconds of `clock()`."""
+        self.conditions: dict[str, str] = {}
+        """Per kind ("position", "settings"), the reason that was logged last; empty while all is well."""
+        self.attribute = ""
+        """The value the node attribute was set to last."""
+
+    def saw(self, devices: Iterable[str], now: float) -> None:
+        """Remember that these devices are in position."""
+        for device in devices:
+            self.seen[device] = now
+
+
+def clock() -> float:
+    """Return seconds since boot, suspended time included: no step of the wall clock changes them."""
+    import time
+
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def path_of(environ: Mapping[str, str]) -> str:
+    """Return where the state file of the instance in this environment is."""
+    folder = environ.get("HA_RSCTMP") or DEFAULT_FOLDER
+    instance = environ.get("OCF_RESOURCE_INSTANCE", "default").replace("/", "_")
+    return environ.get("OCF_RESKEY_state") or f"{folder}/berofos-{instance}.state"
+
+
+def exists(path: str) -> bool:
+    """Tell whether the cluster started the resource here."""
+    return os.path.lexists(path)
+
+
+def remove(path: str) -> bool:
+    """Remove the state file; return whether there was one. Raises OSError if it stays."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def load(path: str) -> tuple[State, str]:
+    """Return the state and an empty text, or a fresh state and what is wrong with the file."""
+    import json
+
+    state = State()
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+            told = json.loads(file.read(MAXIMUM_BYTES))
+        seen = {str(name): float(at) for name, at in told["seen"].items()}
+        conditions = {str(kind): str(reason) for kind, reason in told["conditions"].items()}
+        attribute = str(told["attribute"])
+    except OSError as exc:
+        return state, f"{path}: {exc.strerror}"
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return state, f"{path}: is corrupted, a fresh one is written"
+    state.seen, state.conditions, state.attribute = seen, conditions, attribute
+    return state, ""
+
+
+def save(path: str, state: State) -> None:
+    """Write the state file whole or not at all; raise StateError."""
+    import json
+
+    data = json.dumps({"seen": state.seen, "conditions": state.conditions, "attribute": state.attribute})
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        _make_default_folder(os.path.dirname(path))
+        if os.path.islink(path):
+            raise StateError(f"state file {path} is a symbolic link; remove it")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as exc:
+        _forget(temporary)
+        raise StateError(f"state file {path} cannot be written: {exc.strerror}") from exc
+
+
+def _make_default_folder(folder: str) -> None:
+    if folder == DEFAULT_FOLDER and not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, FOLDER_MODE)
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
