@@ -1,0 +1,47 @@
+# One line each for what one could type by hand; PACKAGES is all that a bare Debian 12 needs.
+SHELL = /bin/bash
+PYTHON = /usr/bin/python3
+VENV = .venv
+BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest
+
+PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
+	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps
+
+.PHONY: demo test test-quick test-root lint bench metadata packages clean
+
+demo: packages
+	$(PYTHON) -m tests.cluster.lab.demo
+
+test: packages lint test-quick test-root
+
+test-quick: $(VENV)/installed
+	$(PYTEST) tests/unit tests/device tests/ocf
+
+test-root: $(VENV)/installed
+	$(PYTEST) tests/root tests/cluster
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	git ls-files -z | xargs -0 grep -lzE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
+	$(PYTHON) -m berofos_agent.metadata_xml | diff -u metadata/berofos.xml -
+
+bench: packages $(VENV)/installed
+	$(BIN)/python -m tests.bench
+
+metadata:
+	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
+
+packages:
+	@tests/install-packages $(PACKAGES)
+
+$(VENV)/installed: pyproject.toml
+	@tests/install-packages python3 python3-venv python3-requests python3-lxml resource-agents
+	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
