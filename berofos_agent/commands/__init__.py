@@ -1,0 +1,1 @@
+"""The commands people type; each module parses its arguments, makes one call into the package, and prints."""

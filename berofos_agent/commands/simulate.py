@@ -1,0 +1,201 @@
+"""The command `berofos simulate`: puts simulated devices up until told to end, or tells a running one what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Optional
+
+from berofos_agent import frame, settings
+from berofos_agent.errors import BerofosError, ConfigurationError
+from berofos_agent.simulator import Bench, DeviceSpec, running, specs
+from berofos_agent.simulator.control import answer_line, order
+from berofos_agent.simulator.faults import FAULTS
+from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE, FIRMWARES
+from berofos_agent.simulator.history import Entry
+from berofos_agent.simulator.orders import ORDERS
+from berofos_agent.simulator.store import write_atomically
+
+_MARK = "# written by berofos simulate\n"
+
+_SESSION = """\
+a session, to copy and paste:
+  berofos simulate --devices 2 --config /tmp/bnfos.conf --control /tmp/fos.sock &
+  curl -s http://127.0.0.1:8080/config.txt | grep 4_mode         # relay mode of fos1: 4_mode=0
+  curl -s 'http://127.0.0.1:8080/?cmd=4&mode=1' > /dev/null      # A-B connected
+  berofos simulate --tell /tmp/fos.sock 'fos1 power off'         # A-D, as without power
+  berofos simulate --tell /tmp/fos.sock 'fos1 power on'
+  berofos simulate --tell /tmp/fos.sock 'fos2 weld'              # its relay does not move any more
+  berofos simulate --tell /tmp/fos.sock 'fos2 state'
+  kill %1
+/tmp/bnfos.conf is what the other commands take as their configuration: fos1 is 127.0.0.1, fos2 is 127.0.0.2.
+A scan finds them at 127.255.255.255."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    if arguments.tell:
+        return _tell(*arguments.tell)
+    return _simulate(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="berofos simulate",
+        description="Be one or more bero*fos devices on this host, with relay, watchdog, settings, flash mode and "
+        "faults, until interrupted. Each movement of a relay is a line of output. On a terminal, orders may be typed.",
+        epilog=f"orders, each as DEVICE ORDER [ARGUMENT]:\n{_order_rows()}\n\n{_SESSION}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--devices", type=_count, default=1, metavar="N", help="how many: fos1 on ADDRESS, fos2 on the next, ..."
+    )
+    which.add_argument(
+        "--device",
+        type=_device,
+        action="append",
+        metavar="NAME:ADDRESS:PORT:MAC",
+        help="one device with its HTTP port; may be repeated",
+    )
+    parser.add_argument("--address", type=_address, default="127.0.0.1", help="where fos1 listens (%(default)s)")
+    parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="for HTTP (%(default)s)")
+    parser.add_argument("--udp-port", type=_port, default=frame.PORT, metavar="PORT", help="for UDP (%(default)s)")
+    parser.add_argument("--firmware", choices=FIRMWARES, default=DEFAULT_FIRMWARE, help="version (%(default)s)")
+    parser.add_argument(
+        "--password", type=_password, help="protect the devices with this one, made up: all users of this host see it"
+    )
+    parser.add_argument("--digest", action="store_true", help="offer Digest instead of Basic authentication")
+    parser.add_argument("--control", default="", metavar="SOCKET", help="take orders at this Unix domain socket")
+    parser.add_argument("--state", default="", metavar="FILE", help="keep settings and relays here between runs")
+    parser.add_argument("--config", metavar="FILE", help="write a bnfos.conf that declares the devices")
+    parser.add_argument(
+        "--tell", nargs=2, metavar=("SOCKET", "ORDER"), help="give a running simulator an order, and end"
+    )
+    return parser
+
+
+def _order_rows() -> str:
+    rows = [(name, order.argument, order.meaning) for name, order in ORDERS.items()]
+    rows += [(name, f"{fault.argument}|off".lstrip("|"), fault.meaning) for name, fault in FAULTS.items()]
+    return "\n".join(f"  {f'{name} {argument}':26}{meaning}" for name, argument, meaning in rows)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 250:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 250")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 (any that is free) to 65535")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    return _setting("address", text)
+
+
+def _password(text: str) -> str:
+    return _setting("apwd", text)
+
+
+def _setting(keyword: str, text: str) -> str:
+    try:
+        return settings.check(keyword, text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def _device(text: str) -> DeviceSpec:
+    parts = text.split(":", 3)
+    if len(parts) != 4 or not parts[0] or any(letter.isspace() for letter in parts[0]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
+    name, address, port, mac = parts
+    try:
+        return DeviceSpec(name, _address(address), _port(port), mac=frame.format_mac(frame.parse_mac(mac)))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def _tell(path: str, text: str) -> int:
+    answer = order(path, text)
+    if not answer.get("ok"):
+        raise BerofosError(str(answer.get("error")))
+    print(json.dumps(answer))
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    wanted = _wanted(arguments)
+    config = _free_config(arguments.config)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with running(wanted, state=arguments.state, control=arguments.control, listener=_print_entry) as bench:
+        if config:
+            write_atomically(config, _MARK + bench.conf())
+        _print_devices(bench)
+        if sys.stdin.isatty():
+            threading.Thread(target=_obey_terminal, args=(bench,), daemon=True).start()
+        ended.wait()
+    return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
+    protected = {} if arguments.password is None else {"apwd": arguments.password, "pwd": "1"}
+    like = DeviceSpec(
+        address=arguments.address,
+        http_port=arguments.http_port,
+        udp_port=arguments.udp_port,
+        firmware=arguments.firmware,
+        settings=protected,
+        digest=arguments.digest,
+    )
+    if not arguments.device:
+        return specs(arguments.devices, like)
+    names = [device.name for device in arguments.device]
+    if len(set(names)) < len(names):
+        raise ConfigurationError("--device: each needs a name of its own")
+    return [
+        replace(like, name=device.name, address=device.address, http_port=device.http_port, mac=device.mac)
+        for device in arguments.device
+    ]
+
+
+def _free_config(path: Optional[str]) -> Optional[str]:
+    """Return the path if no file of the user's would be lost by writing it."""
+    if path and os.path.exists(path):
+        with open(path, encoding="utf-8", errors="replace") as old:
+            if old.readline() != _MARK:
+                raise ConfigurationError(f"{path}: is there already, and not written by a simulator; remove it first")
+    return path
+
+
+def _print_devices(bench: Bench) -> None:
+    for device in bench.devices:
+        address, port = device.udp_address
+        model = device.model
+        print(f"{device.name}: {device.mac}, {device.url}/, UDP {address}:{port}, firmware {model.firmware_name}")
+    print("ready; Ctrl-C ends", flush=True)
+
+
+def _print_entry(name: str, entry: Entry) -> None:
+    moment = time.strftime("%H:%M:%S", time.localtime(float(entry["at"])))
+    told = " ".join(f"{key}={value}" for key, value in entry.items() if key not in ("at", "monotonic", "event"))
+    print(f"{moment} {name} {entry['event']} {told}".rstrip(), flush=True)
+
+
+def _obey_terminal(bench: Bench) -> None:
+    for line in sys.stdin:
+        if line.strip():
+            print(answer_line(bench.models, line), end="", flush=True)

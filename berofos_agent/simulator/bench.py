@@ -1,0 +1,243 @@
+"""Simulated devices with their sockets, as a command or a test puts them up; knows no command line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Callable, Optional, Union
+
+from berofos_agent import frame
+from berofos_agent.errors import BerofosError
+from berofos_agent.simulator.control import ControlServer
+from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE
+from berofos_agent.simulator.history import Entry
+from berofos_agent.simulator.model import FIRST_MAC, SimulatedDevice
+from berofos_agent.simulator.store import Store
+from berofos_agent.simulator.udp import UdpServer
+from berofos_agent.simulator.web import WebServer
+
+Address = tuple[str, int]
+
+LOOPBACK_BROADCAST = "127.255.255.255"
+LIMITED_BROADCAST = "255.255.255.255"
+
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class DeviceSpec:
+    """A device to be put up. Port 0 lets the system choose; UDP port 0 chooses one that all such devices share."""
+
+    name: str = "fos1"
+    address: str = "127.0.0.1"
+    http_port: int = 0
+    udp_port: int = 0
+    mac: str = FIRST_MAC
+    firmware: str = DEFAULT_FIRMWARE
+    settings: Mapping[str, str] = field(default_factory=dict)
+    digest: bool = False
+
+
+def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # noqa: B008 - it is frozen
+    """Return fos1, fos2, ... with MACs and addresses that count up; ports do where the address is 0.0.0.0."""
+    mac = int.from_bytes(frame.parse_mac(first.mac), "big")
+    address = IPv4Address(first.address)
+    everywhere = address.is_unspecified
+    return [
+        DeviceSpec(
+            f"fos{number + 1}",
+            str(address if everywhere else address + number),
+            first.http_port + number if everywhere and first.http_port else first.http_port,
+            first.udp_port,
+            frame.format_mac((mac + number).to_bytes(6, "big")),
+            first.firmware,
+            first.settings,
+            first.digest,
+        )
+        for number in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class BenchDevice:
+    """A device that is up, and where it listens."""
+
+    model: SimulatedDevice
+    http_address: Address
+    udp_address: Address
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def mac(self) -> str:
+        return frame.format_mac(self.model.mac)
+
+    @property
+    def url(self) -> str:
+        """Where its settings are read and written, without the slash at the end."""
+        return f"http://{self.http_address[0]}:{self.http_address[1]}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All devices that are up."""
+
+    devices: Sequence[BenchDevice]
+
+    def __getitem__(self, name: str) -> BenchDevice:
+        return next(device for device in self.devices if device.name == name)
+
+    @property
+    def models(self) -> dict[str, SimulatedDevice]:
+        return {device.name: device.model for device in self.devices}
+
+    def conf(self) -> str:
+        """The text of a bnfos.conf that declares these devices."""
+        return "\n".join(_section(device) for device in self.devices)
+
+
+def _section(device: BenchDevice) -> str:
+    host, port = device.http_address
+    host = "127.0.0.1" if IPv4Address(host).is_unspecified else host
+    password = device.model.password()
+    lines = [f"[{device.name}]", f"mac = {device.mac}", f"host = {host}"]
+    if port != 80:
+        lines.append(f"port = {port}")
+    lines.append("#login = <user>:<password>" if password is None else f"login = admin:{password}")
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def running(
+    devices: Union[int, Sequence[DeviceSpec]] = 1,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    state: str = "",
+    control: str = "",
+    listener: Optional[Callable[[str, Entry], None]] = None,
+) -> Iterator[Bench]:
+    """Put devices up, and take them down at the end; raise BerofosError if one cannot listen.
+
+    A number puts up that many on loopback: fos1 on 127.0.0.1, fos2 on 127.0.0.2, ..., ports chosen by the system.
+    All on one UDP port hear what is sent to 127.255.255.255, or 255.255.255.255 if they are on no loopback address.
+    """
+    wanted = specs(devices) if isinstance(devices, int) else list(devices)
+    store = Store(state) if state else None
+    with contextlib.ExitStack() as stack:
+        udp_sockets = _bind_udp(wanted, stack)
+        http_sockets = [_bind_http(spec, stack) for spec in wanted]
+        models = [
+            _model(spec, web.getsockname()[1], clock, listener, store) for spec, web in zip(wanted, http_sockets)
+        ]
+        servers = [WebServer(model, web) for model, web in zip(models, http_sockets)]
+        heard = [udp_sockets[spec.address, spec.udp_port] for spec in wanted]
+        udp = UdpServer(list(zip(models, heard)), _bind_ears(wanted, heard, stack))
+        for server in (*servers, udp):
+            stack.callback(server.close)
+            server.start()
+        bench = Bench(
+            [
+                BenchDevice(model, web.getsockname(), ear.getsockname())
+                for model, web, ear in zip(models, http_sockets, heard)
+            ]
+        )
+        if control:
+            orders = ControlServer(control, bench.models)
+            stack.callback(orders.close)
+            orders.start()
+        yield bench
+
+
+def _model(
+    spec: DeviceSpec,
+    http_port: int,
+    clock: Callable[[], float],
+    listener: Optional[Callable[[str, Entry], None]],
+    store: Optional[Store],
+) -> SimulatedDevice:
+    address = IPv4Address(spec.address)
+    try:
+        model = SimulatedDevice(
+            spec.name,
+            spec.mac,
+            firmware=spec.firmware,
+            lease=None if address.is_unspecified else address,
+            settings={"port": str(http_port), **spec.settings},
+            clock=clock,
+            listener=None if listener is None else functools.partial(listener, spec.name),
+            changed=None if store is None else store.save,
+        )
+    except ValueError as exc:
+        raise BerofosError(f"{spec.name}: {exc}") from exc
+    if spec.digest:
+        model.fault("digest")
+    if store is not None:
+        store.restore(model)
+    return model
+
+
+def _bind_http(spec: DeviceSpec, stack: contextlib.ExitStack) -> socket.socket:
+    try:
+        return stack.enter_context(socket.create_server((spec.address, spec.http_port), backlog=128))
+    except OSError as exc:
+        raise _cannot_listen(spec.address, spec.http_port, exc) from exc
+
+
+def _bind_udp(wanted: Sequence[DeviceSpec], stack: contextlib.ExitStack) -> dict[Address, socket.socket]:
+    """Bind each address asked for once; those with port 0 all get one port, tried again if it is not free on all."""
+    bound: dict[Address, socket.socket] = {}
+    addresses = sorted({(spec.address, spec.udp_port) for spec in wanted})
+    for address, port in addresses:
+        if port:
+            bound[address, port] = stack.enter_context(_bind_datagrams(address, port))
+    free = [address for address, port in addresses if not port]
+    for attempt in range(_ATTEMPTS):
+        with contextlib.ExitStack() as tried:
+            try:
+                port = 0
+                for address in free:
+                    bound[address, 0] = tried.enter_context(_bind_datagrams(address, port))
+                    port = bound[address, 0].getsockname()[1]
+            except BerofosError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            stack.enter_context(tried.pop_all())
+            break
+    return bound
+
+
+def _bind_datagrams(address: str, port: int, *, shared: bool = False) -> socket.socket:
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        if shared:
+            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        datagrams.bind((address, port))
+    except OSError as exc:
+        datagrams.close()
+        raise _cannot_listen(address, port, exc) from exc
+    return datagrams
+
+
+def _bind_ears(
+    wanted: Sequence[DeviceSpec], heard: Sequence[socket.socket], stack: contextlib.ExitStack
+) -> list[socket.socket]:
+    """Bind the broadcast addresses; 0.0.0.0 hears broadcasts by itself. Simulators side by side share an ear."""
+    ears = set()
+    for spec, listener in zip(wanted, heard):
+        address = IPv4Address(spec.address)
+        if not address.is_unspecified:
+            broadcast = LOOPBACK_BROADCAST if address.is_loopback else LIMITED_BROADCAST
+            ears.add((broadcast, listener.getsockname()[1]))
+    return [stack.enter_context(_bind_datagrams(*ear, shared=True)) for ear in sorted(ears)]
+
+
+def _cannot_listen(address: str, port: int, exc: OSError) -> BerofosError:
+    return BerofosError(f"cannot listen on {address}:{port}: {exc.strerror or exc}; try another address or port")

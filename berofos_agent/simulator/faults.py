@@ -1,0 +1,137 @@
+"""The ways a simulated device misbehaves, as named switches; knows what each is called, not how it is done.
+
+The model does weld, wrong-mac, not-berofos and refuse-kick; web.py and udp.py do the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Callable
+
+from berofos_agent import frame
+
+
+def _nothing(text: str) -> str:
+    if text not in ("", "on"):
+        raise ValueError(f"takes no argument but on and off, not {text!r}")
+    return "on"
+
+
+def _seconds(text: str) -> str:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 86400:
+        raise ValueError(f"needs a number of seconds, not {text!r}")
+    return text
+
+
+def _interval(text: str) -> str:
+    return _seconds(text or "1")
+
+
+def _count(text: str) -> str:
+    if text != "forever" and not (text.isascii() and text.isdigit()):
+        raise ValueError(f"needs a number or 'forever', not {text!r}")
+    return text
+
+
+def _status(text: str) -> str:
+    if not (text.isascii() and text.isdigit()) or not 200 <= int(text) <= 599:
+        raise ValueError(f"needs an HTTP status from 200 to 599, not {text!r}")
+    return text
+
+
+def _url(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"needs a URL, not {text!r}")
+    return text
+
+
+def _mac(text: str) -> str:
+    return frame.format_mac(frame.parse_mac(text))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One switch; `check` returns its argument as it is kept, or raises ValueError."""
+
+    name: str
+    argument: str
+    check: Callable[[str], str]
+    meaning: str
+    lasting: bool = False
+    """True for what is rather a property of the device: `calm` leaves it as it is."""
+
+
+FAULTS: Mapping[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault("weld", "", _nothing, "the relay does not move, though a write says success"),
+        Fault("slow", "SECONDS", _seconds, "each exchange takes that long"),
+        Fault("trickle", "[SECONDS]", _interval, "HTTP answers a byte at a time, a second apart"),
+        Fault("drop", "N|forever", _count, "the next N connections are closed, datagrams lost"),
+        Fault("noise", "", _nothing, "answers random bytes"),
+        Fault("status", "N", _status, "HTTP answers this status"),
+        Fault("redirect", "URL", _url, "HTTP sends the client elsewhere"),
+        Fault("endless", "", _nothing, "HTTP answers a gigabyte"),
+        Fault("silent", "", _nothing, "takes everything, answers nothing"),
+        Fault("wrong-mac", "MAC", _mac, "tells this MAC in UDP answers"),
+        Fault("not-berofos", "", _nothing, "is some other web server, and another product to a scan"),
+        Fault("refuse-kick", "", _nothing, "answers a kick with an error"),
+        Fault("digest", "", _nothing, "offers Digest instead of Basic authentication", lasting=True),
+    )
+}
+
+
+class Faults:
+    """Which switches are on. Not locked: the device that owns it is."""
+
+    def __init__(self) -> None:
+        self._on: dict[str, str] = {}
+
+    def switch(self, name: str, argument: str = "") -> None:
+        """Switch on, or off with the argument "off"; raise ValueError for an argument that cannot be used."""
+        if argument == "off":
+            self._on.pop(name, None)
+            return
+        try:
+            self._on[name] = FAULTS[name].check(argument)
+        except ValueError as exc:
+            raise ValueError(f"{name} {exc}") from None
+
+    def calm(self) -> None:
+        """Switch all off but the lasting ones."""
+        self._on = {name: argument for name, argument in self._on.items() if FAULTS[name].lasting}
+
+    def on(self, name: str) -> bool:
+        return name in self._on
+
+    def argument(self, name: str) -> str:
+        """The argument of a switch that is on, "" otherwise."""
+        return self._on.get(name, "")
+
+    def seconds(self, name: str) -> float:
+        """The argument of a switch that takes seconds, 0 while it is off."""
+        return float(self._on.get(name, "0"))
+
+    def drops(self) -> bool:
+        """True when this exchange is one of those to be lost; counts it."""
+        left = self._left_to_drop()
+        if left <= 0:
+            return False
+        if left == 1:
+            del self._on["drop"]
+        elif left != math.inf:
+            self._on["drop"] = str(int(left) - 1)
+        return True
+
+    def as_dict(self) -> dict[str, str]:
+        return dict(self._on)
+
+    def _left_to_drop(self) -> float:
+        argument = self._on.get("drop", "0")
+        return math.inf if argument == "forever" else float(argument)

@@ -1,0 +1,105 @@
+"""What a simulator can be told while it runs: a line in, a JSON object out; knows no socket.
+
+A line is DEVICE ORDER [ARGUMENT]. The answer holds at least {"ok": true} or {"ok": false, "error": "..."}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Callable
+
+from berofos_agent.simulator.faults import FAULTS
+from berofos_agent.simulator.model import Power, SimulatedDevice
+
+Reply = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order; `obey` raises ValueError with a sentence for whoever gave it."""
+
+    argument: str
+    obey: Callable[[SimulatedDevice, str], Reply]
+    meaning: str
+
+
+def _power(device: SimulatedDevice, argument: str) -> Reply:
+    wanted = {"on": Power.OPERATIONAL, "off": Power.OFF}.get(argument)
+    if wanted is None:
+        raise ValueError(f"power needs on or off, not {argument!r}")
+    device.switch_power(wanted)
+    return {}
+
+
+def _flash(device: SimulatedDevice, argument: str) -> Reply:
+    _without(argument)
+    device.switch_power(Power.FLASH)
+    return {}
+
+
+def _move(device: SimulatedDevice, argument: str) -> Reply:
+    if argument not in ("0", "1"):
+        raise ValueError(f"move needs 0 or 1, not {argument!r}")
+    device.move_by_hand(argument)
+    return {}
+
+
+def _state(device: SimulatedDevice, argument: str) -> Reply:
+    _without(argument)
+    return {"state": device.state()}
+
+
+def _history(device: SimulatedDevice, argument: str) -> Reply:
+    _without(argument)
+    return {"history": device.history}
+
+
+def _calm(device: SimulatedDevice, argument: str) -> Reply:
+    _without(argument)
+    device.calm()
+    return {}
+
+
+def _reset(device: SimulatedDevice, argument: str) -> Reply:
+    _without(argument)
+    device.forget()
+    return {}
+
+
+def _without(argument: str) -> None:
+    if argument:
+        raise ValueError(f"takes no argument, not {argument!r}")
+
+
+ORDERS: Mapping[str, Order] = {
+    "power": Order("on|off", _power, "power the device on, or cut its power"),
+    "flash": Order("", _flash, "power it on in flash mode; `power on` ends that"),
+    "move": Order("0|1", _move, "move the relay by hand"),
+    "state": Order("", _state, "tell how it is"),
+    "history": Order("", _history, "tell what happened, with times"),
+    "calm": Order("", _calm, "end all faults"),
+    "reset": Order("", _reset, "forget what happened"),
+}
+
+
+def obey(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
+    """Do what a line says and return the answer; never raises."""
+    name, order, argument = (*line.split(None, 2), "", "", "")[:3]
+    device = devices.get(name)
+    if device is None:
+        return _refusal(f"no device {name!r}; there are {', '.join(devices)}")
+    argument = argument.strip()
+    try:
+        if order in ORDERS:
+            return {"ok": True, **ORDERS[order].obey(device, argument)}
+        if order in FAULTS:
+            device.fault(order, argument)
+            return {"ok": True}
+    except ValueError as exc:
+        return _refusal(f"{name}: {exc}")
+    return _refusal(f"no order {order!r}; there are {', '.join((*ORDERS, *FAULTS))}")
+
+
+def _refusal(reason: str) -> Reply:
+    return {"ok": False, "error": reason}

@@ -1,0 +1,64 @@
+"""The file that lets simulated devices survive a restart of their simulator; knows no connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from typing import Any
+
+from berofos_agent.errors import BerofosError
+from berofos_agent.simulator.model import SimulatedDevice
+
+
+def write_atomically(path: str, text: str) -> None:
+    """Write a file that only its owner may read, wholly or not at all; raise BerofosError if it cannot be."""
+    temporary = ""
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}.", delete=False
+        ) as new:
+            temporary = new.name
+            new.write(text)
+        os.replace(temporary, path)
+    except OSError as exc:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise BerofosError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+
+class Store:
+    """Keeps what devices dump, by name, in one JSON file."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._kept: dict[str, Any] = self._read()
+
+    def restore(self, device: SimulatedDevice) -> None:
+        """Bring a device to what was kept of it, if anything was; raise BerofosError if that cannot be used."""
+        if device.name not in self._kept:
+            return
+        try:
+            device.restore(self._kept[device.name])
+        except (ValueError, KeyError, TypeError) as exc:
+            raise BerofosError(f"{self._path}: {device.name} cannot be restored ({exc}); remove the file") from exc
+
+    def save(self, device: SimulatedDevice) -> None:
+        """Keep what a device is now."""
+        with self._lock:
+            self._kept[device.name] = device.dump()
+            write_atomically(self._path, json.dumps(self._kept, indent=1) + "\n")
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with open(self._path, encoding="utf-8") as old:
+                kept = json.load(old)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as exc:
+            raise BerofosError(f"{self._path}: is no state file of a simulator ({exc}); remove it") from exc
+        if not isinstance(kept, dict):
+            raise BerofosError(f"{self._path}: is no state file of a simulator; remove it")
+        return kept

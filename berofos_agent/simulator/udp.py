@@ -1,0 +1,147 @@
+"""The UDP side of simulated devices: what a datagram is answered with, and the sockets; decides nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import struct
+import threading
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from berofos_agent import frame
+from berofos_agent.frame import Command, Frame, FrameError
+from berofos_agent.simulator.model import SimulatedDevice
+
+Address = tuple[str, int]
+
+MALFORMED = 2
+
+
+def answer(device: SimulatedDevice, datagram: bytes) -> Optional[bytes]:
+    """Return what the device answers to a datagram, None for nothing; counts what it heard."""
+    try:
+        request = frame.decode(datagram)
+    except FrameError:
+        device.count("rubbish")
+        return None
+    name, payload_of = _COMMANDS.get(request.command, ("unknown", None))
+    if request.command != Command.SCAN and request.mac != device.mac:
+        device.count("foreign")
+        return None
+    device.count(name)
+    if payload_of is None or device.deaf or device.drops():
+        return None
+    if device.has_fault("noise"):
+        return os.urandom(32)
+    try:
+        return frame.encode(request.command, payload_of(device, request))
+    except struct.error:
+        return frame.encode(request.command, frame.error_payload(device.told_mac(), MALFORMED))
+
+
+def _scan(device: SimulatedDevice, _request: Frame) -> bytes:
+    return frame.encode_scan_reply(device.scan_reply())
+
+
+def _netconf(device: SimulatedDevice, request: Frame) -> bytes:
+    try:
+        network = frame.decode_network_settings(request.payload)
+    except FrameError:
+        return frame.error_payload(device.told_mac(), MALFORMED)
+    return frame.error_payload(device.told_mac(), device.set_network(network))
+
+
+def _prepare(device: SimulatedDevice, request: Frame) -> bytes:
+    pages, checksum = struct.unpack_from("!HB", request.payload, 6)
+    return frame.error_payload(device.told_mac(), device.flash_prepare(pages, checksum))
+
+
+def _page(device: SimulatedDevice, request: Frame) -> bytes:
+    (index,) = struct.unpack_from("!H", request.payload, 6)
+    return frame.error_payload(device.told_mac(), device.flash_page(index, request.payload[8:]))
+
+
+def _erase(device: SimulatedDevice, _request: Frame) -> bytes:
+    return frame.error_payload(device.told_mac(), device.erase())
+
+
+def _ping(device: SimulatedDevice, request: Frame) -> bytes:
+    (number,) = struct.unpack_from("!H", request.payload, 6)
+    return frame.ping_payload(device.told_mac(), number)
+
+
+def _kick(device: SimulatedDevice, _request: Frame) -> bytes:
+    return frame.error_payload(device.told_mac(), device.kick())
+
+
+_COMMANDS: dict[int, tuple[str, Callable[[SimulatedDevice, Frame], bytes]]] = {
+    Command.SCAN: ("scan", _scan),
+    Command.NETCONF: ("netconf", _netconf),
+    Command.FLASH_PREPARE: ("prepare", _prepare),
+    Command.FLASH_PAGE: ("page", _page),
+    Command.ERASE: ("erase", _erase),
+    Command.PING: ("ping", _ping),
+    Command.KICK: ("kick", _kick),
+}
+
+
+class UdpServer:
+    """Reads the sockets of all devices of a bench in one thread.
+
+    Devices may share a socket, and all hear what is sent there. What arrives at an ear, which is bound to a
+    broadcast address, every device hears and answers from its own socket.
+    """
+
+    def __init__(
+        self, devices: Sequence[tuple[SimulatedDevice, socket.socket]], ears: Sequence[socket.socket] = ()
+    ) -> None:
+        self._devices = devices
+        self._ears = ears
+        self._waker, self._woken = socket.socketpair()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="udp", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading; the sockets are their owner's to close."""
+        self._stopping.set()
+        self._waker.send(b"0")
+        self._thread.join()
+        self._waker.close()
+        self._woken.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for each in {listener for _, listener in self._devices} | {*self._ears, self._woken}:
+                selector.register(each, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if self._stopping.is_set():
+                        return
+                    heard = key.fileobj
+                    assert isinstance(heard, socket.socket)
+                    datagram, sender = heard.recvfrom(65535)
+                    for device, listener in self._devices:
+                        if heard is listener or heard in self._ears:
+                            self._hand_over(device, listener, datagram, sender)
+
+    def _hand_over(self, device: SimulatedDevice, listener: socket.socket, datagram: bytes, sender: Address) -> None:
+        delay = device.fault_seconds("slow")
+        if delay:
+            slow = threading.Timer(delay, self._answer, (device, listener, datagram, sender))
+            slow.daemon = True
+            slow.start()
+        else:
+            self._answer(device, listener, datagram, sender)
+
+    def _answer(self, device: SimulatedDevice, listener: socket.socket, datagram: bytes, sender: Address) -> None:
+        reply = answer(device, datagram)
+        if reply is not None:
+            # The client or this server may be gone by now; a datagram is lost then, as on any network.
+            with contextlib.suppress(OSError):
+                listener.sendto(reply, sender)

@@ -1,0 +1,177 @@
+"""The HTTP side of a simulated device: what a request is answered with, and the server; decides nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+
+from berofos_agent.simulator import login
+from berofos_agent.simulator.model import USER, SimulatedDevice
+
+Address = tuple[str, int]
+
+_GIGABYTE = 1 << 30
+_BLOCK = b"0" * 65536
+_PAGE = b"<html><head><title>bero*fos</title></head><body></body></html>\n"
+_FOREIGN_PAGE = b"<html><head><title>Welcome</title></head><body>It works!</body></html>\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer."""
+
+    status: int
+    body: bytes = _PAGE
+    content_type: str = "text/html"
+    more: tuple[tuple[str, str], ...] = ()
+
+
+def kind_of(target: str) -> str:
+    """Return what a request is counted as."""
+    path, _, query = target.partition("?")
+    if path == "/config.txt":
+        return "read"
+    return "write" if path == "/" and query else "other"
+
+
+def answer(device: SimulatedDevice, nonce: str, target: str, authorization: str) -> Answer:
+    """Return what the device answers to a GET; a fault that replaces the answer keeps a write from being done."""
+    if device.has_fault("status"):
+        return _with_status(device, nonce, int(device.fault_argument("status")))
+    if device.has_fault("redirect"):
+        return Answer(302, more=(("Location", device.fault_argument("redirect")),))
+    if device.has_fault("noise"):
+        return Answer(200, os.urandom(600), "application/octet-stream")
+    if device.has_fault("not-berofos"):
+        return Answer(200, _FOREIGN_PAGE)
+    password = device.password()
+    if password is not None:
+        digest = device.has_fault("digest")
+        known = (
+            login.digest_accepts(authorization, USER, password, "GET", target, nonce)
+            if digest
+            else login.basic_accepts(authorization, USER, password)
+        )
+        if not known:
+            return _with_status(device, nonce, 401)
+    kind = kind_of(target)
+    if kind == "read":
+        return Answer(200, device.config_text().encode(), "text/plain")
+    if kind == "write":
+        device.write(target.partition("?")[2])
+        return Answer(200)
+    return Answer(200 if target == "/" else 404)
+
+
+def _with_status(device: SimulatedDevice, nonce: str, status: int) -> Answer:
+    if status != 401:
+        return Answer(status)
+    challenge = login.digest_challenge(nonce) if device.has_fault("digest") else login.basic_challenge()
+    return Answer(401, more=(("WWW-Authenticate", challenge),))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Reads one request, as the device does, and sends what `answer` says, at the pace the faults say."""
+
+    server: WebServer  # type: ignore[assignment]
+    timeout = None
+
+    def do_GET(self) -> None:
+        device, server = self.server.device, self.server
+        self.close_connection = True
+        device.count(kind_of(self.path))
+        if device.serves_http and device.drops():
+            return
+        server.stopping.wait(device.fault_seconds("slow"))
+        if not device.serves_http:
+            _wait_until_left(self.connection)
+            return
+        if device.has_fault("endless"):
+            self._send(Answer(200), _GIGABYTE, (_BLOCK for _ in range(_GIGABYTE // len(_BLOCK))))
+        else:
+            reply = answer(device, server.nonce, self.path, self.headers.get("Authorization", ""))
+            self._send(reply, len(reply.body), iter((reply.body,)))
+
+    def _send(self, reply: Answer, length: int, body: Iterator[bytes]) -> None:
+        self.send_response_only(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
+        for name, value in reply.more:
+            self.send_header(name, value)
+        head = b"".join(self._headers_buffer) + b"\r\n"  # type: ignore[attr-defined]
+        pace = self.server.device.fault_seconds("trickle")
+        if not pace:
+            self.connection.sendall(head + next(body))
+            for block in body:
+                self.connection.sendall(block)
+            return
+        for block in (head, *body):
+            for byte in block:
+                self.connection.sendall(bytes((byte,)))
+                if self.server.stopping.wait(pace):
+                    return
+
+    def log_message(self, *_args: object) -> None:
+        """Keep the terminal for the simulator's own lines."""
+
+
+def _wait_until_left(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        pass
+
+
+class WebServer:
+    """Serves one device, a thread a connection. Never refuses: without power it just does not answer."""
+
+    def __init__(self, device: SimulatedDevice, listener: socket.socket) -> None:
+        self.device = device
+        self.nonce = os.urandom(8).hex()
+        self.stopping = threading.Event()
+        self._listener = listener
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._accept, name=f"http {device.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening and end all connections."""
+        self.stopping.set()
+        _shut_down(self._listener)
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections:
+                _shut_down(connection)
+
+    def _accept(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                connection, peer = self._listener.accept()
+            except OSError:
+                continue  # closing, or the client has left already
+            with self._lock:
+                self._connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
+
+    def _serve(self, connection: socket.socket, peer: Address) -> None:
+        self.device.count("connect")
+        # A client that leaves before it has its answer is no fault of the device.
+        with connection, contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _Handler(connection, peer, self)  # type: ignore[arg-type]
+        with self._lock:
+            self._connections.discard(connection)
+
+
+def _shut_down(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
