@@ -7,7 +7,6 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from berofos_agent import __version__
 from berofos_agent.errors import BerofosError
@@ -28,7 +27,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = _parse(arguments[:1])

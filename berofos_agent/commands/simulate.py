@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Optional
 
 from berofos_agent import frame, settings
 from berofos_agent.errors import BerofosError, ConfigurationError
@@ -172,7 +171,7 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
     ]
 
 
-def _free_config(path: Optional[str]) -> Optional[str]:
+def _free_config(path: str | None) -> str | None:
     """Return the path if no file of the user's would be lost by writing it."""
     if path and os.path.exists(path):
         with open(path, encoding="utf-8", errors="replace") as old:

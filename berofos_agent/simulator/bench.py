@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-from typing import Callable, Optional, Union
+from typing import Callable
 
 from berofos_agent import frame
 from berofos_agent.errors import BerofosError
@@ -116,12 +116,12 @@ def _section(device: BenchDevice) -> str:
 
 @contextlib.contextmanager
 def running(
-    devices: Union[int, Sequence[DeviceSpec]] = 1,
+    devices: int | Sequence[DeviceSpec] = 1,
     *,
     clock: Callable[[], float] = time.monotonic,
     state: str = "",
     control: str = "",
-    listener: Optional[Callable[[str, Entry], None]] = None,
+    listener: Callable[[str, Entry], None] | None = None,
 ) -> Iterator[Bench]:
     """Put devices up, and take them down at the end; raise BerofosError if one cannot listen.
 
@@ -133,13 +133,13 @@ def running(
     with contextlib.ExitStack() as stack:
         udp_sockets = _bind_udp(wanted, stack)
         http_sockets = [_bind_http(spec, stack) for spec in wanted]
-        models = [
-            _model(spec, web.getsockname()[1], clock, listener, store) for spec, web in zip(wanted, http_sockets)
-        ]
-        servers = [WebServer(model, web) for model, web in zip(models, http_sockets)]
+        models = [_model(spec, web.getsockname()[1], clock, listener, store) for spec, web in zip(wanted, http_sockets)]
         heard = [udp_sockets[spec.address, spec.udp_port] for spec in wanted]
         udp = UdpServer(list(zip(models, heard)), _bind_ears(wanted, heard, stack))
-        for server in (*servers, udp):
+        stack.callback(udp.close)
+        udp.start()
+        for model, web in zip(models, http_sockets):
+            server = WebServer(model, web)
             stack.callback(server.close)
             server.start()
         bench = Bench(
@@ -159,8 +159,8 @@ def _model(
     spec: DeviceSpec,
     http_port: int,
     clock: Callable[[], float],
-    listener: Optional[Callable[[str, Entry], None]],
-    store: Optional[Store],
+    listener: Callable[[str, Entry], None] | None,
+    store: Store | None,
 ) -> SimulatedDevice:
     address = IPv4Address(spec.address)
     try:

@@ -56,11 +56,13 @@ FACTORY_SETTINGS: Mapping[str, str] = {
 """What is kept without power, and how it is after a reset; the other keywords tell what is now."""
 
 _POWER_GROUP = "5"
-_FIELDS = {(setting.group, setting.parameter.rstrip("=")): setting.keyword for setting in SETTINGS.values() if setting.write}
+_FIELDS = {
+    (setting.group, setting.parameter.rstrip("=")): setting.keyword for setting in SETTINGS.values() if setting.write
+}
 
 
 def read_query(query: str) -> Iterator[tuple[str, str]]:
-    """Yield keyword and value for each thing a query like cmd=1&sz=0&cmd=4&mode=1 writes; what is unknown is nothing."""
+    """Yield keyword and value for each thing a query like cmd=1&sz=0&cmd=4&mode=1 writes; pass over what is unknown."""
     group = port = ""
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name == "cmd":

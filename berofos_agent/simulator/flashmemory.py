@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Optional
 
 from berofos_agent import frame
 
@@ -15,7 +14,7 @@ class FlashMemory:
     """The image accepted last, and the one under way. Methods return the error byte of the reply."""
 
     def __init__(self) -> None:
-        self.image: Optional[bytes] = None
+        self.image: bytes | None = None
         self._pages = 0
         self._checksum = 0
         self._arrived: list[bytes] = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Callable, Optional, Union
+from collections.abc import Mapping
+from typing import Callable, Union
 
 Entry = dict[str, Union[str, float, bool]]
 Listener = Callable[[Entry], None]
@@ -17,7 +18,7 @@ class History:
     Not locked: the device that owns it is.
     """
 
-    def __init__(self, clock: Callable[[], float], wall: Callable[[], float], listener: Optional[Listener]) -> None:
+    def __init__(self, clock: Callable[[], float], wall: Callable[[], float], listener: Listener | None) -> None:
         self._clock = clock
         self._wall = wall
         self._listener = listener
@@ -30,7 +31,7 @@ class History:
         self.kicks = 0
         self.largest_gap = 0.0
 
-    def note(self, event: str, moment: Optional[float] = None, **details: Union[str, bool]) -> None:
+    def note(self, event: str, details: Mapping[str, str | bool], moment: float | None = None) -> None:
         """Add an entry; `moment` is when it happened by the clock, if that was not just now."""
         now = self._clock()
         happened = now if moment is None else moment

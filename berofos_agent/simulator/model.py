@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 from ipaddress import IPv4Address
-from typing import Any, Optional
+from typing import Any
 
 from berofos_agent import frame, settings
 from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
@@ -65,12 +65,12 @@ class SimulatedDevice:
         mac: str = FIRST_MAC,
         *,
         firmware: str = DEFAULT_FIRMWARE,
-        lease: Optional[IPv4Address] = None,
-        settings: Optional[Mapping[str, str]] = None,
+        lease: IPv4Address | None = None,
+        settings: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        listener: Optional[Callable[[Entry], None]] = None,
-        changed: Optional[Callable[[SimulatedDevice], None]] = None,
+        listener: Callable[[Entry], None] | None = None,
+        changed: Callable[[SimulatedDevice], None] | None = None,
     ) -> None:
         self.name = name
         self.mac = frame.parse_mac(mac)
@@ -143,7 +143,7 @@ class SimulatedDevice:
         with self._lock:
             return config_text(self.values(), self._firmware)
 
-    def password(self) -> Optional[str]:
+    def password(self) -> str | None:
         """The password HTTP wants, None if it wants none."""
         with self._lock:
             return self._stored["apwd"] if self._stored["pwd"] == "1" else None
@@ -188,7 +188,7 @@ class SimulatedDevice:
     # --- what clients do to it ---------------------------------------------------------------------------------
 
     def write(self, query: str) -> None:
-        """Do what the query of a request target says; what it does not understand it passes over, as the device does."""
+        """Do what the query of a request target says; what it does not understand it passes over."""
         with self._lock:
             self._catch_up()
             wanted = list(read_query(query))
@@ -199,7 +199,7 @@ class SimulatedDevice:
                 try:
                     self._write_one(keyword, settings.check(keyword, value))
                 except ValueError:
-                    self._history.note("ignored", setting=keyword)
+                    self._history.note("ignored", {"setting": keyword})
             self._tell_changed()
 
     def kick(self) -> int:
@@ -231,7 +231,7 @@ class SimulatedDevice:
             )
             self._phy = network.phy
             self._access_list = bool(network.options & frame.OPTION_ACCESS_LIST)
-            self._history.note("netconf", address=str(network.address))
+            self._history.note("netconf", {"address": str(network.address)})
             self._tell_changed()
             return frame.SUCCESS
 
@@ -251,7 +251,7 @@ class SimulatedDevice:
             error = self.flash.page(index, data)
             if self.flash.image is not None and self._erased:
                 self._erased = False
-                self._history.note("flashed", sha1=self.flash.sha1)
+                self._history.note("flashed", {"sha1": self.flash.sha1})
                 self._tell_changed()
             return error
 
@@ -265,7 +265,7 @@ class SimulatedDevice:
             self._phy = frame.PHY_AUTOMATIC
             self._erased = True
             self.flash = FlashMemory()
-            self._history.note("erased")
+            self._history.note("erased", {})
             self._tell_changed()
             return frame.SUCCESS
 
@@ -279,7 +279,7 @@ class SimulatedDevice:
                 return
             if power is Power.OPERATIONAL and self._erased:
                 raise ValueError("has no firmware, so it only starts in flash mode")
-            self._history.note("power", **{"from": self._power.value, "to": power.value})
+            self._history.note("power", {"from": self._power.value, "to": power.value})
             self._power = power
             self._watchdog = WATCHDOG_OFF
             if power is Power.OPERATIONAL:
@@ -400,10 +400,13 @@ class SimulatedDevice:
         self._watchdog = WATCHDOG_FAILURE
         self._history.note(
             "watchdog",
+            {
+                "from": WATCHDOG_ON,
+                "to": WATCHDOG_FAILURE,
+                "tone": self._stored["wdogaudio"] == "1",
+                "mail": self._stored["wdogmail"] == "1",
+            },
             self._fails_at,
-            **{"from": WATCHDOG_ON, "to": WATCHDOG_FAILURE},
-            tone=self._stored["wdogaudio"] == "1",
-            mail=self._stored["wdogmail"] == "1",
         )
         self._move("0", "watchdog", self._fails_at)
         self._tell_changed()
@@ -412,7 +415,7 @@ class SimulatedDevice:
         if keyword == "mode":
             self._move(value, "http")
         elif keyword in self._ports:
-            self._history.note("port", port=keyword, **{"from": self._ports[keyword], "to": value})
+            self._history.note("port", {"port": keyword, "from": self._ports[keyword], "to": value})
             self._ports[keyword] = value
         elif keyword == "wdog":
             if value == "1":
@@ -420,14 +423,14 @@ class SimulatedDevice:
             else:
                 self._set_watchdog(WATCHDOG_OFF)
         elif keyword == "smtptest":
-            self._history.note("mail", to=self._stored["smtpto"])
+            self._history.note("mail", {"to": self._stored["smtpto"]})
         else:
             self._stored[keyword] = value
 
-    def _move(self, mode: str, cause: str, moment: Optional[float] = None) -> None:
+    def _move(self, mode: str, cause: str, moment: float | None = None) -> None:
         if mode == self._mode or self._faults.on("weld"):
             return
-        self._history.note("relay", moment, **{"from": self._mode, "to": mode}, cause=cause)
+        self._history.note("relay", {"from": self._mode, "to": mode, "cause": cause}, moment)
         self._mode = mode
 
     def _arm(self) -> None:
@@ -436,7 +439,7 @@ class SimulatedDevice:
 
     def _set_watchdog(self, state: str) -> None:
         if state != self._watchdog:
-            self._history.note("watchdog", **{"from": self._watchdog, "to": state})
+            self._history.note("watchdog", {"from": self._watchdog, "to": state})
         self._watchdog = state
 
     def _restart_interval(self, now: float) -> None:

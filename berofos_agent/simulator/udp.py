@@ -9,7 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Callable
 
 from berofos_agent import frame
 from berofos_agent.frame import Command, Frame, FrameError
@@ -20,7 +20,7 @@ Address = tuple[str, int]
 MALFORMED = 2
 
 
-def answer(device: SimulatedDevice, datagram: bytes) -> Optional[bytes]:
+def answer(device: SimulatedDevice, datagram: bytes) -> bytes | None:
     """Return what the device answers to a datagram, None for nothing; counts what it heard."""
     try:
         request = frame.decode(datagram)
