@@ -20,9 +20,10 @@ from berofos_agent.errors import (
     NotABerofos,
     Refused,
 )
-from berofos_agent.parameters import EXPECTED_SETTINGS, ParameterError, Parameters
+from berofos_agent.parameters import ParameterError, Parameters
 from berofos_agent.state import State, StateError
-from berofos_agent.verdict import LINES, RUNNING, Seen, Verdict
+from berofos_agent.topology import LINES, expected_settings
+from berofos_agent.verdict import RUNNING, Seen, Verdict
 
 if TYPE_CHECKING:
     from berofos_agent.bank import Outcome
@@ -142,7 +143,7 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     answer = verdict.judge_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
     reasons = {"position": answer.reason}
     if answer == RUNNING and _level(environ) >= DEEP:
-        answer = verdict.judge_settings(seen, EXPECTED_SETTINGS[given.scenario])
+        answer = verdict.judge_settings(seen, expected_settings(given.scenario))
         reasons["settings"] = answer.reason
     is_news = _note_conditions(memory, reasons)
     _show(environ, memory, [one.mode for one in seen if one.mode])
@@ -165,7 +166,7 @@ def validate_all(environ: Mapping[str, str], deadline: float) -> int:
         gravest = max(errors, key=lambda error: exit_code_of(type(error)))
         return _end(Verdict(exit_code_of(type(gravest)), verdict.together([gravest, *errors])))
     seen = [Seen(outcome.device.name, outcome.result) for outcome in outcomes]
-    settings = verdict.judge_settings(seen, EXPECTED_SETTINGS[given.scenario])
+    settings = verdict.judge_settings(seen, expected_settings(given.scenario))
     return _end(settings if settings == RUNNING else Verdict(ocf.OCF_ERR_GENERIC, settings.reason))
 
 

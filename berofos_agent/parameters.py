@@ -6,7 +6,6 @@ Knows names, types and ranges; no device, no exit code.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable, Optional
 
@@ -221,10 +220,3 @@ def _checked(parameter: Parameter, text: str | None) -> object:
         return parameter.check(text)
     except ParameterError as exc:
         raise ParameterError(f"{parameter.name}={text[:30]}: {exc}") from None
-
-
-EXPECTED_SETTINGS: Mapping[str, Mapping[str, str]] = {
-    "fallback": {"scenario": "0", "modedef": "1", "wdog": "0", "wdogdef": "0"},
-    "bypass": {"scenario": "1", "modedef": "1", "wdog": "0", "wdogdef": "0"},
-}
-"""By scenario, the settings a device should have while the cluster owns the position and no watchdog is used."""

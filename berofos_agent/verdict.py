@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from berofos_agent import ocf
 from berofos_agent.errors import DeviceError, DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
 from berofos_agent.settings import WATCHDOG_FAILURE, Values
-
-LINES = {"1": "A-B", "0": "A-D"}
+from berofos_agent.topology import LINES
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ FLOORS = (
     {"bank"},
     {"device"},
     {"webclient", "gbl4"},
-    {"settings", "frame", "bnfosconf", "errors"},
+    {"settings", "frame", "bnfosconf", "errors", "topology"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
 
-CODECS = {"frame", "settings", "verdict", "errors"}
+CODECS = {"frame", "settings", "verdict", "errors", "topology"}
 CONNECTIONS = {"socket", "requests", "urllib3", "time", "os", "subprocess", "threading"}
 
 

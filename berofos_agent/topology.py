@@ -1,0 +1,39 @@
+"""What the relay's positions connect, and how a device is set up for each topology; knows no device and no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LINES: Mapping[str, str] = {"1": "A-B", "0": "A-D"}
+"""By relay mode, where the lines that come in on port A go."""
+
+MODE_OF_PORT: Mapping[str, str] = {"b": "1", "d": "0"}
+"""By the letter on the socket that gets the lines, the relay mode that brings them there."""
+
+SCENARIO: Mapping[str, str] = {"fallback": "0", "bypass": "1"}
+"""By the topology's name, the setting `scenario`: two XiVOs on B and D, or one XiVO in front of a PBX on D."""
+
+WATCHDOG_SECONDS: Mapping[str, int] = {"fallback": 0, "bypass": 60}
+"""By topology, the watchdog interval a device is set up with unless told otherwise; 0 is off.
+
+Where D is a PBX, nobody switches when the XiVO dies, so the device has to do it by itself.
+"""
+
+
+def connections(mode: str, scenario: str) -> list[tuple[str, str]]:
+    """Return the pairs of ports that are put through."""
+    if mode == "0":
+        return [("A", "D")]
+    return [("A", "B"), ("C", "D")] if scenario == SCENARIO["bypass"] else [("A", "B")]
+
+
+def expected_settings(scenario: str, watchdog: int = 0) -> dict[str, str]:
+    """Return the settings a device should have, in the order to write them; relay and running watchdog are left out.
+
+    `watchdog` is the interval in seconds, 0 for a device that never acts by itself. With one, `wdog` is not among
+    the settings: it is armed by whoever kicks it, since an armed watchdog that nobody kicks drops the lines.
+    """
+    stored = {"scenario": SCENARIO[scenario], "modedef": "1"}
+    if watchdog:
+        return {**stored, "wdogitime": str(watchdog), "wdogdef": "1"}
+    return {"wdog": "0", "wdogdef": "0", **stored}
