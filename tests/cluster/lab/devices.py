@@ -1,0 +1,136 @@
+"""The simulated bero*fos boxes of the lab, driven through the simulator's control socket; knows no cluster."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .lan import Lan
+from .processes import LabError, Nursery, end, poll
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+LINES_AT = {"1": "xivo-1", "0": "xivo-2"}
+"""Which node has the lines in each relay mode: xivo-1 is cabled to port B, xivo-2 to port D."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One movement of a relay, at a second of time.monotonic()."""
+
+    at: float
+    device: str
+    source: str
+    target: str
+    cause: str
+
+    @property
+    def node(self) -> str:
+        """The node that has the lines after it."""
+        return LINES_AT[self.target]
+
+
+class Device:
+    """One box on the LAN."""
+
+    def __init__(self, name: str, address: str, mac: str, lan: Lan, control: Path) -> None:
+        self.name = name
+        self.address = address
+        self.mac = mac
+        self._lan = lan
+        self._control = control
+
+    def order(self, order: str) -> dict[str, Any]:
+        """Give the simulator an order such as 'weld', 'calm', 'move 0'; return its answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self._control))
+            connection.sendall(f"{self.name} {order}\n".encode())
+            line = connection.makefile("r", encoding="utf-8").readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"ok": False, "error": "no answer"}
+        if not answer.get("ok"):
+            raise LabError(f"the simulator refuses '{self.name} {order}': {answer.get('error', line)}")
+        return answer
+
+    def power_off(self) -> None:
+        """Pull the box's power cord: the relay falls to A-D, and nobody answers at its address."""
+        self._lan.remove_address(self.address)
+        self.order("power off")
+
+    def power_on(self) -> None:
+        """Plug it in again: it comes up in its power-on default."""
+        self.order("power on")
+        self._lan.add_address(self.address)
+
+    @property
+    def mode(self) -> str:
+        """Where the contacts are, with or without power: 1 is A-B, 0 is A-D."""
+        state = self.order("state")["state"]
+        return str(state["mode"]) if state["powered"] else "0"
+
+    @property
+    def lines_at(self) -> str:
+        """The node that has this box's lines."""
+        return LINES_AT[self.mode]
+
+    def movements(self, since: float = 0.0) -> list[Movement]:
+        """Return the relay's movements since a moment of time.monotonic()."""
+        return [
+            Movement(event["monotonic"], self.name, str(event["from"]), str(event["to"]), event["cause"])
+            for event in self.order("history")["history"]
+            if event["event"] == "relay" and event["monotonic"] >= since
+        ]
+
+
+class Bench:
+    """All boxes of the lab: one simulator process on the LAN."""
+
+    def __init__(self, here: Path, nursery: Nursery, lan: Lan) -> None:
+        self._here = here
+        self._nursery = nursery
+        self._lan = lan
+        control = here / "devices"
+        self.devices = {
+            name: Device(name, address, mac, lan, control)
+            for name, address, mac in (
+                ("fos1", "10.42.0.201", "00:19:32:00:00:01"),
+                ("fos2", "10.42.0.202", "00:19:32:00:00:02"),
+            )
+        }
+
+    @property
+    def bnfos_conf(self) -> str:
+        """The /etc/bnfos.conf that names these boxes."""
+        return "\n".join(
+            f"[{device.name}]\nmac = {device.mac}\nhost = {device.address}\n" for device in self.devices.values()
+        )
+
+    def up(self) -> None:
+        """Start the simulator and wait until it takes orders."""
+        config = self._here / "bnfos.conf"
+        argv = ["nsenter", "-t", str(self._lan.pid), "-n", sys.executable, "-m", "berofos_agent", "simulate"]
+        for device in self.devices.values():
+            self._lan.add_address(device.address)
+            argv += ["--device", f"{device.name}:{device.address}:80:{device.mac}"]
+        argv += ["--control", str(self._here / "devices"), "--config", str(config)]
+        self._log = self._here / "simulator.log"
+        with self._log.open("wb") as log:
+            self._process = self._nursery.start(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=CHECKOUT)
+        poll(lambda: self._answers() or self._process.poll() is not None, 10, interval=0.05)
+        if not self._answers():
+            raise LabError(f"the simulator did not start: {self._log.read_text(encoding='utf-8').strip()}")
+
+    def down(self) -> None:
+        """Take the boxes away."""
+        end(self._process)
+
+    def _answers(self) -> bool:
+        try:
+            return all(device.order("state")["ok"] for device in self.devices.values())
+        except OSError:
+            return False

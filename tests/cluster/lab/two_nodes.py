@@ -1,0 +1,312 @@
+"""Two real nodes, their LAN and the boxes on it, brought up, tormented and taken away; knows no resource.
+
+    with Lab() as lab:
+        lab.run("xivo-1", "crm configure show")
+        lab.kill("xivo-1")
+        lab.wait_until(lambda: lab.lines()["fos1"] == "xivo-2", 15, "the lines are on xivo-2")
+
+Several labs can run on one machine at once. When the lab's process ends, even by SIGKILL, all processes and
+namespaces go with it; only a directory in the temporary directory could stay behind then.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Callable
+
+from .devices import CHECKOUT, Bench, Device, Movement
+from .lan import GATEWAY, Lan
+from .node import NUMBERS, Node
+from .pdu import PORT as PDU_PORT
+from .pdu import Outlets, Pdu
+from .processes import LabError, Nursery, listen_inside, refusal
+from .syslog import Collector
+
+COROSYNC_CONF = """\
+totem {
+  version: 2
+  cluster_name: lab
+  transport: udpu
+  token: 1000
+}
+nodelist {
+  node {
+    ring0_addr: 10.42.0.1
+    name: xivo-1
+    nodeid: 1
+  }
+  node {
+    ring0_addr: 10.42.0.2
+    name: xivo-2
+    nodeid: 2
+  }
+}
+quorum {
+  provider: corosync_votequorum
+  two_node: 1
+  wait_for_all: 0
+}
+logging {
+  to_stderr: no
+  to_logfile: yes
+  logfile: /var/log/corosync/corosync.log
+  to_syslog: no
+}
+"""
+
+# dc-deadtime is how long a node that starts alone waits for others before it calls the first election: 20 s by
+# default, most of what forming a cluster takes. It has no part in a failover, and up() takes it out again.
+FIRST_CIB = """\
+<cib crm_feature_set="3.7.0" validate-with="pacemaker-3.8" admin_epoch="0" epoch="1" num_updates="0">
+  <configuration>
+    <crm_config>
+      <cluster_property_set id="cib-bootstrap-options">
+        <nvpair id="dc-deadtime" name="dc-deadtime" value="2s"/>
+        <nvpair id="stonith-enabled" name="stonith-enabled" value="false"/>
+      </cluster_property_set>
+    </crm_config>
+    <nodes/>
+    <resources/>
+    <constraints/>
+  </configuration>
+  <status/>
+</cib>
+"""
+
+NODES = tuple(NUMBERS)
+BOGUS_NEIGHBOUR = "02:00:00:00:00:99"
+CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
+
+
+class Lab:
+    """Both nodes, the LAN and its boxes; a context manager."""
+
+    def __init__(self, agent: Path | None = CHECKOUT_AGENT, tell: Callable[[str], None] | None = None) -> None:
+        """Take the agent from this file (None: the installed one); tell gets every line of the timeline."""
+        self._agent = agent
+        self._tell = tell
+        self._timeline: list[tuple[float, str]] = []
+        self._began = time.monotonic()
+        self._power = threading.RLock()
+
+    def __enter__(self) -> Lab:
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+
+    # --- up and down -------------------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Build everything and wait until both nodes are in one cluster."""
+        why_not = refusal()
+        if why_not:
+            raise LabError(why_not)
+        self.here = Path(tempfile.mkdtemp(prefix="two-nodes-"))
+        try:
+            self._build()
+            self.wait_until(lambda: self.online() == set(NODES), 90, "both nodes are in the cluster")
+            self.run(NODES[0], "crm_attribute --type crm_config --name dc-deadtime --delete")
+        except BaseException:
+            self.down()
+            raise
+
+    def _build(self) -> None:
+        self._nursery = Nursery()
+        self._collector = Collector()
+        self._pdu: Pdu | None = None
+        self._lan = Lan(self._nursery)
+        self._lan.up()
+        self._bench = Bench(self.here, self._nursery, self._lan)
+        self._bench.up()
+        self.nodes = {}
+        for name in NODES:
+            node = self.nodes[name] = Node(name, self.here / name, self._nursery, self._lan)
+            node.install(
+                etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._bench.bnfos_conf},
+                agents={"xivo/berofos": self._agent} if self._agent else {},
+                programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
+                cib=FIRST_CIB,
+            )
+            self._collector.listen(name, node.here / "log-socket", node.log / "syslog")
+        self._collector.start()
+        outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
+        self._pdu = Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets)
+        for name in NODES:
+            self.boot(name)
+
+    def down(self) -> None:
+        """Take everything away."""
+        for node in getattr(self, "nodes", {}).values():
+            node.kill()
+        if self._pdu:
+            self._pdu.close()
+        self._collector.stop()
+        for part in ("_bench", "_lan"):
+            if hasattr(self, part):
+                getattr(self, part).down()
+        self._nursery.close()
+        shutil.rmtree(self.here, ignore_errors=True)
+
+    # --- what is done to nodes ---------------------------------------------------------------------------------
+
+    def run(self, node: str, command: str | list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command on a node and return how it ended."""
+        argv = shlex.split(command) if isinstance(command, str) else command
+        return self.nodes[node].run(argv, stdin)
+
+    def must(self, node: str, command: str | list[str], stdin: str = "") -> str:
+        """Run a command on a node that has to succeed; return its output."""
+        ended = self.run(node, command, stdin)
+        if ended.returncode:
+            raise LabError(f"{node}: {command} ended with {ended.returncode}: {(ended.stdout + ended.stderr).strip()}")
+        return ended.stdout
+
+    def boot(self, node: str) -> None:
+        """Give a node power."""
+        with self._power:
+            if not self.nodes[node].is_on:
+                self.note(f"{node} is switched on")
+                self.nodes[node].boot()
+
+    def kill(self, node: str) -> float:
+        """Take a node's power away; return the moment it was done."""
+        with self._power:
+            moment = time.monotonic()
+            self.note(f"{node} is killed")
+            self.nodes[node].kill()
+        return moment
+
+    def _fence_off(self, node: str) -> bool:
+        with self._power:
+            died = self.nodes[node].kill()
+        self.note(f"{node} is fenced")
+        return died
+
+    def stop_cluster(self, node: str) -> None:
+        """Stop Pacemaker and Corosync on a node as its service manager would."""
+        self.must(node, [str(self.nodes[node].here / "cluster"), "stop"])
+        self.note(f"the cluster is stopped on {node}")
+
+    def start_cluster(self, node: str) -> None:
+        """Start them again."""
+        self.must(node, [str(self.nodes[node].here / "cluster"), "start"])
+        self.note(f"the cluster is started on {node}")
+
+    def separate_nodes(self) -> None:
+        """Let the nodes no longer hear each other; both still reach the boxes and the power socket."""
+        self._lan.isolate_nodes()
+        self.note("the nodes do not hear each other any more")
+
+    def rejoin_nodes(self) -> None:
+        """Let them hear each other again."""
+        self._lan.rejoin_nodes()
+
+    # --- what is done to boxes ---------------------------------------------------------------------------------
+
+    def device(self, name: str) -> Device:
+        """One box."""
+        return self._bench.devices[name]
+
+    @property
+    def devices(self) -> dict[str, Device]:
+        """All boxes by name."""
+        return self._bench.devices
+
+    def cut(self, node: str, device: str) -> None:
+        """Let what a node sends to a box vanish without a word."""
+        address = self.device(device).address
+        self.must(node, f"ip neigh replace {address} lladdr {BOGUS_NEIGHBOUR} dev eth0 nud permanent")
+        self.note(f"{node} does not reach {device} any more")
+
+    def mend(self, node: str, device: str) -> None:
+        """Undo cut."""
+        self.run(node, f"ip neigh del {self.device(device).address} dev eth0")
+
+    def lines(self) -> dict[str, str]:
+        """Return which node has the lines, for each box."""
+        return {name: device.lines_at for name, device in self.devices.items()}
+
+    def movements(self, since: float = 0.0) -> list[Movement]:
+        """Return what all relays did since a moment of time.monotonic(), in order of time."""
+        return sorted(
+            (movement for device in self.devices.values() for movement in device.movements(since)),
+            key=lambda movement: movement.at,
+        )
+
+    # --- what is seen ------------------------------------------------------------------------------------------
+
+    def a_node(self) -> str:
+        """A node that has power."""
+        for name, node in self.nodes.items():
+            if node.is_on:
+                return name
+        raise LabError("no node has power")
+
+    def status(self, node: str = "") -> ET.Element:
+        """Return what crm_mon says, as XML; empty while the node has no cluster."""
+        ended = self.run(node or self.a_node(), "crm_mon --one-shot --inactive --show-node-attributes --output-as=xml")
+        try:
+            return ET.fromstring(ended.stdout)
+        except ET.ParseError:
+            return ET.Element("pacemaker-result")
+
+    def online(self, node: str = "") -> set[str]:
+        """Return the nodes that are members with all their services up, as one node sees it."""
+        return {
+            seen.get("name", "")
+            for seen in self.status(node).iterfind("nodes/node")
+            if seen.get("online") == "true" and seen.get("pending") == "false" and seen.get("unclean") == "false"
+        }
+
+    def syslog(self, node: str) -> list[str]:
+        """Return what a node sent to syslog since the lab began."""
+        return self._collector.lines(node)
+
+    # --- time --------------------------------------------------------------------------------------------------
+
+    def note(self, what: str) -> None:
+        """Put a line into the timeline."""
+        now = time.monotonic() - self._began
+        self._timeline.append((now, what))
+        if self._tell:
+            self._tell(f"{now:6.1f} s  {what}")
+
+    def wait_until(self, condition: Callable[[], object], seconds: float, what: str, interval: float = 0.1) -> float:
+        """Wait until a condition holds and return the seconds it took; raise LabError with the story otherwise."""
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > seconds:
+                raise LabError(f"after {seconds:.0f} s it is not so that {what}\n{self.story()}")
+            time.sleep(interval)
+        return time.monotonic() - began
+
+    def story(self) -> str:
+        """Return what happened so far and what the cluster says now, for a person to read."""
+        events = [(at, what) for at, what in self._timeline]
+        events += [
+            (each.at - self._began, f"{each.device}: lines to {each.node} ({each.cause})") for each in self.movements()
+        ]
+        told = [f"{at:7.1f} s  {what}" for at, what in sorted(events)]
+        for name, node in self.nodes.items():
+            if node.is_on:
+                told.append(f"--- {name} says:")
+                told.append(self.run(name, "crm_mon --one-shot --inactive --show-node-attributes").stdout.strip())
+        return "\n".join(told)
+
+    def keep_logs(self, place: Path) -> Path:
+        """Copy all logs and the story to a directory."""
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "story.txt").write_text(self.story(), encoding="utf-8")
+        shutil.copy(self.here / "simulator.log", place)
+        for name, node in self.nodes.items():
+            shutil.copytree(node.log, place / name, dirs_exist_ok=True)
+        return place
