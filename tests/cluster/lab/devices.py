@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from berofos_agent.errors import BerofosError
+from berofos_agent.simulator.control import order as give_order
 
 from .lan import Lan
 from .processes import LabError, Nursery, end, poll
@@ -47,14 +48,9 @@ class Device:
 
     def order(self, order: str) -> dict[str, Any]:
         """Give the simulator an order such as 'weld', 'calm', 'move 0'; return its answer."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(self._control))
-            connection.sendall(f"{self.name} {order}\n".encode())
-            line = connection.makefile("r", encoding="utf-8").readline()
-        answer: dict[str, Any] = json.loads(line) if line else {"ok": False, "error": "no answer"}
+        answer = give_order(str(self._control), f"{self.name} {order}")
         if not answer.get("ok"):
-            raise LabError(f"the simulator refuses '{self.name} {order}': {answer.get('error', line)}")
+            raise LabError(f"the simulator refuses '{self.name} {order}': {answer.get('error')}")
         return answer
 
     def power_off(self) -> None:
@@ -132,5 +128,5 @@ class Bench:
     def _answers(self) -> bool:
         try:
             return all(device.order("state")["ok"] for device in self.devices.values())
-        except OSError:
+        except BerofosError:
             return False
