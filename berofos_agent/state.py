@@ -94,13 +94,13 @@ def save(path: str, state: State) -> None:
     try:
         _make_default_folder(os.path.dirname(path))
         if os.path.islink(path):
-            raise StateError(f"state file {path} is a symbolic link; remove it")
+            raise StateError(f"the state file is a symbolic link; remove it: {path}")
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(data)
         os.replace(temporary, path)
     except OSError as exc:
         _forget(temporary)
-        raise StateError(f"state file {path} cannot be written: {exc.strerror}") from exc
+        raise StateError(f"cannot write the state file: {exc.strerror}: {path}") from exc
 
 
 def _make_default_folder(folder: str) -> None:
