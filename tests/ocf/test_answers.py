@@ -52,7 +52,7 @@ def test_start_reads_back_and_moves_nothing_that_stands_right(devices: Bench, cl
     assert cluster.call("start").code == 0
     assert modes(devices) == ["1", "1"]
     assert movements(devices) == 0
-    assert all(device.model.requests == {"http_read": 1} for device in devices.devices), devices[0].model.requests
+    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices), devices[0].model.requests
 
 
 def test_start_switches_what_stands_elsewhere(devices: Bench, cluster: Cluster) -> None:
@@ -214,7 +214,7 @@ def test_monitor_all_in_position_is_one_exchange_a_device(devices: Bench, cluste
         device.model.forget()
     answer = cluster.call("monitor")
     assert (answer.code, answer.stdout, answer.stderr) == (0, "", "")
-    assert all(device.model.requests == {"http_read": 1} for device in devices.devices)
+    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices)
 
 
 def start_then(cluster: Cluster, devices: Bench, broken: Break) -> None:
