@@ -32,8 +32,7 @@ def _power(device: SimulatedDevice, argument: str) -> Reply:
     return {}
 
 
-def _flash(device: SimulatedDevice, argument: str) -> Reply:
-    _without(argument)
+def _flash(device: SimulatedDevice, _argument: str) -> Reply:
     device.switch_power(Power.FLASH)
     return {}
 
@@ -45,31 +44,22 @@ def _move(device: SimulatedDevice, argument: str) -> Reply:
     return {}
 
 
-def _state(device: SimulatedDevice, argument: str) -> Reply:
-    _without(argument)
+def _state(device: SimulatedDevice, _argument: str) -> Reply:
     return {"state": device.state()}
 
 
-def _history(device: SimulatedDevice, argument: str) -> Reply:
-    _without(argument)
+def _history(device: SimulatedDevice, _argument: str) -> Reply:
     return {"history": device.history}
 
 
-def _calm(device: SimulatedDevice, argument: str) -> Reply:
-    _without(argument)
+def _calm(device: SimulatedDevice, _argument: str) -> Reply:
     device.calm()
     return {}
 
 
-def _reset(device: SimulatedDevice, argument: str) -> Reply:
-    _without(argument)
+def _reset(device: SimulatedDevice, _argument: str) -> Reply:
     device.forget()
     return {}
-
-
-def _without(argument: str) -> None:
-    if argument:
-        raise ValueError(f"takes no argument, not {argument!r}")
 
 
 ORDERS: Mapping[str, Order] = {
@@ -92,6 +82,8 @@ def obey(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
     argument = argument.strip()
     try:
         if order in ORDERS:
+            if argument and not ORDERS[order].argument:
+                raise ValueError(f"{order} takes no argument, not {argument!r}")
             return {"ok": True, **ORDERS[order].obey(device, argument)}
         if order in FAULTS:
             device.fault(order, argument)

@@ -1,0 +1,590 @@
+"""The simulator as a stranger meets it: raw sockets, urllib, and the recorded requests of golden.json."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from berofos_agent import frame, simulator
+from berofos_agent.errors import BerofosError
+from berofos_agent.settings import parse_config
+from berofos_agent.simulator import BenchDevice, Power
+from berofos_agent.simulator.control import order
+from tests.conftest import Clock
+
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = json.loads((ROOT / "tests" / "golden.json").read_text())
+UDP = {request["name"]: bytes.fromhex(request["frame"]) for request in GOLDEN["udp"]}
+MAC = bytes.fromhex("00193200121D")
+
+PATIENCE = 10.0
+"""Seconds until a test gives up; none takes that long when all is well."""
+
+SHORT = 0.2
+"""Seconds of silence that count as no answer."""
+
+
+@contextlib.contextmanager
+def connection(device: BenchDevice) -> Iterator[socket.socket]:
+    with socket.create_connection(device.http_address, PATIENCE) as sock:
+        yield sock
+
+
+def raw(device: BenchDevice, request: bytes) -> bytes:
+    """Send bytes and return all that comes until the device closes."""
+    with connection(device) as sock:
+        sock.sendall(request)
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def get(device: BenchDevice, target: str) -> bytes:
+    """Ask with urllib; no proxy, whatever the environment says."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(device.url + target, timeout=PATIENCE) as response:
+        body: bytes = response.read()
+    return body
+
+
+def read(device: BenchDevice) -> dict[str, str]:
+    return parse_config(get(device, "/config.txt").decode())[1]
+
+
+@contextlib.contextmanager
+def datagrams(seconds: float = PATIENCE) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sock.settimeout(seconds)
+        yield sock
+
+
+def ask(device: BenchDevice, datagram: bytes) -> bytes:
+    with datagrams() as sock:
+        sock.sendto(datagram, device.udp_address)
+        reply, sender = sock.recvfrom(2048)
+    assert sender == device.udp_address
+    return reply
+
+
+def unanswered(device: BenchDevice, datagram: bytes) -> bool:
+    with datagrams(SHORT) as sock:
+        sock.sendto(datagram, device.udp_address)
+        with pytest.raises(socket.timeout):
+            sock.recvfrom(2048)
+    return True
+
+
+def holds(device: BenchDevice) -> bool:
+    """True if a connection is taken, stays open, and nothing comes."""
+    with connection(device) as sock:
+        sock.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
+        sock.settimeout(SHORT)
+        with pytest.raises(socket.timeout):
+            sock.recv(1)
+    return True
+
+
+# --- HTTP -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_show(fos1: BenchDevice, version: bytes) -> None:
+    answer = raw(fos1, b"GET /config.txt " + version + b"\r\nHost: fos1\r\nUser-Agent: old\r\nX-More: 1\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    assert lines[0].split(b" ")[1] == b"200"
+    assert f"Content-Length: {len(body)}".encode() in lines
+    assert b"Connection: close" in lines
+    assert body.startswith(GOLDEN["config_txt_first_line"].encode() + b"\n")
+    assert b"\r" not in body
+
+
+@pytest.mark.parametrize("request_", GOLDEN["http"], ids=lambda each: each["set"])
+def test_set_as_recorded_and_get(fos1: BenchDevice, request_: dict[str, str]) -> None:
+    fos1.model.write("cmd=1&sz=1&cmd=1&p0=1&cmd=6&wen=1&cmd=2&wen=1")
+    keyword, _, value = request_["set"].partition("=")
+    answer = raw(fos1, f"GET {request_['target']} HTTP/1.0\r\n\r\n".encode())
+    assert b" 200 " in answer.splitlines()[0]
+    if keyword in ("apwd", "pwd"):
+        assert fos1.model.dump()["settings"][keyword] == value
+    else:
+        assert read(fos1)[keyword] == value
+
+
+def test_requests_are_counted_by_kind(fos1: BenchDevice) -> None:
+    assert fos1.model.requests == {}
+    get(fos1, "/config.txt")
+    get(fos1, "/?cmd=4&mode=1")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        get(fos1, "/favicon.ico")
+    ask(fos1, UDP["scan"])
+    assert fos1.model.requests == {"connect": 3, "read": 1, "write": 1, "other": 1, "scan": 1}
+
+
+def test_watchdog_runs_out_as_a_client_sees_it(fos1: BenchDevice, clock: Clock) -> None:
+    get(fos1, "/?cmd=4&mode=1")
+    get(fos1, "/?cmd=6&wen=1")
+    clock.advance(59)
+    ask(fos1, UDP["kick"])
+    clock.advance(59)
+    assert (read(fos1)["mode"], read(fos1)["wdogrtime"]) == ("1", "1")
+    clock.advance(1)
+    assert (read(fos1)["mode"], read(fos1)["wdogstate"]) == ("0", "2")
+
+
+def protect(device: BenchDevice) -> None:
+    device.model.write("cmd=3&apwd=foobar&pwd=1")
+
+
+def test_password_with_basic_authentication(fos1: BenchDevice) -> None:
+    protect(fos1)
+    refused = raw(fos1, b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n")
+    assert b" 401 " in refused.splitlines()[0]
+    assert b"\r\nWWW-Authenticate: Basic realm=" in refused
+    assert fos1.model.mode == "0"
+    header = GOLDEN["authentication"]["after_401_basic"].encode()
+    assert b" 200 " in raw(fos1, b"GET /?cmd=4&mode=1 HTTP/1.0\r\n" + header + b"\r\n\r\n").splitlines()[0]
+    assert fos1.model.mode == "1"
+
+
+WRONG_LOGINS = {
+    "other_password": b"Basic " + base64.b64encode(b"admin:foobaz"),
+    "other_user": b"Basic " + base64.b64encode(b"root:foobar"),
+    "no_base64": b"Basic foobar!",
+    "digest_though_basic_was_offered": b'Digest username="admin", response=""',
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("header", WRONG_LOGINS.values(), ids=WRONG_LOGINS)
+@pytest.mark.parametrize("digest", [False, True], ids=["basic", "digest"])
+def test_wrong_login_is_refused(fos1: BenchDevice, header: bytes, digest: bool) -> None:
+    protect(fos1)
+    fos1.model.fault("digest", "on" if digest else "off")
+    answer = raw(fos1, b"GET /config.txt HTTP/1.0\r\nAuthorization: " + header + b"\r\n\r\n")
+    assert b" 401 " in answer.splitlines()[0]
+    assert b"bnfos" not in answer
+
+
+@pytest.mark.parametrize(("password", "status"), [("foobar", 200), ("foobaz", 401)])
+def test_password_with_digest_authentication(fos1: BenchDevice, password: str, status: int) -> None:
+    protect(fos1)
+    fos1.model.fault("digest")
+    logins = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    logins.add_password(None, fos1.url, "admin", password)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPDigestAuthHandler(logins))
+    target = f"{fos1.url}/?cmd=4&mode=1"
+    if status == 200:
+        assert opener.open(target, timeout=PATIENCE).status == 200
+    else:
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            opener.open(target, timeout=PATIENCE)
+    assert fos1.model.mode == ("1" if status == 200 else "0")
+
+
+def test_digest_of_old_without_qop(fos1: BenchDevice) -> None:
+    protect(fos1)
+    fos1.model.fault("digest")
+    challenge = raw(fos1, b"GET /config.txt HTTP/1.0\r\n\r\n").decode()
+    realm, nonce = (challenge.partition(f'{key}="')[2].partition('"')[0] for key in ("realm", "nonce"))
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    response = md5(f"{md5(f'admin:{realm}:foobar')}:{nonce}:{md5('GET:/config.txt')}")
+    header = f'Digest username="admin", realm="{realm}", nonce="{nonce}", uri="/config.txt", response="{response}"'
+    answer = raw(fos1, f"GET /config.txt HTTP/1.0\r\nAuthorization: {header}\r\n\r\n".encode())
+    assert b"bnfos_confmap_magic" in answer
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\r\n\r\n", b"\0\xff" * 100 + b"\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/1.0\r\n\r\n"]
+)
+def test_rubbish_over_http_does_not_stop_the_device(fos1: BenchDevice, rubbish: bytes) -> None:
+    raw(fos1, rubbish)
+    assert read(fos1)["mode"] == "0"
+
+
+# --- UDP --------------------------------------------------------------------------------------------------------
+
+
+def test_scan(fos1: BenchDevice) -> None:
+    reply = frame.decode(ask(fos1, UDP["scan"]))
+    told = frame.decode_scan_reply(reply.payload)
+    assert reply.command == frame.Command.SCAN
+    assert (told.mac, told.firmware, told.operational, told.is_berofos) == (MAC, (1, 53), True, True)
+    assert (str(told.network.address), told.network.http_port) == fos1.http_address
+
+
+def test_broadcast_scan_finds_all_devices(bench: simulator.Bench) -> None:
+    port = bench["fos1"].udp_address[1]
+    with datagrams() as sock:
+        sock.sendto(UDP["scan"], ("127.255.255.255", port))
+        heard = {sock.recvfrom(2048) for _ in bench.devices}
+    assert {sender for _, sender in heard} == {device.udp_address for device in bench.devices}
+    macs = {frame.format_mac(frame.decode(datagram).mac) for datagram, _ in heard}
+    assert macs == {device.mac for device in bench.devices}
+
+
+def test_devices_that_share_an_address_all_hear_what_is_sent_there() -> None:
+    shared = [replace(spec, address="127.0.0.1") for spec in simulator.specs(3)]
+    with simulator.running(shared) as bench, datagrams() as sock:
+        assert len({device.udp_address for device in bench.devices}) == 1
+        sock.sendto(UDP["scan"], bench["fos1"].udp_address)
+        macs = {frame.format_mac(frame.decode(sock.recv(2048)).mac) for _ in bench.devices}
+        assert macs == {device.mac for device in bench.devices}
+
+
+def test_ping(fos1: BenchDevice) -> None:
+    assert ask(fos1, UDP["ping"]) == UDP["ping"]
+    third = frame.encode(frame.Command.PING, frame.ping_payload(MAC, 3))
+    assert ask(fos1, third) == third
+
+
+def test_kick(fos1: BenchDevice) -> None:
+    reply = frame.decode(ask(fos1, UDP["kick"]))
+    assert (reply.command, reply.payload) == (frame.Command.KICK, MAC + b"\0")
+
+
+@pytest.mark.parametrize(
+    "name", ["netconf, static", "erase", "flash prepare for an image of the 8 ASCII bytes bero*fos"]
+)
+def test_what_needs_flash_mode_is_refused_in_operation(fos1: BenchDevice, name: str) -> None:
+    before = fos1.model.dump()
+    assert frame.error_of(frame.decode(ask(fos1, UDP[name])).payload) != frame.SUCCESS
+    assert fos1.model.dump() == before
+
+
+def test_netconf(fos1: BenchDevice) -> None:
+    fos1.model.switch_power(Power.FLASH)
+    assert frame.decode(ask(fos1, UDP["netconf, static"])).payload == MAC + b"\0"
+    told = frame.decode_scan_reply(frame.decode(ask(fos1, UDP["scan"])).payload)
+    network = told.network
+    assert [str(each) for each in (network.address, network.netmask, network.gateway)] == [
+        "10.34.1.20",
+        "255.255.255.0",
+        "10.34.1.1",
+    ]
+    assert (network.options, network.http_port, told.operational) == (0, 80, False)
+
+
+def test_flash(fos1: BenchDevice) -> None:
+    fos1.model.switch_power(Power.FLASH)
+    prepare = UDP["flash prepare for an image of the 8 ASCII bytes bero*fos"]
+    assert frame.decode(ask(fos1, prepare)).payload == MAC + b"\0"
+    page = frame.encode(frame.Command.FLASH_PAGE, MAC + struct.pack("!H", 0) + b"bero*fos".ljust(512, b"\0"))
+    assert frame.decode(ask(fos1, page)).payload == MAC + b"\0"
+    assert fos1.model.flash.sha1 == hashlib.sha1(b"bero*fos".ljust(512, b"\0")).hexdigest()
+    assert holds(fos1)
+    fos1.model.switch_power(Power.OPERATIONAL)
+    assert read(fos1)["mode"] == "0"
+
+
+def test_erase(fos1: BenchDevice) -> None:
+    fos1.model.write("cmd=3&dn=fos-1")
+    fos1.model.switch_power(Power.FLASH)
+    assert frame.decode(ask(fos1, UDP["erase"])).payload == MAC + b"\0"
+    assert fos1.model.values()["hostname"] == "berofos"
+
+
+UNANSWERED = {
+    "rubbish": b"\0\xff" * 20,
+    "scan_with_wrong_checksum": bytes.fromhex("47424c04014d"),
+    "kick_of_a_foreign_mac": frame.encode(11, bytes.fromhex("001932FFFFFF00")),
+    "set_mac": frame.encode(10, MAC + MAC),
+    "ping_without_mac": frame.encode(9),
+}
+
+
+@pytest.mark.parametrize("datagram", UNANSWERED.values(), ids=UNANSWERED)
+def test_datagram_passed_over(fos1: BenchDevice, datagram: bytes) -> None:
+    assert unanswered(fos1, datagram)
+    assert ask(fos1, UDP["ping"]) == UDP["ping"]
+
+
+@pytest.mark.parametrize("command", [2, 3, 4, 9])
+def test_payload_cut_short_is_an_error(fos1: BenchDevice, command: int) -> None:
+    fos1.model.switch_power(Power.FLASH)
+    reply = frame.decode(ask(fos1, frame.encode(command, MAC + b"\0")))
+    assert frame.error_of(reply.payload) != frame.SUCCESS
+
+
+# --- faults -----------------------------------------------------------------------------------------------------
+
+
+def test_welded_relay_takes_the_write_but_reads_back_as_it_was(fos1: BenchDevice) -> None:
+    fos1.model.fault("weld")
+    get(fos1, "/?cmd=4&mode=1")
+    assert read(fos1)["mode"] == "0"
+
+
+def test_slow_device_answers_all_the_same(fos1: BenchDevice) -> None:
+    fos1.model.fault("slow", "0.05")
+    assert read(fos1)["mode"] == "0"
+    assert ask(fos1, UDP["ping"]) == UDP["ping"]
+
+
+def test_slow_device_does_not_hold_up_another(bench: simulator.Bench) -> None:
+    bench["fos1"].model.fault("slow", "60")
+    with connection(bench["fos1"]) as waiting, datagrams() as sock:
+        waiting.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
+        sock.sendto(UDP["ping"], bench["fos1"].udp_address)
+        assert read(bench["fos2"])["mode"] == "0"
+        ask(bench["fos2"], UDP["scan"])
+
+
+def test_trickling_device_sends_byte_by_byte(fos1: BenchDevice) -> None:
+    fos1.model.fault("trickle", "60")
+    with connection(fos1) as sock:
+        sock.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
+        assert sock.recv(100) == b"H"
+
+
+def test_trickling_device_gets_there_in_the_end(fos1: BenchDevice) -> None:
+    fos1.model.fault("trickle", "0.0001")
+    assert read(fos1)["mode"] == "0"
+
+
+def test_dropped_exchanges(fos1: BenchDevice) -> None:
+    fos1.model.fault("drop", "2")
+    assert raw(fos1, b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n") == b""
+    assert unanswered(fos1, UDP["ping"])
+    assert read(fos1)["mode"] == "0"
+
+
+def test_noise(fos1: BenchDevice) -> None:
+    fos1.model.fault("noise")
+    with pytest.raises((LookupError, ValueError)):
+        parse_config(get(fos1, "/config.txt").decode("latin-1"))
+    with pytest.raises(frame.FrameError):
+        frame.decode(ask(fos1, UDP["scan"]))
+
+
+@pytest.mark.parametrize("status", ["401", "404", "500", "503"])
+def test_status(fos1: BenchDevice, status: str) -> None:
+    fos1.model.fault("status", status)
+    with pytest.raises(urllib.error.HTTPError, match=status):
+        get(fos1, "/?cmd=4&mode=1")
+    assert fos1.model.mode == "0"
+
+
+def test_redirect(bench: simulator.Bench) -> None:
+    bench["fos1"].model.fault("redirect", f"{bench['fos2'].url}/config.txt")
+    assert b"bnfos_confmap_magic" in get(bench["fos1"], "/config.txt")
+    assert bench["fos2"].model.requests == {"connect": 1, "read": 1}
+
+
+def test_endless_answer_ends_when_the_client_leaves(fos1: BenchDevice) -> None:
+    fos1.model.fault("endless")
+    client = http.client.HTTPConnection(*fos1.http_address, timeout=PATIENCE)
+    with contextlib.closing(client):
+        client.request("GET", "/config.txt")
+        response = client.getresponse()
+        assert response.getheader("Content-Length") == "1073741824"
+        assert len(response.read(1 << 20)) == 1 << 20
+    fos1.model.calm()
+    assert read(fos1)["mode"] == "0"
+
+
+@pytest.mark.parametrize("how", ["power off", "silent"])
+def test_dead_device_refuses_no_connection_but_answers_nothing(fos1: BenchDevice, how: str) -> None:
+    if how == "silent":
+        fos1.model.fault("silent")
+    else:
+        fos1.model.switch_power(Power.OFF)
+    assert holds(fos1)
+    assert unanswered(fos1, UDP["scan"])
+    assert fos1.model.requests == {"connect": 1, "read": 1, "scan": 1}
+
+
+def test_device_that_loses_power_before_it_answered_does_not_answer(fos1: BenchDevice) -> None:
+    fos1.model.fault("slow", "0.1")
+    with connection(fos1) as sock:
+        sock.sendall(b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n")
+        while "write" not in fos1.model.requests:
+            time.sleep(0.001)
+        fos1.model.switch_power(Power.OFF)
+        sock.settimeout(2 * SHORT)
+        with pytest.raises(socket.timeout):
+            sock.recv(1)
+    assert fos1.model.mode == "0"
+
+
+def test_wrong_mac(fos1: BenchDevice) -> None:
+    fos1.model.fault("wrong-mac", "00:19:32:FF:FF:FF")
+    for request in ("scan", "ping", "kick"):
+        assert frame.decode(ask(fos1, UDP[request])).mac == bytes.fromhex("001932FFFFFF")
+
+
+def test_something_else_at_the_address(fos1: BenchDevice) -> None:
+    fos1.model.fault("not-berofos")
+    assert get(fos1, "/config.txt").startswith(b"<html>")
+    assert not frame.decode_scan_reply(frame.decode(ask(fos1, UDP["scan"])).payload).is_berofos
+
+
+def test_refused_kick(fos1: BenchDevice) -> None:
+    fos1.model.fault("refuse-kick")
+    assert frame.error_of(frame.decode(ask(fos1, UDP["kick"])).payload) != frame.SUCCESS
+
+
+# --- orders and the command -------------------------------------------------------------------------------------
+
+
+def test_orders_over_the_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "orders")
+    with simulator.running(2, control=path) as bench:
+        assert order(path, "fos2 move 1") == {"ok": True}
+        assert order(path, "fos2 state")["state"]["mode"] == "1"
+        assert order(path, "fos2 history")["history"][0]["cause"] == "hand"
+        assert not order(path, "fos3 state")["ok"]
+        assert [bench[name].model.mode for name in ("fos1", "fos2")] == ["0", "1"]
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert not os.path.exists(path)
+
+
+def test_many_orders_on_one_connection(tmp_path: Path) -> None:
+    path = str(tmp_path / "orders")
+    with simulator.running(control=path), socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(path)
+        with sock.makefile("rw") as lines:
+            for line in ("fos1 weld", "fos1 slow x", "\xff", "fos1 calm"):
+                lines.write(line + "\n")
+            lines.flush()
+            assert [json.loads(lines.readline())["ok"] for _ in range(4)] == [True, False, False, True]
+
+
+def test_order_without_a_simulator(tmp_path: Path) -> None:
+    with pytest.raises(BerofosError, match="no simulator takes orders there"):
+        order(str(tmp_path / "orders"), "fos1 state")
+
+
+def test_orders_socket_of_a_killed_simulator_is_taken_over(tmp_path: Path) -> None:
+    path = str(tmp_path / "orders")
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(path)
+    with simulator.running(control=path):
+        assert order(path, "fos1 state")["ok"]
+
+
+def test_orders_socket_in_use_is_left_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "orders")
+    with simulator.running(control=path):
+        with pytest.raises(BerofosError, match="cannot take orders there"), simulator.running(control=path):
+            pass
+        assert order(path, "fos1 state")["ok"]
+
+
+def test_address_in_use_is_named() -> None:
+    with simulator.running() as bench:
+        taken = replace(simulator.specs(1)[0], http_port=bench["fos1"].http_address[1])
+        with pytest.raises(BerofosError, match=f"cannot listen on 127.0.0.1:{taken.http_port}: "):
+            simulator.running([taken]).__enter__()
+
+
+COMMAND = (sys.executable, "-m", "berofos_agent", "simulate")
+
+
+@contextlib.contextmanager
+def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Run `berofos simulate` until it is ready; yield the process and the lines it printed."""
+    process = subprocess.Popen(
+        [*COMMAND, "--http-port", "0", "--udp-port", "0", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    with process:
+        try:
+            yield process, list(iter(process.stdout.readline, "ready; Ctrl-C ends\n"))
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    path = tmp_path / "orders"
+    with command("--control", str(path)) as (process, _):
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+    assert not path.exists()
+
+
+def test_command_prints_devices_and_movements_and_keeps_state(tmp_path: Path) -> None:
+    orders, state, conf = (str(tmp_path / name) for name in ("orders", "state", "bnfos.conf"))
+    arguments = ("--devices", "2", "--control", orders, "--state", state, "--config", conf, "--password", "foobar")
+    for before in ("0", "1"):
+        with command(*arguments) as (process, printed):
+            assert [line.partition(",")[0] for line in printed] == [
+                "fos1: 00:19:32:00:12:1D",
+                "fos2: 00:19:32:00:12:1E",
+            ]
+            told = subprocess.run(
+                [*COMMAND, "--tell", orders, "fos1 state"], cwd=ROOT, capture_output=True, text=True, check=True
+            )
+            assert json.loads(told.stdout)["state"]["mode"] == before
+            order(orders, "fos1 move 1")
+            if before == "0":
+                assert process.stdout
+                assert process.stdout.readline().endswith(" fos1 relay from=0 to=1 cause=hand\n")
+            process.terminate()
+    assert stat.S_IMODE(os.stat(conf).st_mode) == 0o600
+    assert "[fos2]\nmac = 00:19:32:00:12:1E\nhost = 127.0.0.2\nport = " in Path(conf).read_text()
+    assert Path(conf).read_text().count("login = admin:foobar\n") == 2
+
+
+WRONG_ARGUMENTS = {
+    "order_refused": (("--tell", "{tmp}/orders", "fos1 dance"), 1, "no simulator takes orders there"),
+    "no_such_firmware": (("--firmware", "2.0"), 2, "--firmware: invalid choice: '2.0'"),
+    "too_many_devices": (("--devices", "1000"), 2, "'1000' is no number from 1 to 250"),
+    "bad_address": (("--address", "foo"), 2, "an IPv4 address such as 10.34.1.20 expected"),
+    "bad_port": (("--http-port", "70000"), 2, "'70000' is no port"),
+    "device_without_mac": (("--device", "fos1:127.0.0.1:0"), 2, "'fos1:127.0.0.1:0' is not NAME:ADDRESS:PORT:MAC"),
+    "device_with_bad_mac": (("--device", "fos1:127.0.0.1:0:12"), 2, "not a MAC address: '12'"),
+    "password_too_long": (("--password", "1234567890123456"), 2, "1 to 15 printable ASCII characters expected"),
+    "config_of_the_user": (("--config", "{tmp}/mine.conf"), 1, "is there already, and not written by a simulator"),
+    "address_not_ours": (("--address", "192.0.2.1", "--http-port", "0"), 1, "cannot listen on 192.0.2.1:"),
+    "control_in_no_directory": (
+        ("--control", "{tmp}/none/orders", "--http-port", "0", "--udp-port", "0"),
+        1,
+        "none/orders",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "status", "reason"), WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS)
+def test_wrong_arguments(tmp_path: Path, arguments: tuple[str, ...], status: int, reason: str) -> None:
+    mine = tmp_path / "mine.conf"
+    mine.write_text("[fos1]\n")
+    ended = subprocess.run(
+        [*COMMAND, *(argument.format(tmp=tmp_path) for argument in arguments)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (status, "")
+    assert reason in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+    assert mine.read_text() == "[fos1]\n"
