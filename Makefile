@@ -39,7 +39,7 @@ packages:
 
 $(VENV)/installed: pyproject.toml
 	@tests/install-packages python3 python3-venv python3-requests python3-lxml resource-agents
-	$(PYTHON) -m venv --system-site-packages $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 

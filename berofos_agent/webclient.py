@@ -117,13 +117,15 @@ class WebClient:
         return f"{self.host} wants a password; add its login to bnfos.conf"
 
     def _as_device_error(self, exc: Exception, seconds: float) -> Exception:
-        for cause in _causes(exc):
-            if isinstance(cause, socket.gaierror):
-                return Unreachable(self.name, f"host name {self.host} is not known")
-            if isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)):
-                return Unreachable(self.name, f"no answer from {self.host} within {seconds:g} s")
-            if isinstance(cause, OSError) and cause.strerror and cause.errno:
+        causes = _causes(exc)
+        if any(isinstance(cause, socket.gaierror) for cause in causes):
+            return Unreachable(self.name, f"host name {self.host} is not known")
+        for cause in causes:
+            # Before the time limits: urllib3 counts every failed connection among them.
+            if isinstance(cause, OSError) and cause.errno and cause.strerror:
                 return Unreachable(self.name, f"{self.host}: {cause.strerror}")
+        if any(isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)) for cause in causes):
+            return Unreachable(self.name, f"no answer from {self.host} within {seconds:g} s")
         return UnusableAnswer(self.name, f"{self.host} answers, but not in HTTP ({type(exc).__name__})")
 
 

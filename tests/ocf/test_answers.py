@@ -52,7 +52,9 @@ def test_start_reads_back_and_moves_nothing_that_stands_right(devices: Bench, cl
     assert cluster.call("start").code == 0
     assert modes(devices) == ["1", "1"]
     assert movements(devices) == 0
-    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices), devices[0].model.requests
+    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices), devices[
+        0
+    ].model.requests
 
 
 def test_start_switches_what_stands_elsewhere(devices: Bench, cluster: Cluster) -> None:
@@ -355,7 +357,9 @@ def test_stop_on_a_node_that_never_started_it_moves_nothing(devices: Bench, clus
     assert untouched(devices)
 
 
-@pytest.mark.parametrize(("broken", "_code", "_reason"), [*UNUSABLE, pytest.param(everywhere("silent"), 0, "", id="dead")])
+@pytest.mark.parametrize(
+    ("broken", "_code", "_reason"), [*UNUSABLE, pytest.param(everywhere("silent"), 0, "", id="dead")]
+)
 def test_stop_always_succeeds(devices: Bench, cluster: Cluster, broken: Break, _code: int, _reason: str) -> None:
     assert cluster.call("start").code == 0
     cluster.parameters["on_stop"] = "fallback"

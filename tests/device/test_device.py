@@ -1,0 +1,192 @@
+"""One device and a bank of them over real sockets: read, written, read back, all at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from berofos_agent import bnfosconf
+from berofos_agent.bank import all_at_once
+from berofos_agent.device import Device
+from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
+from berofos_agent.gbl4 import Gbl4Client, broadcast_scan
+from berofos_agent.simulator import bench as simulator
+from berofos_agent.simulator.bench import Bench, BenchDevice
+
+
+@pytest.fixture
+def two() -> Iterator[Bench]:
+    with simulator.running(2) as bench:
+        yield bench
+
+
+@pytest.fixture
+def fos1(two: Bench) -> BenchDevice:
+    return two["fos1"]
+
+
+def client_of(device: BenchDevice, login: str = "", seconds: float = 1.0) -> Device:
+    host, port = device.http_address
+    entry = bnfosconf.Entry(
+        device.name,
+        host,
+        bytes.fromhex(device.mac.replace(":", "")),
+        bnfosconf.parse_login(login) if login else None,
+        port,
+    )
+    client = Device(entry, seconds)
+    client.gbl4 = Gbl4Client(device.name, host, entry.mac, device.udp_address[1])
+    return client
+
+
+def soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+def test_a_switch_is_read_back_and_says_what_it_did(fos1: BenchDevice) -> None:
+    client = client_of(fos1)
+    done = client.switch("1", soon())
+    assert (done.before, done.after, done.moved) == ("0", "1", True)
+    assert fos1.model.mode == "1"
+    assert not client.switch("1", soon()).moved
+    assert fos1.model.requests == {"connect": 4, "read": 3, "write": 1}
+
+
+def test_a_welded_relay_is_noticed(fos1: BenchDevice) -> None:
+    fos1.model.fault("weld")
+    with pytest.raises(DidNotFollow, match="fos1: does not follow: mode=0 after writing mode=1"):
+        client_of(fos1).switch("1", soon())
+
+
+def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
+    """A relay that is read in its old position once more before it follows."""
+    fos1.model.fault("weld")
+    client = client_of(fos1)
+    reads = iter([True, False])
+    original = client.web.read
+
+    def read(seconds: float) -> dict[str, str]:
+        told = original(seconds)
+        if not next(reads, False):
+            fos1.model.fault("weld", "off")
+            fos1.model.move_by_hand("1")
+        return told
+
+    client.web.read = read  # type: ignore[method-assign]
+    assert client.switch("1", soon()).after == "1"
+
+
+def test_several_settings_are_one_request(fos1: BenchDevice) -> None:
+    told = client_of(fos1).write({"scenario": "1", "modedef": "1", "wdogitime": "30"}, soon())
+    assert (told["scenario"], told["modedef"], told["wdogitime"]) == ("1", "1", "30")
+    assert fos1.model.requests["write"] == 1
+
+
+@pytest.mark.parametrize("scheme", ["basic", "digest"])
+def test_password(fos1: BenchDevice, scheme: str) -> None:
+    fos1.model.write("cmd=3&apwd=s%3Ae%3Dc%23r%22e%20t&pwd=1")
+    if scheme == "digest":
+        fos1.model.fault("digest")
+    assert client_of(fos1, 'admin:s:e=c#r"e t').read(soon())["mode"] == "0"
+    with pytest.raises(Refused, match="fos1: password refused"):
+        client_of(fos1, "admin:wrong").read(soon())
+    with pytest.raises(Refused, match="fos1: .* wants a password; add its login"):
+        client_of(fos1).read(soon())
+
+
+def test_no_proxy_and_no_netrc(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9/")
+    assert client_of(fos1).read(soon())["mode"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("fault", "argument", "error"),
+    [
+        ("silent", "", Unreachable),
+        ("trickle", "", Unreachable),
+        ("slow", "5", Unreachable),
+        ("noise", "", NotABerofos),
+        ("status", "500", UnusableAnswer),
+        ("redirect", "http://127.0.0.1:9/", UnusableAnswer),
+        ("endless", "", UnusableAnswer),
+        ("not-berofos", "", NotABerofos),
+    ],
+)
+def test_a_device_that_misbehaves_ends_in_time_with_a_reason(
+    fos1: BenchDevice, fault: str, argument: str, error: type[Exception]
+) -> None:
+    fos1.model.fault(fault, argument)
+    with pytest.raises(error, match="^fos1: "):
+        client_of(fos1, seconds=0.5).read(soon())
+
+
+def test_a_host_that_refuses_connections(fos1: BenchDevice) -> None:
+    client = client_of(fos1)
+    client.web.port = 9
+    with pytest.raises(Unreachable, match="Connection refused"):
+        client.read(soon())
+
+
+def test_scan_ping_and_kick(fos1: BenchDevice) -> None:
+    gbl4 = client_of(fos1).gbl4
+    reply = gbl4.scan()
+    assert reply.firmware == (1, 53)
+    assert reply.operational
+    assert gbl4.ping(7) > 0
+    fos1.model.write("cmd=6&wen=1")
+    gbl4.kick()
+
+
+def test_lost_datagrams_are_sent_again(fos1: BenchDevice) -> None:
+    fos1.model.fault("drop", "2")
+    assert client_of(fos1).gbl4.scan(seconds=0.6).operational
+
+
+def test_a_refused_kick_is_an_error(fos1: BenchDevice) -> None:
+    fos1.model.fault("refuse-kick")
+    with pytest.raises(UnusableAnswer, match="fos1: .* refused the kick"):
+        client_of(fos1).gbl4.kick()
+
+
+def test_another_mac_is_another_device(fos1: BenchDevice) -> None:
+    fos1.model.fault("wrong-mac", "00:19:32:00:00:01")
+    with pytest.raises(NotABerofos, match="has MAC 00:19:32:00:00:01, not 00:19:32:00:12:1D"):
+        client_of(fos1).gbl4.scan()
+
+
+def test_broadcast_finds_every_device_once(two: Bench) -> None:
+    found = broadcast_scan("127.255.255.255", two["fos1"].udp_address[1], quiet=0.3)
+    assert sorted(address for address, _reply in found) == ["127.0.0.1", "127.0.0.2"]
+
+
+def test_a_bank_returns_results_and_errors_in_its_order(two: Bench) -> None:
+    two["fos1"].model.fault("status", "500")
+    devices = [client_of(device) for device in two.devices]
+    first, second = all_at_once(devices, lambda device, end: device.read(end), soon())
+    assert isinstance(first.error, UnusableAnswer)
+    assert second.result is not None
+    assert second.result["mode"] == "0"
+
+
+def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Bench) -> None:
+    devices = [client_of(device) for device in two.devices]
+
+    def work(device: Device, _deadline: float) -> str:
+        if device.name == "fos1":
+            time.sleep(3)
+        return "done"
+
+    hung, done = all_at_once(devices, work, soon(0.2))
+    assert isinstance(hung.error, Unreachable)
+    assert done.result == "done"
+
+
+def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Bench) -> None:
+    def work(_device: Device, _deadline: float) -> None:
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        all_at_once([client_of(device) for device in two.devices], work, soon())
