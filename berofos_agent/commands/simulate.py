@@ -22,20 +22,29 @@ from berofos_agent.simulator.history import Entry
 from berofos_agent.simulator.orders import ORDERS
 from berofos_agent.simulator.store import write_atomically
 
+_LOOK_SECONDS = 0.5
+"""How soon after its second a watchdog that ran out unseen is printed."""
+
 _MARK = "# written by berofos simulate\n"
+
+_DESCRIPTION = """\
+Be one or more bero*fos devices on this host, with relay, watchdog, settings,
+flash mode and faults, until interrupted. Each movement of a relay is a line of
+output. On a terminal, orders may be typed."""
 
 _SESSION = """\
 a session, to copy and paste:
-  berofos simulate --devices 2 --config /tmp/bnfos.conf --control /tmp/fos.sock &
-  curl -s http://127.0.0.1:8080/config.txt | grep 4_mode         # relay mode of fos1: 4_mode=0
-  curl -s 'http://127.0.0.1:8080/?cmd=4&mode=1' > /dev/null      # A-B connected
-  berofos simulate --tell /tmp/fos.sock 'fos1 power off'         # A-D, as without power
-  berofos simulate --tell /tmp/fos.sock 'fos1 power on'
-  berofos simulate --tell /tmp/fos.sock 'fos2 weld'              # its relay does not move any more
-  berofos simulate --tell /tmp/fos.sock 'fos2 state'
+  berofos simulate --devices 2 --config /tmp/bnfos.conf --control /tmp/fos &
+  curl -s http://127.0.0.1:8080/config.txt | grep 4_mode  # relay of fos1: 0
+  curl -s 'http://127.0.0.1:8080/?cmd=4&mode=1'           # A-B connected
+  berofos simulate --tell /tmp/fos 'fos1 power off'       # A-D, as without power
+  berofos simulate --tell /tmp/fos 'fos1 power on'
+  berofos simulate --tell /tmp/fos 'fos2 weld'            # its relay is stuck
+  berofos simulate --tell /tmp/fos 'fos2 state'
   kill %1
-/tmp/bnfos.conf is what the other commands take as their configuration: fos1 is 127.0.0.1, fos2 is 127.0.0.2.
-A scan finds them at 127.255.255.255."""
+
+/tmp/bnfos.conf declares the devices for all other commands: fos1 is 127.0.0.1,
+fos2 is 127.0.0.2. A scan finds them at the broadcast address 127.255.255.255."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,8 +58,7 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="berofos simulate",
-        description="Be one or more bero*fos devices on this host, with relay, watchdog, settings, flash mode and "
-        "faults, until interrupted. Each movement of a relay is a line of output. On a terminal, orders may be typed.",
+        description=_DESCRIPTION,
         epilog=f"orders, each as DEVICE ORDER [ARGUMENT]:\n{_order_rows()}\n\n{_SESSION}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--udp-port", type=_port, default=frame.PORT, metavar="PORT", help="for UDP (%(default)s)")
     parser.add_argument("--firmware", choices=FIRMWARES, default=DEFAULT_FIRMWARE, help="version (%(default)s)")
     parser.add_argument(
-        "--password", type=_password, help="protect the devices with this one, made up: all users of this host see it"
+        "--password", type=_password, help="protect the devices; not one in real use, as others on this host see it"
     )
     parser.add_argument("--digest", action="store_true", help="offer Digest instead of Basic authentication")
     parser.add_argument("--control", default="", metavar="SOCKET", help="take orders at this Unix domain socket")
@@ -84,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _order_rows() -> str:
     rows = [(name, order.argument, order.meaning) for name, order in ORDERS.items()]
-    rows += [(name, f"{fault.argument}|off".lstrip("|"), fault.meaning) for name, fault in FAULTS.items()]
+    rows += [
+        (name, f"{fault.argument}|off" if fault.argument else "[off]", fault.meaning) for name, fault in FAULTS.items()
+    ]
     return "\n".join(f"  {f'{name} {argument}':26}{meaning}" for name, argument, meaning in rows)
 
 
@@ -146,7 +156,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
         _print_devices(bench)
         if sys.stdin.isatty():
             threading.Thread(target=_obey_terminal, args=(bench,), daemon=True).start()
-        ended.wait()
+        while not ended.wait(_LOOK_SECONDS):
+            for model in bench.models.values():
+                model.catch_up()
     return 0
 
 
@@ -173,10 +185,13 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
 
 def _free_config(path: str | None) -> str | None:
     """Return the path if no file of the user's would be lost by writing it."""
-    if path and os.path.exists(path):
-        with open(path, encoding="utf-8", errors="replace") as old:
-            if old.readline() != _MARK:
-                raise ConfigurationError(f"{path}: is there already, and not written by a simulator; remove it first")
+    try:
+        if path and os.path.exists(path):
+            with open(path, encoding="utf-8", errors="replace") as old:
+                if old.readline() != _MARK:
+                    raise ConfigurationError(f"{path}: there already, and not written by a simulator; remove it first")
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be written: {exc.strerror}") from exc
     return path
 
 

@@ -172,7 +172,7 @@ def _model(
             settings={"port": str(http_port), **spec.settings},
             clock=clock,
             listener=None if listener is None else functools.partial(listener, spec.name),
-            changed=None if store is None else store.save,
+            changed=None if store is None else store.try_to_save,
         )
     except ValueError as exc:
         raise BerofosError(f"{spec.name}: {exc}") from exc
@@ -180,6 +180,7 @@ def _model(
         model.fault("digest")
     if store is not None:
         store.restore(model)
+        store.save(model)
     return model
 
 

@@ -5,7 +5,7 @@ The model does weld, wrong-mac, not-berofos and refuse-kick; web.py and udp.py d
 
 from __future__ import annotations
 
-import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable
@@ -52,7 +52,10 @@ def _url(text: str) -> str:
 
 
 def _mac(text: str) -> str:
-    return frame.format_mac(frame.parse_mac(text))
+    try:
+        return frame.format_mac(frame.parse_mac(text))
+    except ValueError:
+        raise ValueError(f"needs a MAC address, not {text!r}") from None
 
 
 @dataclass(frozen=True)
@@ -88,24 +91,27 @@ FAULTS: Mapping[str, Fault] = {
 
 
 class Faults:
-    """Which switches are on. Not locked: the device that owns it is."""
+    """Which switches are on. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._on: dict[str, str] = {}
+        self._lock = threading.Lock()
 
     def switch(self, name: str, argument: str = "") -> None:
         """Switch on, or off with the argument "off"; raise ValueError for an argument that cannot be used."""
-        if argument == "off":
-            self._on.pop(name, None)
-            return
-        try:
-            self._on[name] = FAULTS[name].check(argument)
-        except ValueError as exc:
-            raise ValueError(f"{name} {exc}") from None
+        with self._lock:
+            if argument == "off":
+                self._on.pop(name, None)
+                return
+            try:
+                self._on[name] = FAULTS[name].check(argument)
+            except ValueError as exc:
+                raise ValueError(f"{name} {exc}") from None
 
     def calm(self) -> None:
         """Switch all off but the lasting ones."""
-        self._on = {name: argument for name, argument in self._on.items() if FAULTS[name].lasting}
+        with self._lock:
+            self._on = {name: argument for name, argument in self._on.items() if FAULTS[name].lasting}
 
     def on(self, name: str) -> bool:
         return name in self._on
@@ -119,19 +125,17 @@ class Faults:
         return float(self._on.get(name, "0"))
 
     def drops(self) -> bool:
-        """True when this exchange is one of those to be lost; counts it."""
-        left = self._left_to_drop()
-        if left <= 0:
-            return False
-        if left == 1:
-            del self._on["drop"]
-        elif left != math.inf:
-            self._on["drop"] = str(int(left) - 1)
-        return True
+        """True when the exchange that begins now is one of those to be lost; counts it."""
+        with self._lock:
+            left = self._on.get("drop", "0")
+            if left == "forever":
+                return True
+            if int(left) <= 1:
+                self._on.pop("drop", None)
+            else:
+                self._on["drop"] = str(int(left) - 1)
+            return int(left) >= 1
 
     def as_dict(self) -> dict[str, str]:
-        return dict(self._on)
-
-    def _left_to_drop(self) -> float:
-        argument = self._on.get("drop", "0")
-        return math.inf if argument == "forever" else float(argument)
+        with self._lock:
+            return dict(self._on)

@@ -11,7 +11,6 @@ the clock says should have happened, so a watchdog runs out at its second, whene
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from berofos_agent import frame, settings
-from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
+from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_ON, Values
 from berofos_agent.simulator.faults import Faults
 from berofos_agent.simulator.firmware import (
     DEFAULT_FIRMWARE,
@@ -32,6 +31,7 @@ from berofos_agent.simulator.firmware import (
 )
 from berofos_agent.simulator.flashmemory import FlashMemory
 from berofos_agent.simulator.history import Entry, History
+from berofos_agent.simulator.watchdog import Watchdog
 
 USER = "admin"
 FIRST_MAC = "00:19:32:00:12:1D"
@@ -83,7 +83,7 @@ class SimulatedDevice:
         self._clock = clock
         self._changed = changed
         self._history = History(clock, wall, listener)
-        self._faults = Faults()
+        self.faults = Faults()
         self._factory: Values = {**FACTORY_SETTINGS, **_checked(settings or {})}
         self._stored: Values = dict(self._factory)
         self._access_list = False
@@ -91,12 +91,16 @@ class SimulatedDevice:
         self._power = Power.OPERATIONAL
         self._mode = self._stored["modedef"]
         self._ports = {port: self._stored[default] for port, default in _POWER_DEFAULTS.items()}
-        self._watchdog = WATCHDOG_OFF
-        self._last_kick = self._fails_at = 0.0
+        self._watchdog = Watchdog()
         if self._stored["wdogdef"] == "1":
             self._arm()
 
     # --- what it shows -----------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Let happen what should have happened by now. Every other look does so too."""
+        with self._lock:
+            self._catch_up()
 
     @property
     def mode(self) -> str:
@@ -114,26 +118,24 @@ class SimulatedDevice:
     def deaf(self) -> bool:
         """True while nothing sent to it is answered."""
         with self._lock:
-            return self._power is Power.OFF or self._faults.on("silent")
+            return self._power is Power.OFF or self.faults.on("silent")
 
     @property
     def serves_http(self) -> bool:
         with self._lock:
-            return self._power is Power.OPERATIONAL and not self._faults.on("silent")
+            return self._power is Power.OPERATIONAL and not self.faults.on("silent")
 
     def values(self) -> Values:
         """All values that can be read, by keyword."""
         with self._lock:
             self._catch_up()
-            armed = self._watchdog == WATCHDOG_ON
-            left = max(0, math.ceil(self._fails_at - self._clock())) if armed else 0
             values = {
                 **self._stored,
                 **self._ports,
                 "mode": self._mode,
-                "wdog": self._watchdog,  # the firmware fills both from one variable
-                "wdogstate": self._watchdog,
-                "wdogrtime": str(left),
+                "wdog": self._watchdog.state,  # the firmware fills both from one variable
+                "wdogstate": self._watchdog.state,
+                "wdogrtime": str(self._watchdog.seconds_left(self._clock())),
             }
             del values["apwd"]
             return values
@@ -157,13 +159,13 @@ class SimulatedDevice:
                 operational=self._power is Power.OPERATIONAL,
                 network=self._network(),
                 link=frame.LINK_UP | frame.LINK_100_MBIT | frame.LINK_FULL_DUPLEX,
-                hardware_id=ANOTHER_PRODUCT if self._faults.on("not-berofos") else frame.HARDWARE_ID,
+                hardware_id=ANOTHER_PRODUCT if self.faults.on("not-berofos") else frame.HARDWARE_ID,
             )
 
     def told_mac(self) -> bytes:
         """The MAC it puts into its answers."""
         with self._lock:
-            return frame.parse_mac(self._faults.argument("wrong-mac") or frame.format_mac(self.mac))
+            return frame.parse_mac(self.faults.argument("wrong-mac") or frame.format_mac(self.mac))
 
     def state(self) -> dict[str, Any]:
         """Everything at one glance, for orders; without the password."""
@@ -174,11 +176,11 @@ class SimulatedDevice:
                 "flash": self._power is Power.FLASH,
                 "mode": self._mode,
                 "scenario": values["scenario"],
-                "watchdog": self._watchdog,
+                "watchdog": self._watchdog.state,
                 "mac": frame.format_mac(self.mac),
                 "firmware": "" if self._erased else self.firmware_name,
                 "image": self.flash.sha1,
-                "faults": self._faults.as_dict(),
+                "faults": self.faults.as_dict(),
                 "requests": dict(self._history.requests),
                 "kicks": self._history.kicks,
                 "largest_gap": self._history.largest_gap,
@@ -208,12 +210,10 @@ class SimulatedDevice:
             self._catch_up()
             if self._power is not Power.OPERATIONAL:
                 return NOT_IN_THIS_MODE
-            if self._faults.on("refuse-kick"):
+            if self.faults.on("refuse-kick"):
                 return KICK_REFUSED
-            if self._watchdog == WATCHDOG_ON:
-                now = self._clock()
-                self._history.kicked(now - self._last_kick)
-                self._restart_interval(now)
+            if self._watchdog.armed:
+                self._history.kicked(self._watchdog.kick(self._clock(), self._interval))
             return frame.SUCCESS
 
     def set_network(self, network: frame.NetworkSettings) -> int:
@@ -281,7 +281,7 @@ class SimulatedDevice:
                 raise ValueError("has no firmware, so it only starts in flash mode")
             self._history.note("power", {"from": self._power.value, "to": power.value})
             self._power = power
-            self._watchdog = WATCHDOG_OFF
+            self._watchdog.disarm()
             if power is Power.OPERATIONAL:
                 self._move(self._stored["modedef"], "power")
                 self._ports = {port: self._stored[default] for port, default in _POWER_DEFAULTS.items()}
@@ -298,7 +298,7 @@ class SimulatedDevice:
             self._catch_up()
             if self._power is not Power.OPERATIONAL:
                 raise ValueError("without power, or in flash mode, the relay stays at A-D")
-            if self._faults.on("weld"):
+            if self.faults.on("weld"):
                 raise ValueError("the relay is welded")
             self._move(mode, "hand")
             self._tell_changed()
@@ -308,33 +308,14 @@ class SimulatedDevice:
     def fault(self, name: str, argument: str = "") -> None:
         """Switch a fault on, or off with the argument "off"; raise ValueError for an unusable argument."""
         with self._lock:
-            self._catch_up()
-            self._faults.switch(name, argument)
+            self._catch_up()  # what happened before the relay was welded has happened
+            self.faults.switch(name, argument)
 
     def calm(self) -> None:
         """End all faults."""
         with self._lock:
             self._catch_up()
-            self._faults.calm()
-
-    def has_fault(self, name: str) -> bool:
-        with self._lock:
-            return self._faults.on(name)
-
-    def fault_argument(self, name: str) -> str:
-        """The argument of a fault that is on, "" otherwise."""
-        with self._lock:
-            return self._faults.argument(name)
-
-    def fault_seconds(self, name: str) -> float:
-        """The seconds of a fault that takes them, 0 while it is off."""
-        with self._lock:
-            return self._faults.seconds(name)
-
-    def drops(self) -> bool:
-        """True when the exchange that begins now is to be lost; counts it."""
-        with self._lock:
-            return self._faults.drops()
+            self.faults.calm()
 
     def count(self, kind: str) -> None:
         """Count a request of this kind."""
@@ -370,7 +351,7 @@ class SimulatedDevice:
                 "settings": dict(self._stored),
                 "ports": dict(self._ports),
                 "mode": self._mode,
-                "watchdog": self._watchdog,
+                "watchdog": self._watchdog.state,
                 "power": self._power.value,
                 "erased": self._erased,
                 "access_list": self._access_list,
@@ -389,15 +370,15 @@ class SimulatedDevice:
             self._erased = bool(dumped["erased"])
             self._access_list = bool(dumped["access_list"])
             self._phy = int(dumped["phy"])
-            self._watchdog = str(dumped["watchdog"])
-            self._restart_interval(self._clock())
+            self._watchdog.arm(self._clock(), self._interval)
+            self._watchdog.state = str(dumped["watchdog"])
 
     # --- inside, all under the lock ----------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        if self._watchdog != WATCHDOG_ON or self._clock() < self._fails_at:
+        if not self._watchdog.runs_out(self._clock()):
             return
-        self._watchdog = WATCHDOG_FAILURE
+        moment = self._watchdog.fails_at
         self._history.note(
             "watchdog",
             {
@@ -406,9 +387,9 @@ class SimulatedDevice:
                 "tone": self._stored["wdogaudio"] == "1",
                 "mail": self._stored["wdogmail"] == "1",
             },
-            self._fails_at,
+            moment,
         )
-        self._move("0", "watchdog", self._fails_at)
+        self._move("0", "watchdog", moment)
         self._tell_changed()
 
     def _write_one(self, keyword: str, value: str) -> None:
@@ -418,33 +399,30 @@ class SimulatedDevice:
             self._history.note("port", {"port": keyword, "from": self._ports[keyword], "to": value})
             self._ports[keyword] = value
         elif keyword == "wdog":
+            before = self._watchdog.state
             if value == "1":
                 self._arm()
             else:
-                self._set_watchdog(WATCHDOG_OFF)
+                self._watchdog.disarm()
+            if self._watchdog.state != before:
+                self._history.note("watchdog", {"from": before, "to": self._watchdog.state})
         elif keyword == "smtptest":
             self._history.note("mail", {"to": self._stored["smtpto"]})
         else:
             self._stored[keyword] = value
 
     def _move(self, mode: str, cause: str, moment: float | None = None) -> None:
-        if mode == self._mode or self._faults.on("weld"):
+        if mode == self._mode or self.faults.on("weld"):
             return
         self._history.note("relay", {"from": self._mode, "to": mode, "cause": cause}, moment)
         self._mode = mode
 
+    @property
+    def _interval(self) -> int:
+        return int(self._stored["wdogitime"])
+
     def _arm(self) -> None:
-        self._set_watchdog(WATCHDOG_ON)
-        self._restart_interval(self._clock())
-
-    def _set_watchdog(self, state: str) -> None:
-        if state != self._watchdog:
-            self._history.note("watchdog", {"from": self._watchdog, "to": state})
-        self._watchdog = state
-
-    def _restart_interval(self, now: float) -> None:
-        self._last_kick = now
-        self._fails_at = now + int(self._stored["wdogitime"])
+        self._watchdog.arm(self._clock(), self._interval)
 
     def _network(self) -> frame.NetworkSettings:
         dhcp, authentication = self._stored["dhcp"] == "1", self._stored["pwd"] == "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import threading
 from typing import Any
@@ -46,7 +47,7 @@ class Store:
             raise BerofosError(f"{self._path}: {device.name} cannot be restored ({exc}); remove the file") from exc
 
     def save(self, device: SimulatedDevice) -> None:
-        """Keep what a device is now."""
+        """Keep what a device is now; raise BerofosError if that cannot be written."""
         with self._lock:
             self._kept[device.name] = device.dump()
             write_atomically(self._path, json.dumps(self._kept, indent=1) + "\n")
@@ -62,3 +63,10 @@ class Store:
         if not isinstance(kept, dict):
             raise BerofosError(f"{self._path}: is no state file of a simulator; remove it")
         return kept
+
+    def try_to_save(self, device: SimulatedDevice) -> None:
+        """Keep what a device is now, or say that it is not kept: a device goes on whatever becomes of the file."""
+        try:
+            self.save(device)
+        except BerofosError as exc:
+            print(f"{device.name}: state not kept: {exc}", file=sys.stderr)

@@ -32,9 +32,9 @@ def answer(device: SimulatedDevice, datagram: bytes) -> bytes | None:
         device.count("foreign")
         return None
     device.count(name)
-    if payload_of is None or device.deaf or device.drops():
+    if payload_of is None or device.deaf or device.faults.drops():
         return None
-    if device.has_fault("noise"):
+    if device.faults.on("noise"):
         return os.urandom(32)
     try:
         return frame.encode(request.command, payload_of(device, request))
@@ -131,7 +131,7 @@ class UdpServer:
                             self._hand_over(device, listener, datagram, sender)
 
     def _hand_over(self, device: SimulatedDevice, listener: socket.socket, datagram: bytes, sender: Address) -> None:
-        delay = device.fault_seconds("slow")
+        delay = device.faults.seconds("slow")
         if delay:
             slow = threading.Timer(delay, self._answer, (device, listener, datagram, sender))
             slow.daemon = True

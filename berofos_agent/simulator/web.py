@@ -41,17 +41,17 @@ def kind_of(target: str) -> str:
 
 def answer(device: SimulatedDevice, nonce: str, target: str, authorization: str) -> Answer:
     """Return what the device answers to a GET; a fault that replaces the answer keeps a write from being done."""
-    if device.has_fault("status"):
-        return _with_status(device, nonce, int(device.fault_argument("status")))
-    if device.has_fault("redirect"):
-        return Answer(302, more=(("Location", device.fault_argument("redirect")),))
-    if device.has_fault("noise"):
+    if device.faults.on("status"):
+        return _with_status(device, nonce, int(device.faults.argument("status")))
+    if device.faults.on("redirect"):
+        return Answer(302, more=(("Location", device.faults.argument("redirect")),))
+    if device.faults.on("noise"):
         return Answer(200, os.urandom(600), "application/octet-stream")
-    if device.has_fault("not-berofos"):
+    if device.faults.on("not-berofos"):
         return Answer(200, _FOREIGN_PAGE)
     password = device.password()
     if password is not None:
-        digest = device.has_fault("digest")
+        digest = device.faults.on("digest")
         known = (
             login.digest_accepts(authorization, USER, password, "GET", target, nonce)
             if digest
@@ -71,7 +71,7 @@ def answer(device: SimulatedDevice, nonce: str, target: str, authorization: str)
 def _with_status(device: SimulatedDevice, nonce: str, status: int) -> Answer:
     if status != 401:
         return Answer(status)
-    challenge = login.digest_challenge(nonce) if device.has_fault("digest") else login.basic_challenge()
+    challenge = login.digest_challenge(nonce) if device.faults.on("digest") else login.basic_challenge()
     return Answer(401, more=(("WWW-Authenticate", challenge),))
 
 
@@ -85,37 +85,43 @@ class _Handler(BaseHTTPRequestHandler):
         device, server = self.server.device, self.server
         self.close_connection = True
         device.count(kind_of(self.path))
-        if device.serves_http and device.drops():
+        if device.serves_http and device.faults.drops():
             return
-        server.stopping.wait(device.fault_seconds("slow"))
+        server.stopping.wait(device.faults.seconds("slow"))
         if not device.serves_http:
             _wait_until_left(self.connection)
             return
-        if device.has_fault("endless"):
+        if device.faults.on("endless"):
             self._send(Answer(200), _GIGABYTE, (_BLOCK for _ in range(_GIGABYTE // len(_BLOCK))))
         else:
             reply = answer(device, server.nonce, self.path, self.headers.get("Authorization", ""))
             self._send(reply, len(reply.body), iter((reply.body,)))
 
     def _send(self, reply: Answer, length: int, body: Iterator[bytes]) -> None:
-        self.send_response_only(reply.status)
-        self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(length))
-        self.send_header("Connection", "close")
-        for name, value in reply.more:
-            self.send_header(name, value)
-        head = b"".join(self._headers_buffer) + b"\r\n"  # type: ignore[attr-defined]
-        pace = self.server.device.fault_seconds("trickle")
-        if not pace:
-            self.connection.sendall(head + next(body))
-            for block in body:
-                self.connection.sendall(block)
+        headers = (
+            ("Content-Type", reply.content_type),
+            ("Content-Length", str(length)),
+            ("Connection", "close"),
+            *reply.more,
+        )
+        first = f"HTTP/1.0 {reply.status} {self.responses.get(reply.status, ('',))[0]}\r\n"
+        head = (first + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n").encode()
+        pace = self.server.device.faults.seconds("trickle")
+        if pace:
+            self._trickle(head + b"".join(body), pace)
             return
-        for block in (head, *body):
-            for byte in block:
-                self.connection.sendall(bytes((byte,)))
-                if self.server.stopping.wait(pace):
-                    return
+        self.connection.sendall(head + next(body))
+        for block in body:
+            self.connection.sendall(block)
+
+    def _trickle(self, answer: bytes, pace: float) -> None:
+        for byte in answer:
+            if not self.server.device.serves_http:
+                _wait_until_left(self.connection)
+                return
+            self.connection.sendall(bytes((byte,)))
+            if self.server.stopping.wait(pace):
+                return
 
     def log_message(self, *_args: object) -> None:
         """Keep the terminal for the simulator's own lines."""

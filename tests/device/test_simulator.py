@@ -128,6 +128,10 @@ def test_set_as_recorded_and_get(fos1: BenchDevice, request_: dict[str, str]) ->
         assert read(fos1)[keyword] == value
 
 
+def test_request_of_before_http_had_versions(fos1: BenchDevice) -> None:
+    assert b"bnfos_confmap_magic" in raw(fos1, b"GET /config.txt\r\n\r\n")
+
+
 def test_requests_are_counted_by_kind(fos1: BenchDevice) -> None:
     assert fos1.model.requests == {}
     get(fos1, "/config.txt")
@@ -561,7 +565,7 @@ WRONG_ARGUMENTS = {
     "device_without_mac": (("--device", "fos1:127.0.0.1:0"), 2, "'fos1:127.0.0.1:0' is not NAME:ADDRESS:PORT:MAC"),
     "device_with_bad_mac": (("--device", "fos1:127.0.0.1:0:12"), 2, "not a MAC address: '12'"),
     "password_too_long": (("--password", "1234567890123456"), 2, "1 to 15 printable ASCII characters expected"),
-    "config_of_the_user": (("--config", "{tmp}/mine.conf"), 1, "is there already, and not written by a simulator"),
+    "config_of_the_user": (("--config", "{tmp}/mine.conf"), 1, "there already, and not written by a simulator"),
     "address_not_ours": (("--address", "192.0.2.1", "--http-port", "0"), 1, "cannot listen on 192.0.2.1:"),
     "control_in_no_directory": (
         ("--control", "{tmp}/none/orders", "--http-port", "0", "--udp-port", "0"),

@@ -58,6 +58,15 @@ def test_frame_on_the_wire_and_back(command: Command, payload: bytes, datagram: 
     assert frame.decode(wire) == frame.Frame(command, payload)
 
 
+@pytest.mark.parametrize("size", [*range(20), 511, 512, 513, 4097])
+def test_checksum_is_the_xor_of_all_bytes(size: int) -> None:
+    data = bytes(7 * number % 256 for number in range(size))
+    expected = 0
+    for byte in data:
+        expected ^= byte
+    assert frame.checksum(data) == expected
+
+
 HOSTILE = {
     "empty_datagram_rejected": b"",
     "magic_alone_rejected": b"GBL\x04",

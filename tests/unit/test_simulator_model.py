@@ -456,7 +456,7 @@ BAD_ORDERS = [
     ("drop some", "fos1: drop needs a number or 'forever', not 'some'"),
     ("status 99", "fos1: status needs an HTTP status from 200 to 599, not '99'"),
     ("redirect", "fos1: redirect needs a URL, not ''"),
-    ("wrong-mac fos2", "fos1: wrong-mac not a MAC address: 'fos2'"),
+    ("wrong-mac fos2", "fos1: wrong-mac needs a MAC address, not 'fos2'"),
     ("power", "fos1: power needs on or off, not ''"),
     ("move up", "fos1: move needs 0 or 1, not 'up'"),
     ("state now", "fos1: state takes no argument, not 'now'"),
@@ -520,9 +520,9 @@ def test_every_order_is_tried() -> None:
 
 def test_drop_counts_down(device: SimulatedDevice) -> None:
     device.fault("drop", "2")
-    assert [device.drops() for _ in range(4)] == [True, True, False, False]
+    assert [device.faults.drops() for _ in range(4)] == [True, True, False, False]
     device.fault("drop", "forever")
-    assert all(device.drops() for _ in range(100))
+    assert all(device.faults.drops() for _ in range(100))
 
 
 # --- state file -------------------------------------------------------------------------------------------------
