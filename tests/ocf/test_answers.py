@@ -94,7 +94,7 @@ def test_start_that_fails_switches_the_others_all_the_same(
     assert answer.code == code
     assert reason in answer.reason
     assert len(answer.reason.encode()) <= 128
-    if not devices["fos1"].model.has_fault("silent") and not devices["fos1"].model.has_fault("drop"):
+    if not devices["fos1"].model.faults.on("silent") and not devices["fos1"].model.faults.on("drop"):
         assert devices["fos1"].model.mode == "0"
 
 
