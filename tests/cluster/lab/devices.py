@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from berofos_agent.errors import BerofosError
+from berofos_agent.settings import write_target
 from berofos_agent.simulator.control import order as give_order
 
 from .lan import Lan
@@ -18,6 +19,19 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 LINES_AT = {"1": "xivo-1", "0": "xivo-2"}
 """Which node has the lines in each relay mode: xivo-1 is cabled to port B, xivo-2 to port D."""
+
+FRESH = {"pwd": "0", "modedef": "1", "scenario": "0", "wdog": "0", "wdogdef": "0"}
+"""The settings a box has at a fresh start."""
+
+LOGIN = "admin:foobar"
+"""The login of the boxes whenever a test protects one."""
+
+_GET = """
+import base64, sys, urllib.request
+login = base64.b64encode(sys.argv[2].encode()).decode()
+request = urllib.request.Request(sys.argv[1], headers={"Authorization": f"Basic {login}"})
+urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5).read()
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,22 @@ class Device:
         self.order("power on")
         self._lan.add_address(self.address)
 
+    def write(self, settings: dict[str, str], login: str = "") -> None:
+        """Write settings as somebody with a browser would; login is USER:PASSWORD."""
+        url = f"http://{self.address}{write_target(settings)}"
+        argv = ["nsenter", "-t", str(self._lan.pid), "-n", sys.executable, "-c", _GET, url, login]
+        subprocess.run(argv, check=True, capture_output=True)
+
+    def reset(self) -> None:
+        """End all faults, plug it in, take protection off and forget what happened."""
+        self.order("calm")
+        if not self.order("state")["state"]["powered"]:
+            self.order("power on")
+        self._lan.add_address(self.address)
+        changed = {key: value for key, value in FRESH.items() if self.order("state")["state"]["settings"][key] != value}
+        if changed:
+            self.write(changed, LOGIN)
+
     @property
     def mode(self) -> str:
         """Where the contacts are, with or without power: 1 is A-B, 0 is A-D."""
@@ -90,6 +120,7 @@ class Bench:
         self._here = here
         self._nursery = nursery
         self._lan = lan
+        self._process: subprocess.Popen[bytes] | None = None
         control = here / "devices"
         self.devices = {
             name: Device(name, address, mac, lan, control)
@@ -114,16 +145,19 @@ class Bench:
             self._lan.add_address(device.address)
             argv += ["--device", f"{device.name}:{device.address}:80:{device.mac}"]
         argv += ["--control", str(self._here / "devices"), "--config", str(config)]
-        self._log = self._here / "simulator.log"
-        with self._log.open("wb") as log:
-            self._process = self._nursery.start(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=CHECKOUT)
-        poll(lambda: self._answers() or self._process.poll() is not None, 10, interval=0.05)
+        diary = self._here / "simulator.log"
+        with diary.open("wb") as log:
+            process = self._process = self._nursery.start(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=CHECKOUT
+            )
+        poll(lambda: self._answers() or process.poll() is not None, 10, interval=0.05)
         if not self._answers():
-            raise LabError(f"the simulator did not start: {self._log.read_text(encoding='utf-8').strip()}")
+            raise LabError(f"the simulator did not start: {diary.read_text(encoding='utf-8').strip()}")
 
     def down(self) -> None:
         """Take the boxes away."""
-        end(self._process)
+        if self._process:
+            end(self._process)
 
     def _answers(self) -> bool:
         try:

@@ -12,6 +12,8 @@ from .processes import LabError, Nursery, end, poll
 
 GATEWAY = "10.42.0.254"
 BRIDGE = "br0"
+BRIDGE_MAC = "02:00:00:00:00:fe"
+"""Given, since a bridge otherwise takes over the address of a port, and another one when a node dies."""
 
 
 class Lan:
@@ -32,7 +34,7 @@ class Lan:
         self._await_namespace()
         self._ip(
             "link set lo up",
-            f"link add {BRIDGE} type bridge",
+            f"link add {BRIDGE} address {BRIDGE_MAC} type bridge",
             f"link set {BRIDGE} up",
             f"addr add {GATEWAY}/24 dev {BRIDGE}",
         )

@@ -45,7 +45,7 @@ def refusal() -> str | None:
 
 
 class Nursery:
-    """Starts processes from a thread that lives as long as the lab.
+    """Starts processes, each in a session of its own, from a thread that lives as long as the lab.
 
     PR_SET_PDEATHSIG fires when the parent's thread ends, not its process, so a fence order served by a
     short-lived thread must not start a node itself.
@@ -57,7 +57,7 @@ class Nursery:
     def start(self, argv: list[str], **popen: Any) -> subprocess.Popen[bytes]:
         """Start a process that dies with the lab."""
         mortal = ["setpriv", "--pdeathsig", "KILL", *argv]
-        return self._thread.submit(lambda: subprocess.Popen(mortal, **popen)).result()
+        return self._thread.submit(lambda: subprocess.Popen(mortal, start_new_session=True, **popen)).result()
 
     def close(self) -> None:
         """End the thread, and with it what was started and not ended."""

@@ -11,6 +11,7 @@ namespaces go with it; only a directory in the temporary directory could stay be
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import subprocess
@@ -95,6 +96,9 @@ class Lab:
         self._timeline: list[tuple[float, str]] = []
         self._began = time.monotonic()
         self._power = threading.RLock()
+        self._stopped: set[str] = set()
+        self._undo = contextlib.ExitStack()
+        self.nodes: dict[str, Node] = {}
 
     def __enter__(self) -> Lab:
         self.up()
@@ -110,26 +114,30 @@ class Lab:
         why_not = refusal()
         if why_not:
             raise LabError(why_not)
-        self.here = Path(tempfile.mkdtemp(prefix="two-nodes-"))
         try:
             self._build()
             self.wait_until(lambda: self.online() == set(NODES), 90, "both nodes are in the cluster")
-            self.run(NODES[0], "crm_attribute --type crm_config --name dc-deadtime --delete")
+            self.must(NODES[0], "crm_attribute --type crm_config --name dc-deadtime --delete")
         except BaseException:
             self.down()
             raise
 
     def _build(self) -> None:
-        self._nursery = Nursery()
-        self._collector = Collector()
-        self._pdu: Pdu | None = None
-        self._lan = Lan(self._nursery)
+        self.here = Path(tempfile.mkdtemp(prefix="two-nodes-"))
+        self._undo.callback(shutil.rmtree, self.here, ignore_errors=True)
+        nursery = Nursery()
+        self._undo.callback(nursery.close)
+        self._lan = Lan(nursery)
+        self._undo.callback(self._lan.down)
         self._lan.up()
-        self._bench = Bench(self.here, self._nursery, self._lan)
+        self._bench = Bench(self.here, nursery, self._lan)
+        self._undo.callback(self._bench.down)
         self._bench.up()
-        self.nodes = {}
+        self._collector = Collector()
+        self._undo.callback(self._collector.stop)
         for name in NODES:
-            node = self.nodes[name] = Node(name, self.here / name, self._nursery, self._lan)
+            node = self.nodes[name] = Node(name, self.here / name, nursery, self._lan)
+            self._undo.callback(node.kill)
             node.install(
                 etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._bench.bnfos_conf},
                 agents={"xivo/berofos": self._agent} if self._agent else {},
@@ -139,22 +147,13 @@ class Lab:
             self._collector.listen(name, node.here / "log-socket", node.log / "syslog")
         self._collector.start()
         outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
-        self._pdu = Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets)
+        self._undo.callback(Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets).close)
         for name in NODES:
             self.boot(name)
 
     def down(self) -> None:
-        """Take everything away."""
-        for node in getattr(self, "nodes", {}).values():
-            node.kill()
-        if self._pdu:
-            self._pdu.close()
-        self._collector.stop()
-        for part in ("_bench", "_lan"):
-            if hasattr(self, part):
-                getattr(self, part).down()
-        self._nursery.close()
-        shutil.rmtree(self.here, ignore_errors=True)
+        """Take everything away, the last thing first."""
+        self._undo.close()
 
     # --- what is done to nodes ---------------------------------------------------------------------------------
 
@@ -175,6 +174,7 @@ class Lab:
         with self._power:
             if not self.nodes[node].is_on:
                 self.note(f"{node} is switched on")
+                self._stopped.discard(node)
                 self.nodes[node].boot()
 
     def kill(self, node: str) -> float:
@@ -193,13 +193,16 @@ class Lab:
 
     def stop_cluster(self, node: str) -> None:
         """Stop Pacemaker and Corosync on a node as its service manager would."""
+        self._stopped.add(node)
         self.must(node, [str(self.nodes[node].here / "cluster"), "stop"])
         self.note(f"the cluster is stopped on {node}")
 
     def start_cluster(self, node: str) -> None:
-        """Start them again."""
-        self.must(node, [str(self.nodes[node].here / "cluster"), "start"])
-        self.note(f"the cluster is started on {node}")
+        """Start them again, where they are stopped."""
+        if node in self._stopped:
+            self._stopped.discard(node)
+            self.must(node, [str(self.nodes[node].here / "cluster"), "start"])
+            self.note(f"the cluster is started on {node}")
 
     def separate_nodes(self) -> None:
         """Let the nodes no longer hear each other; both still reach the boxes and the power socket."""

@@ -1,0 +1,218 @@
+"""The recommended configuration on the lab's nodes, what the cluster makes of it, and the way back to a fresh start.
+
+Knows the resources xivo (a stand-in for the telephone system) and relay; knows no test.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .lan import GATEWAY
+from .processes import LabError
+from .two_nodes import NODES, Lab
+
+MONITOR_SECONDS = 3
+TELEPHONES, RELAY, VIP = "xivo", "relay", "vip"
+VIP_ADDRESS = "10.42.0.10"
+
+WITHOUT_FENCING = f"""\
+property stonith-enabled=false
+rsc_defaults rsc-options: resource-stickiness=100
+primitive {TELEPHONES} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s
+primitive {RELAY} ocf:xivo:berofos \\
+  params port_b_node=xivo-1 port_d_node=xivo-2 \\
+  op start timeout=20s interval=0 \\
+  op stop timeout=20s interval=0 on-fail=ignore \\
+  op monitor interval={MONITOR_SECONDS}s timeout=20s \\
+  op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
+  meta critical=false failure-timeout=60s migration-threshold=3
+colocation relay-with-xivo inf: {RELAY} {TELEPHONES}
+order xivo-then-relay Optional: {TELEPHONES} {RELAY}
+"""
+"""For crm configure load."""
+
+WITH_FENCING = (
+    "property set stonith-enabled=true",
+    "resource defaults update resource-stickiness=100",
+    f"resource create {TELEPHONES} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s",
+    f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
+    " op start timeout=20s op stop timeout=20s on-fail=ignore"
+    f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
+    " meta critical=false failure-timeout=60s migration-threshold=3",
+    f"constraint colocation add {RELAY} with {TELEPHONES} INFINITY",
+    f"constraint order {TELEPHONES} then {RELAY} kind=Optional",
+    f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)} pcmk_delay_base=xivo-1:3;xivo-2:0",
+)
+"""For pcs, a command an item."""
+
+SETTLING_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed action as crm_mon lists it; a degraded monitor is one too."""
+
+    operation: str
+    node: str
+    code: int
+    reason: str
+
+
+class Cluster:
+    """The resources of a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._blank = self._configuration()
+        self._snapshot = self._blank
+
+    # --- configuration -----------------------------------------------------------------------------------------
+
+    def configure(self, fencing: bool = False) -> None:
+        """Put the recommended configuration into the cluster in place of what is there, and wait for the lines."""
+        self._calm_everything()
+        self._replace_configuration(self._blank)
+        self.lab.wait_until(lambda: not self._anything_runs(), SETTLING_SECONDS, "the old resources are stopped")
+        node = self.lab.a_node()
+        if fencing:
+            for command in WITH_FENCING:
+                self.lab.must(node, ["pcs", *command.split()])
+        else:
+            self.lab.must(node, "crm configure load update -", stdin=WITHOUT_FENCING)
+        self._snapshot = self._configuration()
+        self._bring_home()
+
+    def reset(self) -> None:
+        """Go back to a fresh start, whatever a test did: both nodes, both boxes, the configuration, lines on xivo-1."""
+        self._calm_everything()
+        self._replace_configuration(self._snapshot)
+        self.lab.must(self.lab.a_node(), "crm_resource --cleanup")
+        self._bring_home()
+
+    def set_parameter(self, name: str, value: str, resource: str = RELAY) -> None:
+        """Change a parameter of a resource while it runs."""
+        self.lab.must(
+            self.lab.a_node(),
+            ["crm_resource", "--resource", resource, "--set-parameter", name, "--parameter-value", value],
+        )
+
+    def set_meta(self, name: str, value: str, resource: str = RELAY) -> None:
+        """Change a meta attribute of a resource."""
+        command = [
+            "crm_resource",
+            "--resource",
+            resource,
+            "--meta",
+            "--set-parameter",
+            name,
+            "--parameter-value",
+            value,
+        ]
+        self.lab.must(self.lab.a_node(), command)
+
+    def set_property(self, name: str, value: str) -> None:
+        """Change a property of the whole cluster."""
+        self.lab.must(self.lab.a_node(), ["crm_attribute", "--type", "crm_config", "--name", name, "--update", value])
+
+    # --- what an administrator does ----------------------------------------------------------------------------
+
+    def move(self, resource: str, node: str) -> float:
+        """crm_resource --move; return the moment it began."""
+        began = time.monotonic()
+        self.lab.note(f"an administrator moves {resource} to {node}")
+        self.lab.must(self.lab.a_node(), f"crm_resource --move --resource {resource} --node {node}")
+        return began
+
+    def clear(self, resource: str) -> None:
+        """Take back what move left in the configuration."""
+        self.lab.must(self.lab.a_node(), f"crm_resource --clear --resource {resource}")
+
+    def standby(self, node: str, on: bool) -> None:
+        """Put a node into standby, or back."""
+        value = "--update on" if on else "--delete"
+        self.lab.must(self.lab.a_node(), f"crm_attribute --node {node} --name standby {value}")
+        self.lab.note(f"{node} goes into standby" if on else f"{node} is no longer in standby")
+
+    # --- what is seen ------------------------------------------------------------------------------------------
+
+    def where(self, resource: str, seen_by: str = "") -> str:
+        """Return the node a resource is started on, "" if it is on none, both names if it is on two."""
+        found = self.lab.status(seen_by).iterfind(f".//resource[@id='{resource}'][@role='Started']/node")
+        return " ".join(node.get("name", "") for node in found)
+
+    def failures(self, resource: str = RELAY) -> list[Failure]:
+        """Return the failed actions of a resource."""
+        return [
+            Failure(
+                failure.get("op_key", ""),
+                failure.get("node", ""),
+                int(failure.get("exitcode", "0")),
+                failure.get("exitreason", ""),
+            )
+            for failure in self.lab.status().iterfind("failures/failure")
+            if failure.get("op_key", "").startswith(f"{resource}_")
+        ]
+
+    def attribute(self, node: str, name: str) -> str:
+        """Return a node attribute as crm_mon -A shows it."""
+        found = self.lab.status().find(f"node_attributes/node[@name='{node}']/attribute[@name='{name}']")
+        return "" if found is None else found.get("value", "")
+
+    def is_home(self, node: str) -> bool:
+        """True when the telephones, the relay resource and all lines are on a node."""
+        everywhere = {node}
+        return (
+            set(self.lab.lines().values()) == everywhere
+            and self.where(TELEPHONES) == node
+            and self.where(RELAY) == node
+        )
+
+    def wait_for(self, node: str, seconds: float = 15.0) -> float:
+        """Wait until everything is on a node."""
+        return self.lab.wait_until(
+            lambda: self.is_home(node), seconds, f"the telephones, the relay resource and all lines are on {node}"
+        )
+
+    def wait_for_members(self) -> float:
+        """Wait until each node sees both as members."""
+        return self.lab.wait_until(
+            lambda: all(self.lab.online(name) == set(NODES) for name in NODES),
+            SETTLING_SECONDS,
+            "both nodes are online",
+        )
+
+    # --- the way back ------------------------------------------------------------------------------------------
+
+    def _calm_everything(self) -> None:
+        lab = self.lab
+        lab.rejoin_nodes()
+        for device in lab.devices.values():
+            device.reset()
+        for name in NODES:
+            lab.boot(name)
+        for name in NODES:
+            lab.start_cluster(name)
+            for device_name in lab.devices:
+                lab.mend(name, device_name)
+        self.wait_for_members()
+
+    def _configuration(self) -> str:
+        return self.lab.must(self.lab.a_node(), "cibadmin --query --scope configuration")
+
+    def _replace_configuration(self, configuration: str) -> None:
+        self.lab.must(self.lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=configuration)
+
+    def _anything_runs(self) -> bool:
+        return any(True for _ in self.lab.status().iterfind(".//resource[@active='true']"))
+
+    def _bring_home(self) -> None:
+        home = NODES[0]
+        self.lab.wait_until(lambda: self.where(TELEPHONES), SETTLING_SECONDS, "the telephones run somewhere")
+        if self.where(TELEPHONES) != home:
+            self.lab.must(self.lab.a_node(), f"crm_resource --move --resource {TELEPHONES} --node {home}")
+            self.wait_for(home, SETTLING_SECONDS)
+            self.clear(TELEPHONES)
+        self.wait_for(home, SETTLING_SECONDS)
+        if self.failures():
+            raise LabError(f"the fresh start is not fresh: {self.failures()}\n{self.lab.story()}")

@@ -1,0 +1,115 @@
+"""Shows two real cluster nodes and the lines that follow the active one: what `make demo` runs."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+from . import scenes
+from .cluster import MONITOR_SECONDS, TELEPHONES, Cluster
+from .picture import draw
+from .processes import LabError, refusal
+from .two_nodes import Lab
+
+MOST_SECONDS = 170
+INDENT = " " * 10
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+class Interrupted(Exception):
+    """A signal ends the demo; carries its number."""
+
+
+def main() -> int:
+    """Play all scenes and return the exit status."""
+    why_not = refusal()
+    if why_not:
+        print(f"demo: {why_not}", file=sys.stderr)
+        return 1
+    lab = Lab(tell=_tell)
+    try:
+        with _interruptible():
+            try:
+                lab.note("two nodes, xivo-1 and xivo-2, are built, and two simulated bero*fos boxes, fos1 and fos2")
+                lab.up()
+                _play(Cluster(lab))
+            finally:
+                _undisturbed(lab.down)
+    except Interrupted as exc:
+        number = exc.args[0]
+        late = number == signal.SIGALRM
+        print(f"demo: {f'not done after {MOST_SECONDS} s' if late else 'interrupted'}; all taken away", file=sys.stderr)
+        return 1 if late else 128 + int(number)
+    except LabError as exc:
+        print(f"demo: {exc}", file=sys.stderr)
+        return 1
+    print("All taken away again: no process, namespace or file is left.")
+    return 0
+
+
+def _play(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.note("both nodes are in one cluster; the relay is being configured the way the README says")
+    cluster.configure()
+    _show(cluster, "the lines are on xivo-1, where the telephones run")
+
+    seconds = scenes.node_killed(cluster, "xivo-1")
+    cluster.wait_for("xivo-2")
+    _show(cluster, f"after {seconds:.1f} s the lines are on xivo-2, and so are the telephones", dead="xivo-1")
+
+    lab.boot("xivo-1")
+    cluster.wait_for_members()
+    cluster.wait_for("xivo-2", seconds=3)
+    _show(cluster, "xivo-1 is back in the cluster; telephones and lines stay where they are")
+
+    seconds = scenes.telephones_moved(cluster, "xivo-1")
+    _show(cluster, f"{seconds:.1f} s after the command the lines are on xivo-1 too")
+    cluster.clear(TELEPHONES)
+
+    def standing_wrong() -> None:
+        _draw(cluster.lab, "xivo-1")
+
+    seconds = scenes.relay_moved_by_hand(cluster, "fos1", witness=standing_wrong)
+    cluster.wait_for("xivo-1")
+    _show(cluster, f"after {seconds:.1f} s the cluster has turned it back (it looks every {MONITOR_SECONDS} s)")
+
+
+def _show(cluster: Cluster, what: str, dead: str = "") -> None:
+    cluster.lab.note(what)
+    _draw(cluster.lab, cluster.where(TELEPHONES), dead)
+
+
+def _draw(lab: Lab, telephones: str, dead: str = "") -> None:
+    for row in draw(lab.lines(), telephones, dead):
+        print(INDENT + row)
+    print(flush=True)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn Ctrl-C, TERM and the end of the time into an exception, so that everything is taken away."""
+
+    def ring(number: int, _frame: object) -> None:
+        raise Interrupted(number)
+
+    for number in SIGNALS:
+        signal.signal(number, ring)
+    signal.alarm(MOST_SECONDS)
+    yield
+
+
+def _undisturbed(take_away: Callable[[], None]) -> None:
+    """Let no second Ctrl-C stop the taking away."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    take_away()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

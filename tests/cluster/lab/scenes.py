@@ -1,0 +1,101 @@
+"""What happens to a telephone cluster, and the seconds until the lines are right again; knows no limits.
+
+Each scene begins with everything on one node and takes its times from the relays' own history.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .cluster import MONITOR_SECONDS, TELEPHONES, Cluster
+from .two_nodes import NODES, Lab
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured time and the most it should be; `limit` is for the benchmark, tests only ask whether it ends."""
+
+    what: str
+    seconds: float
+    limit: float
+
+    def __str__(self) -> str:
+        verdict = "" if self.seconds <= self.limit else "  TOO LONG"
+        return f"{self.what:<58} {self.seconds:6.2f} s  (at most {self.limit:.0f} s){verdict}"
+
+
+def other(node: str) -> str:
+    """The other node."""
+    return NODES[1 - NODES.index(node)]
+
+
+def node_killed(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
+    """Kill the active node; return the seconds until all lines are on the other one."""
+    lab = cluster.lab
+    killed = lab.kill(node)
+    lab.wait_until(
+        lambda: set(lab.lines().values()) == {other(node)}, seconds, f"the lines have left {node}, which is dead"
+    )
+    return lab.movements(since=killed)[-1].at - killed
+
+
+def telephones_moved(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
+    """Move the telephones by crm_resource --move; return the seconds from the command until all lines followed."""
+    moved = cluster.move(TELEPHONES, node)
+    cluster.wait_for(node, seconds)
+    return cluster.lab.movements(since=moved)[-1].at - moved
+
+
+def relay_moved_by_hand(
+    cluster: Cluster, box: str, seconds: float = 20.0, witness: Callable[[], None] | None = None
+) -> float:
+    """Turn the relay of one box at the box itself; return the seconds until the cluster has turned it back.
+
+    `witness` is called in between, while the relay stands wrong.
+    """
+    lab = cluster.lab
+    device = lab.device(box)
+    right = device.mode
+    began = time.monotonic()
+    lab.note(f"somebody turns the relay of {box} by hand")
+    device.order(f"move {1 - int(right)}")
+    by_hand = device.movements(since=began)[0].at
+    if witness:
+        witness()
+    lab.wait_until(lambda: device.mode == right, seconds, f"the relay of {box} is turned back")
+    return device.movements(since=by_hand)[-1].at - by_hand
+
+
+FIGURES = {
+    "killed": ("active node killed, no fencing: lines on the survivor", 4.0),
+    "fenced": ("active node killed, with fencing: lines on the survivor", 5.0),
+    "by hand": ("relay moved by hand: back", MONITOR_SECONDS + 1.0),
+    "moved": ("telephones moved by crm_resource --move: lines followed", 1.0),
+}
+"""What each figure is called and the most it should be."""
+
+
+def figure(name: str, seconds: float) -> Figure:
+    """Return a figure of the table."""
+    what, limit = FIGURES[name]
+    return Figure(what, seconds, limit)
+
+
+def measure() -> list[Figure]:
+    """Bring a lab up, play the scenes and return the figures."""
+    with Lab() as lab:
+        cluster = Cluster(lab)
+        cluster.configure()
+        figures = [figure("by hand", relay_moved_by_hand(cluster, "fos1"))]
+        cluster.reset()
+        figures.append(figure("moved", telephones_moved(cluster, "xivo-2")))
+        cluster.reset()
+        figures.append(figure("killed", node_killed(cluster, "xivo-1")))
+        cluster.configure(fencing=True)
+        # xivo-2, as fencing xivo-1 waits for the 3 s that decide who survives when the nodes are cut from each other.
+        telephones_moved(cluster, "xivo-2")
+        cluster.clear(TELEPHONES)
+        figures.append(figure("fenced", node_killed(cluster, "xivo-2")))
+    return figures
