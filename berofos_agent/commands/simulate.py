@@ -37,7 +37,7 @@ a session, to copy and paste:
   berofos simulate --devices 2 --config /tmp/bnfos.conf --control /tmp/fos &
   curl -s http://127.0.0.1:8080/config.txt | grep 4_mode  # relay of fos1: 0
   curl -s 'http://127.0.0.1:8080/?cmd=4&mode=1'           # A-B connected
-  berofos simulate --tell /tmp/fos 'fos1 power off'       # A-D, as without power
+  berofos simulate --tell /tmp/fos 'fos1 power off'       # A-D: no power
   berofos simulate --tell /tmp/fos 'fos1 power on'
   berofos simulate --tell /tmp/fos 'fos2 weld'            # its relay is stuck
   berofos simulate --tell /tmp/fos 'fos2 state'
@@ -95,7 +95,7 @@ def _order_rows() -> str:
     rows += [
         (name, f"{fault.argument}|off" if fault.argument else "[off]", fault.meaning) for name, fault in FAULTS.items()
     ]
-    return "\n".join(f"  {f'{name} {argument}':26}{meaning}" for name, argument, meaning in rows)
+    return "\n".join(f"  {f'{name} {argument}':25}{meaning}" for name, argument, meaning in rows)
 
 
 def _count(text: str) -> int:

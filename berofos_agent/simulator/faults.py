@@ -73,7 +73,7 @@ class Fault:
 FAULTS: Mapping[str, Fault] = {
     fault.name: fault
     for fault in (
-        Fault("weld", "", _nothing, "the relay does not move, though a write says success"),
+        Fault("weld", "", _nothing, "the relay does not move, a write says success"),
         Fault("slow", "SECONDS", _seconds, "each exchange takes that long"),
         Fault("trickle", "[SECONDS]", _interval, "HTTP answers a byte at a time, a second apart"),
         Fault("drop", "N|forever", _count, "the next N connections are closed, datagrams lost"),
@@ -83,7 +83,7 @@ FAULTS: Mapping[str, Fault] = {
         Fault("endless", "", _nothing, "HTTP answers a gigabyte"),
         Fault("silent", "", _nothing, "takes everything, answers nothing"),
         Fault("wrong-mac", "MAC", _mac, "tells this MAC in UDP answers"),
-        Fault("not-berofos", "", _nothing, "is some other web server, and another product to a scan"),
+        Fault("not-berofos", "", _nothing, "is some web server, and to a scan another product"),
         Fault("refuse-kick", "", _nothing, "answers a kick with an error"),
         Fault("digest", "", _nothing, "offers Digest instead of Basic authentication", lasting=True),
     )

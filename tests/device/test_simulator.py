@@ -8,6 +8,8 @@ import hashlib
 import http.client
 import json
 import os
+import pty
+import shlex
 import signal
 import socket
 import stat
@@ -592,3 +594,68 @@ def test_wrong_arguments(tmp_path: Path, arguments: tuple[str, ...], status: int
     assert reason in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
     assert mine.read_text() == "[fos1]\n"
+
+
+def test_orders_typed_on_a_terminal() -> None:
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "--http-port", "0", "--udp-port", "0"], cwd=ROOT, stdin=terminal, stdout=subprocess.PIPE, text=True
+    )
+    os.close(terminal)
+    assert process.stdout
+    with process, open(ours, "wb", buffering=0) as keyboard:
+        printed = iter(process.stdout.readline, "")
+        keyboard.write(b"fos1 move 1\n\nfos1 dance\n")
+        assert any(line.endswith(" fos1 relay from=0 to=1 cause=hand\n") for line in printed)
+        assert next(printed) == '{"ok": true}\n'
+        assert json.loads(next(printed))["error"].startswith("no order 'dance'; there are power, flash, move")
+        keyboard.write(b"\x03")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_watchdog_that_runs_out_unseen_is_printed(tmp_path: Path) -> None:
+    orders = str(tmp_path / "orders")
+    with command("--control", orders) as (process, printed):
+        assert process.stdout
+        order(orders, "fos1 move 1")
+        address = printed[0].split("http://")[1].split("/")[0]
+        for query in ("cmd=2&wintv=1", "cmd=6&wen=1"):
+            client = http.client.HTTPConnection(address, timeout=PATIENCE)
+            with contextlib.closing(client):
+                client.request("GET", f"/?{query}")
+                client.getresponse().read()
+        told = [process.stdout.readline().split(" ", 1)[1] for _ in range(4)]
+        assert told[1:] == [
+            "fos1 watchdog from=0 to=1\n",
+            "fos1 watchdog from=1 to=2 tone=False mail=False\n",
+            "fos1 relay from=1 to=0 cause=watchdog\n",
+        ]
+
+
+def test_session_of_the_help_works_as_written(tmp_path: Path) -> None:
+    """Other ports and places than those shown, as other simulators may be up on this host."""
+    shown = subprocess.run([*COMMAND, "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    lines = [line.strip() for line in shown.partition("to copy and paste:\n")[2].partition("\n\n")[0].splitlines()]
+    with simulator.running() as free:
+        port = free["fos1"].http_address[1]
+    script = "\n".join(lines).replace("8080", str(port)).replace("/tmp/", f"{tmp_path}/")
+    script = script.replace("--devices 2", f"--devices 2 --http-port {port} --udp-port 0")
+    fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[-1]).read().decode())"
+    commands = f"""
+        set -e -m -o pipefail
+        berofos() {{ {shlex.join(COMMAND[:-1])} "$@"; }}
+        curl() {{ no_proxy='*' {sys.executable} -c '{fetch}' "$@"; }}
+    """
+    until_ready = f"until grep -q ready {tmp_path}/printed; do kill -0 %1; sleep 0.05; done"
+    started = commands + script.replace(" &\n", f" > {tmp_path}/printed &\n{until_ready}\n")
+    ended = subprocess.run(
+        ["bash", "-c", started], cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "4_mode=0\n" in ended.stdout
+    state = json.loads(ended.stdout.splitlines()[-1])["state"]
+    assert (state["mac"], state["faults"]) == ("00:19:32:00:12:1E", {"weld": "on"})
+    movements = [line.split(" ", 1)[1] for line in (tmp_path / "printed").read_text().splitlines() if "relay" in line]
+    assert movements == ["fos1 relay from=0 to=1 cause=http", "fos1 relay from=1 to=0 cause=power"]
