@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -96,10 +97,21 @@ def test_password(fos1: BenchDevice, scheme: str) -> None:
         client_of(fos1).read(soon())
 
 
-def test_no_proxy_and_no_netrc(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_no_proxy_is_used(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9/")
     assert client_of(fos1).read(soon())["mode"] == "0"
+
+
+def test_no_netrc_is_read(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login admin password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    fos1.model.write("cmd=3&apwd=secret&pwd=1")
+    with pytest.raises(Refused):
+        client_of(fos1).read(soon())
 
 
 @pytest.mark.parametrize(
