@@ -285,11 +285,12 @@ def _note_conditions(memory: State, reasons: Mapping[str, str]) -> bool:
 
 
 def _show(environ: Mapping[str, str], memory: State, modes: Iterable[str]) -> None:
-    """Let `crm_mon -A` show where the lines are, and what is wrong; a failure does not matter."""
+    """Let `crm_mon -A` show where the lines are, and what is wrong; tried once a change, whether it works or not."""
     lines = "/".join(sorted({LINES[mode] for mode in modes})) or "unknown"
     value = "; ".join([lines, *filter(None, memory.conditions.values())])
-    if value != memory.attribute and node.set_attribute(_attribute_name(environ), value):
+    if value != memory.attribute:
         memory.attribute = value
+        node.set_attribute(_attribute_name(environ), value)
 
 
 def _attribute_name(environ: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
 
 from berofos_agent.device import Device
@@ -16,13 +15,13 @@ Result = TypeVar("Result")
 GRACE_SECONDS = 0.2
 
 
-@dataclass
 class Outcome(Generic[Result]):
     """What came of one device: a result or an error."""
 
-    device: Device
-    result: Result | None = None
-    error: DeviceError | None = None
+    def __init__(self, device: Device, error: DeviceError | None = None) -> None:
+        self.device = device
+        self.result: Result | None = None
+        self.error = error
 
 
 def all_at_once(

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing
-from berofos_agent.frame import parse_mac
+from berofos_agent.mac import parse_mac
 
 DEFAULT_PATH = "/etc/bnfos.conf"
 DEFAULT_HTTP_PORT = 80
@@ -22,16 +22,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
-@dataclass(frozen=True)
-class Login:
+class Login(NamedTuple):
     """User and password for the device's web pages."""
 
     user: str
-    password: str = field(repr=False)
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r})"  # never the password
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One section of the file; `host` is empty for a device that has no address yet."""
 
     name: str

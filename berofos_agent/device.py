@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from berofos_agent.bnfosconf import Entry
 from berofos_agent.errors import DidNotFollow
-from berofos_agent.frame import ScanReply
-from berofos_agent.gbl4 import Gbl4Client
 from berofos_agent.settings import Values
 from berofos_agent.webclient import WebClient
+
+if TYPE_CHECKING:
+    from berofos_agent.frame import ScanReply
+    from berofos_agent.gbl4 import Gbl4Client
 
 DEFAULT_REQUEST_SECONDS = 3.0
 FOLLOW_SECONDS = 2.0
 FOLLOW_PAUSE_SECONDS = 0.1
 
 
-@dataclass(frozen=True)
-class Switched:
+class Switched(NamedTuple):
     """What a switch did: the relay mode before and after, and how long it took until that was read back."""
 
     before: str
@@ -40,7 +42,13 @@ class Device:
         self.name = entry.name
         self.request_seconds = request_seconds
         self.web = WebClient(entry.name, entry.host, entry.port, entry.login)
-        self.gbl4 = Gbl4Client(entry.name, entry.host, entry.mac)
+
+    @cached_property
+    def gbl4(self) -> Gbl4Client:
+        """The way to the device over UDP, made when it is first needed: the hot path needs HTTP only."""
+        from berofos_agent.gbl4 import Gbl4Client
+
+        return Gbl4Client(self.name, self.entry.host, self.entry.mac)
 
     def read(self, deadline: float) -> Values:
         """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""

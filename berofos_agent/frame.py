@@ -14,11 +14,13 @@ A payload may be longer than the tables say: sister products send more.
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address
+
+from berofos_agent.mac import format_mac as format_mac
+from berofos_agent.mac import parse_mac as parse_mac
 
 PORT = 50123
 MAGIC = b"GBL\x04"
@@ -85,24 +87,6 @@ def decode(datagram: bytes) -> Frame:
     if checksum(datagram) != 0:
         raise FrameError("wrong checksum")
     return Frame(datagram[4], datagram[5:-1])
-
-
-# --- MAC addresses as text -------------------------------------------------------------------------------------
-
-_MAC_TEXT = re.compile(r"([0-9A-Fa-f]{2})" + r"[:-]?([0-9A-Fa-f]{2})" * 5)
-
-
-def parse_mac(text: str) -> bytes:
-    """Return the 6 bytes of 00:19:32:00:12:1D, 00-19-..., or twelve digits; raise ValueError otherwise."""
-    match = _MAC_TEXT.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"not a MAC address: {text!r}")
-    return bytes.fromhex("".join(match.groups()))
-
-
-def format_mac(mac: bytes) -> str:
-    """Return 00:19:32:00:12:1D."""
-    return ":".join(f"{byte:02X}" for byte in mac)
 
 
 # --- what the payloads hold ------------------------------------------------------------------------------------

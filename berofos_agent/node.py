@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-import subprocess
 from collections.abc import Mapping
 
 COMMAND_SECONDS = 2.0
@@ -19,6 +19,8 @@ def this_node(environ: Mapping[str, str]) -> str:
 
 
 def _crm_node() -> str:
+    import subprocess
+
     try:
         answer = subprocess.run(
             ["crm_node", "-n"],
@@ -49,18 +51,17 @@ def _short_against_full(one: str, other: str) -> bool:
     return ("." in one) != ("." in other) and one.split(".")[0] == other.split(".")[0]
 
 
-def set_attribute(name: str, value: str) -> bool:
-    """Set (or, without a value, delete) a transient attribute of this node; return whether that worked."""
+def set_attribute(name: str, value: str) -> None:
+    """Set (or, without a value, delete) a transient attribute of this node; a failure is ignored."""
+    import subprocess
+
     change = ["-U", value] if value else ["-D"]
-    try:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
         subprocess.run(
             ["attrd_updater", "-n", name, *change],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=COMMAND_SECONDS,
-            check=True,
+            check=False,
         )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True

@@ -6,8 +6,7 @@ Knows names, types and ranges; no device, no exit code.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, NamedTuple, Optional
 
 from berofos_agent import __version__
 from berofos_agent.bnfosconf import DEFAULT_PATH
@@ -27,8 +26,7 @@ class ParameterError(ValueError):
     """A parameter is wrong by itself, whatever the node."""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of ocf:xivo:berofos. `default` is what the meta-data shows; None if it depends on others."""
 
     name: str
@@ -42,8 +40,7 @@ class Parameter:
     unique_group: str = ""
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One action with what the meta-data advises, times in seconds."""
 
     name: str
@@ -180,8 +177,7 @@ ACTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(NamedTuple):
     """The parameters of one resource, checked."""
 
     config: str

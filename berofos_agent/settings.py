@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Callable
+from typing import Callable, NamedTuple
 from urllib.parse import quote
 
 MAGIC_KEY = "bnfos_confmap_magic"
@@ -81,8 +80,7 @@ def _read_text(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """How values of one type are checked before writing and understood when read; both raise ValueError."""
 
     check: Callable[[str], str]
@@ -99,8 +97,7 @@ TRIGGER = Kind(_trigger)
 READ_ONLY = Kind(_never)
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One row of the table; `write` is empty for what can only be read, `read` for what cannot be read."""
 
     keyword: str

@@ -6,7 +6,7 @@ The tables of "What the agent answers" in docs/ are decided here, a function eac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from berofos_agent import ocf
 from berofos_agent.errors import DeviceError, DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
@@ -14,8 +14,7 @@ from berofos_agent.settings import WATCHDOG_FAILURE, Values
 from berofos_agent.topology import LINES
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """What one device said: its settings, or why it said nothing of use."""
 
     device: str
@@ -34,8 +33,7 @@ class Seen:
         return self.error or UnusableAnswer(self.device, "does not tell its relay mode")
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An exit code of OCF 1.1 and, unless it is success, its reason."""
 
     code: int

@@ -1,0 +1,20 @@
+"""MAC addresses as people write them; knows nothing else, so that the agent's hot path can afford it."""
+
+from __future__ import annotations
+
+import re
+
+_MAC_TEXT = re.compile(r"([0-9A-Fa-f]{2})" + r"[:-]?([0-9A-Fa-f]{2})" * 5)
+
+
+def parse_mac(text: str) -> bytes:
+    """Return the 6 bytes of 00:19:32:00:12:1D, 00-19-..., or twelve digits; raise ValueError otherwise."""
+    match = _MAC_TEXT.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"not a MAC address: {text!r}")
+    return bytes.fromhex("".join(match.groups()))
+
+
+def format_mac(mac: bytes) -> str:
+    """Return 00:19:32:00:12:1D."""
+    return ":".join(f"{byte:02X}" for byte in mac)
