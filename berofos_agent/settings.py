@@ -77,7 +77,8 @@ def _read_flag(text: str) -> str:
 
 
 def _read_text(text: str) -> str:
-    return text
+    # What the device says ends up on terminals and in logs; no escape sequence may come along.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 class Kind(NamedTuple):
@@ -158,6 +159,8 @@ SETTINGS: Mapping[str, Setting] = {
     )
 }
 
+_READABLE = frozenset(setting.read for setting in SETTINGS.values())
+
 _POWER_GROUP = "5"  # its two parameters mean one port, so each port needs a cmd of its own
 
 WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_FAILURE = "0", "1", "2"
@@ -193,9 +196,12 @@ def parse_config(text: str) -> tuple[str, Values]:
 
     Unknown keys are passed over, missing ones stay unknown.
     Raises LookupError if the text has no bnfos_confmap_magic line (this is no bero*fos),
-    ValueError if a value cannot be understood.
+    ValueError if a value cannot be understood, or a setting is told twice with different values.
     """
-    told = dict(_lines(text))
+    told: dict[str, str] = {}
+    for key, value in _lines(text):
+        if told.setdefault(key, value) != value and key in _READABLE:
+            raise ValueError(f"{key} is told twice, differently")
     if MAGIC_KEY not in told:
         raise LookupError(MAGIC_KEY)
     values: Values = {}
@@ -205,7 +211,7 @@ def parse_config(text: str) -> tuple[str, Values]:
                 values[setting.keyword] = setting.kind.understand(told[setting.read])
             except ValueError as exc:
                 raise ValueError(f"{setting.read}: {exc}") from None
-    return told[MAGIC_KEY], values
+    return _read_text(told[MAGIC_KEY]), values
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
