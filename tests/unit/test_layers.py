@@ -16,6 +16,7 @@ FLOORS = (
     {"bank"},
     {"device"},
     {"webclient", "gbl4"},
+    {"names"},
     {"settings", "frame", "bnfosconf", "errors", "topology"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
