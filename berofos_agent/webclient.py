@@ -14,8 +14,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import requests
 import requests.adapters
@@ -99,8 +98,7 @@ class _Session(requests.Session):
         """Nowhere. Even where redirects are not followed, requests reads and unpacks the whole body of one."""
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(NamedTuple):
     status: int
     challenge: str = ""
     body: bytes = b""
