@@ -33,6 +33,7 @@ bench: packages $(VENV)/installed
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
+	$(PYTHON) -m berofos_agent.parameter_table README.md
 
 packages:
 	@tests/install-packages $(PACKAGES)

@@ -1,0 +1,26 @@
+"""What the README says is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from berofos_agent import parameter_table
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_table_of_parameters_is_what_the_code_declares() -> None:
+    text = README.read_text()
+    assert parameter_table.with_table(text) == text, "run `make metadata`"
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(((?!http)[^)#]+)", README.read_text()):
+        assert (README.parent / target).exists(), target
+
+
+def test_its_make_targets_exist() -> None:
+    makefile = (README.parent / "Makefile").read_text()
+    for target in re.findall(r"\bmake ([a-z-]+)", README.read_text()):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
