@@ -204,6 +204,17 @@ def flash_page_payload(mac: bytes, image: bytes, index: int) -> bytes:
     return mac + struct.pack("!H", index) + page.ljust(PAGE_BYTES, b"\0")
 
 
+def flash_error_of(payload: bytes, index: int) -> int:
+    """Return the error of a reply to command 3 or 4; SUCCESS if it holds nothing behind the MAC, or the page's index.
+
+    Whether the index is repeated before the error is not known, so both forms are understood.
+    """
+    rest = payload[6:]
+    if len(rest) > 1 and rest.startswith(struct.pack("!H", index)):
+        rest = rest[2:]
+    return rest[0] if rest else SUCCESS
+
+
 def error_payload(mac: bytes, error: int = SUCCESS) -> bytes:
     """Return the payload of a reply that says how a command ended; 0 is success."""
     return mac + bytes([error])

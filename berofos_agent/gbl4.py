@@ -6,25 +6,38 @@ and reading goes on when another datagram comes first. Facts from the protocol n
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
-from collections.abc import Iterator
-from typing import Callable
+from collections.abc import Iterable, Iterator
+from typing import Callable, TypeVar
 
 from berofos_agent import frame
 from berofos_agent.errors import NotABerofos, Unreachable, UnusableAnswer
-from berofos_agent.frame import Command, Frame, FrameError, ScanReply
+from berofos_agent.frame import Command, Frame, FrameError, NetworkSettings, ScanReply
+from berofos_agent.names import Address, resolve
 
 BROADCAST = "255.255.255.255"
 REPLY_SECONDS = 1.0
+ERASE_SECONDS = 8.0
 ATTEMPTS = 3
 LARGEST_DATAGRAM = 2048
 
-Address = tuple[str, int]
+Decoded = TypeVar("Decoded")
+
+_PAYLOAD = len(frame.MAGIC) + 1
+
+
+def _any(_reply: Frame) -> bool:
+    return True
 
 
 class Gbl4Client:
-    """Speaks to one device; `name` is what its errors call it."""
+    """Speaks to one device; `name` is what its errors call it.
+
+    `host` may be a broadcast address, for a device whose own is not known or out of reach. Its MAC has to be known
+    then: it is what the device, and this client, tell requests and replies by.
+    """
 
     def __init__(self, name: str, host: str, mac: bytes | None = None, port: int = frame.PORT) -> None:
         self.name = name
@@ -34,7 +47,11 @@ class Gbl4Client:
 
     def scan(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> ScanReply:
         """Return what the device tells of itself; raise Unreachable, NotABerofos or UnusableAnswer."""
-        answer = self._ask(Command.SCAN, b"", seconds)
+        with self.conversation(seconds) as conversation:
+            others_answer_too = conversation.is_broadcast
+            answer = conversation.ask(
+                Command.SCAN, b"", seconds, lambda reply: not others_answer_too or reply.mac == self.mac
+            )
         reply = self._decoded(frame.decode_scan_reply, answer)
         if not reply.is_berofos:
             raise NotABerofos(self.name, f"{self.host} is another product (hardware id {reply.hardware_id:04X})")
@@ -60,12 +77,26 @@ class Gbl4Client:
         if error != frame.SUCCESS:
             raise UnusableAnswer(self.name, f"{self.host} refused the kick with error {error}")
 
+    def netconf(self, network: NetworkSettings, seconds: float = REPLY_SECONDS * ATTEMPTS) -> None:
+        """Replace the whole network configuration; raise Unreachable, or UnusableAnswer if the device refuses."""
+        payload = frame.encode_network_settings(self._known_mac(), network)
+        self._accepted("network configuration", self._ask(Command.NETCONF, payload, seconds))
+
+    def erase(self, seconds: float = ERASE_SECONDS) -> None:
+        """Erase settings and firmware; raise Unreachable, or UnusableAnswer if the device refuses."""
+        self._accepted("erase", self._ask(Command.ERASE, self._known_mac(), seconds, attempts=1))
+
+    def _accepted(self, what: str, answer: Frame) -> None:
+        error = self._decoded(frame.error_of, answer)
+        if error != frame.SUCCESS:
+            raise UnusableAnswer(self.name, f"refused the {what} with error {error}; is it in flash mode?")
+
     def _known_mac(self) -> bytes:
         if self.mac is None:
             self.mac = self.scan().mac
         return self.mac
 
-    def _decoded(self, decoder: Callable[[bytes], ScanReply], answer: Frame) -> ScanReply:
+    def _decoded(self, decoder: Callable[[bytes], Decoded], answer: Frame) -> Decoded:
         try:
             return decoder(answer.payload)
         except FrameError as exc:
@@ -76,25 +107,104 @@ class Gbl4Client:
         command: Command,
         payload: bytes,
         seconds: float,
-        is_reply: Callable[[Frame], bool] = lambda _reply: True,
+        is_reply: Callable[[Frame], bool] = _any,
         attempts: int = ATTEMPTS,
     ) -> Frame:
-        """Return the matching reply; a lost datagram is sent again, `attempts` times within `seconds` in all."""
-        end = time.monotonic() + seconds
+        with self.conversation(seconds) as conversation:
+            return conversation.ask(command, payload, seconds, is_reply, attempts)
+
+    @contextlib.contextmanager
+    def conversation(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> Iterator[Conversation]:
+        """Open a socket for several exchanges; raise Unreachable for whatever the network says.
+
+        `seconds` is how long a name server may take.
+        """
         try:
-            address = resolve(self.host, self.port)
+            address = resolve(self.host, self.port, seconds)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-                sock.connect(address)  # the kernel then passes on datagrams of this sender only
-                for attempt in range(attempts):
-                    sock.send(frame.encode(command, payload))
-                    wait_until = end - seconds * (attempts - 1 - attempt) / attempts
-                    for datagram in _datagrams(sock, wait_until):
-                        reply = _reply_in(datagram, command)
-                        if reply and (not payload or reply.mac == payload[:6]) and is_reply(reply):
-                            return reply
+                broadcast = is_broadcast(address)
+                if broadcast:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                else:
+                    sock.connect(address)  # the kernel then passes on datagrams of this sender only
+                yield Conversation(self, sock, address, broadcast)
         except OSError as exc:
             raise Unreachable(self.name, f"{self.host}: {exc.strerror or exc} (UDP port {self.port})") from exc
-        raise Unreachable(self.name, f"no answer from {self.host} (UDP port {self.port}) within {seconds:g} s")
+
+
+class Conversation:
+    """Exchanges with one device through one socket."""
+
+    def __init__(self, client: Gbl4Client, sock: socket.socket, address: Address, broadcast: bool) -> None:
+        self._client = client
+        self._sock = sock
+        self._address = address
+        self.is_broadcast = broadcast
+        self._late = 0
+
+    def ask(
+        self,
+        command: Command,
+        payload: bytes,
+        seconds: float,
+        is_reply: Callable[[Frame], bool] = _any,
+        attempts: int = ATTEMPTS,
+    ) -> Frame:
+        """Return the matching reply; a lost datagram is sent again, `attempts` times within `seconds` in all.
+
+        Raises Unreachable if none comes.
+        """
+        datagram = frame.encode(command, payload)
+        began = time.monotonic()
+        self._sock.sendto(datagram, self._address)
+        return self._answer(command, datagram, began, seconds, is_reply, attempts)
+
+    def ask_each(self, command: Command, payloads: Iterable[bytes], seconds: float, attempts: int) -> Iterator[Frame]:
+        """Yield the reply to each request before sending the next one; each is asked for as `ask` does.
+
+        The next request is made while the device works on the one before.
+        """
+        datagrams = (frame.encode(command, payload) for payload in payloads)
+        datagram = next(datagrams, None)
+        while datagram is not None:
+            self._pass_over_late_replies()
+            began = time.monotonic()
+            self._sock.sendto(datagram, self._address)
+            following = next(datagrams, None)
+            yield self._answer(command, datagram, began, seconds, _any, attempts)
+            datagram = following
+
+    def _answer(
+        self,
+        command: Command,
+        datagram: bytes,
+        began: float,
+        seconds: float,
+        is_reply: Callable[[Frame], bool],
+        attempts: int,
+    ) -> Frame:
+        mac = datagram[_PAYLOAD:-1][:6]
+        for attempt in range(1, attempts + 1):
+            until = began + seconds * attempt / attempts
+            while (heard := _hear(self._sock, until)) is not None:
+                reply = _reply_in(heard[0], command)
+                if reply and reply.payload.startswith(mac) and is_reply(reply):
+                    self._late = attempt - 1
+                    return reply
+            if attempt < attempts:
+                self._sock.sendto(datagram, self._address)
+        where = f"{self._client.host} (UDP port {self._client.port})"
+        raise Unreachable(self._client.name, f"no answer from {where} within {seconds:g} s")
+
+    def _pass_over_late_replies(self) -> None:
+        """Wait a moment for as many replies as requests were sent again.
+
+        A reply does not say which page it is for, so a late one would be taken for the next page's.
+        """
+        until = time.monotonic() + REPLY_SECONDS
+        while self._late and _hear(self._sock, until) is not None:
+            self._late -= 1
+        self._late = 0
 
 
 def broadcast_scan(
@@ -112,7 +222,7 @@ def broadcast_scan(
         sock.sendto(request, (address, port))
         quiet_until = min(end, time.monotonic() + quiet)
         while True:
-            heard = _first(_senders(sock, quiet_until))
+            heard = _hear(sock, quiet_until)
             if heard is None:
                 return list(found.values())
             datagram, sender = heard
@@ -126,10 +236,14 @@ def broadcast_scan(
                 quiet_until = min(end, time.monotonic() + quiet)
 
 
-def resolve(host: str, port: int) -> Address:
-    """Return the IPv4 address of a host name; raise OSError if it has none."""
-    found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
-    return found[0][4]  # type: ignore[return-value]
+def is_broadcast(address: Address) -> bool:
+    """True if the kernel, which knows the networks, takes this for a broadcast address; sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(address)
+        except PermissionError:
+            return True
+    return False
 
 
 def _reply_in(datagram: bytes, command: Command) -> Frame | None:
@@ -140,22 +254,14 @@ def _reply_in(datagram: bytes, command: Command) -> Frame | None:
     return reply if reply.command == command else None
 
 
-def _datagrams(sock: socket.socket, until: float) -> Iterator[bytes]:
-    for datagram, _sender in _senders(sock, until):
-        yield datagram
-
-
-def _senders(sock: socket.socket, until: float) -> Iterator[tuple[bytes, Address]]:
-    """Yield datagrams with their senders until the time comes; passes over 'port unreachable' of earlier sends."""
+def _hear(sock: socket.socket, until: float) -> tuple[bytes, Address] | None:
+    """Return the next datagram and its sender, None at that time; passes over 'port unreachable' of earlier sends."""
     while (left := until - time.monotonic()) > 0:
         sock.settimeout(left)
         try:
-            yield sock.recvfrom(LARGEST_DATAGRAM)
+            return sock.recvfrom(LARGEST_DATAGRAM)
         except socket.timeout:
-            return
+            return None
         except ConnectionRefusedError:
             continue
-
-
-def _first(items: Iterator[tuple[bytes, Address]]) -> tuple[bytes, Address] | None:
-    return next(items, None)
+    return None

@@ -14,10 +14,10 @@ FLOORS = (
     {"actions"},
     {"verdict", "node", "state", "ocf", "parameters", "metadata_xml"},
     {"bank"},
-    {"device"},
+    {"device", "flashing"},
     {"webclient", "gbl4"},
     {"names"},
-    {"settings", "frame", "bnfosconf", "errors", "topology"},
+    {"settings", "frame", "bnfosconf", "confedit", "errors", "topology"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
 
