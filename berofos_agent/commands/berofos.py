@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from berofos_agent import __version__
-from berofos_agent.errors import BerofosError
+from berofos_agent.commands.commandline import guarded
 
 
 @dataclass(frozen=True)
@@ -21,27 +21,25 @@ class Subcommand:
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "status": Subcommand("berofos_agent.commands.status", "show every device and where its lines go"),
+    "switch": Subcommand("berofos_agent.commands.switch", "put the lines on port B or on port D"),
+    "provision": Subcommand("berofos_agent.commands.provision", "set devices up for two XiVOs, or for a PBX"),
+    "password": Subcommand("berofos_agent.commands.password", "set a password on devices and in bnfos.conf"),
+    "check": Subcommand("berofos_agent.commands.check", "check devices for a monitoring system"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),
 }
-
-FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = _parse(arguments[:1])
-    try:
-        status: int = importlib.import_module(SUBCOMMANDS[name].module).main(arguments[1:])
-    except BerofosError as exc:
-        print(f"berofos {name}: {exc}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return status
+    name: str = parser().parse_args(arguments[:1]).command
+    module = importlib.import_module(SUBCOMMANDS[name].module)
+    return guarded(f"berofos {name}", lambda: module.main(arguments[1:]))
 
 
-def _parse(arguments: Sequence[str]) -> str:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of what stands before the subcommand's own arguments."""
     width = max(map(len, SUBCOMMANDS)) + 2
     rows = (f"  {name:{width}}{row.meaning}" for name, row in SUBCOMMANDS.items())
     parser = argparse.ArgumentParser(
@@ -52,5 +50,4 @@ def _parse(arguments: Sequence[str]) -> str:
     )
     parser.add_argument("--version", action="version", version=f"berofos {__version__}")
     parser.add_argument("command", choices=SUBCOMMANDS, metavar="COMMAND", help="one of those below")
-    name: str = parser.parse_args(arguments).command
-    return name
+    return parser

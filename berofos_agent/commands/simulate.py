@@ -49,13 +49,14 @@ fos2 is 127.0.0.2. A scan finds them at the broadcast address 127.255.255.255.""
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     if arguments.tell:
         return _tell(*arguments.tell)
     return _simulate(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="berofos simulate",
         description=_DESCRIPTION,

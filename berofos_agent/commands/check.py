@@ -1,0 +1,124 @@
+"""The command `berofos check`: a monitoring plugin, one line and an exit status from 0 to 3."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import printable
+from berofos_agent.errors import BerofosError
+from berofos_agent.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
+
+if TYPE_CHECKING:
+    from berofos_agent.survey import Remark, Report
+
+PROG = "berofos check"
+
+UNKNOWN = 3
+
+_EXAMPLES = """\
+  berofos check                        # all devices of /etc/bnfos.conf
+  berofos check --port b               # critical when the lines are not on port B
+  berofos check --scenario bypass --watchdog 60 fos1
+
+OK (0), WARNING (1: a setting is not as documented, old firmware), CRITICAL (2: no answer, lines elsewhere,
+watchdog failure, flash mode), UNKNOWN (3: no configuration, wrong arguments)."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status; whatever happens, a monitoring system gets its one line."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as exc:
+        if not exc.code:
+            raise
+        return _tell("UNKNOWN", "wrong arguments, see berofos check --help", UNKNOWN)
+    try:
+        return _run(arguments)
+    except BerofosError as exc:
+        return _tell("UNKNOWN", str(exc), UNKNOWN)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG, "Check devices for a monitoring system: one line, performance data, exit status 0 to 3.", _EXAMPLES
+    )
+    parser.add_argument(
+        "--port", type=str.lower, choices=MODE_OF_PORT, help="where the lines should be; default: either"
+    )
+    parser.add_argument(
+        "--scenario", choices=SCENARIO, help="what the devices should be set to; default: what they are set to"
+    )
+    parser.add_argument(
+        "--watchdog",
+        type=commandline.interval,
+        metavar="SECONDS",
+        help="the watchdog's interval, 0 for none; default: none in fallback, any in bypass",
+    )
+    commandline.add_devices(parser)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    devices = commandline.devices_of(arguments)
+    from berofos_agent.bank import all_at_once
+    from berofos_agent.survey import Remark, Severity, look_at
+
+    outcomes = all_at_once(devices, look_at, time.monotonic() + arguments.timeout + 2)
+    found: list[tuple[str, Remark]] = []
+    for outcome in outcomes:
+        name = outcome.device.name
+        if outcome.result:
+            found += [(name, remark) for remark in _judge(outcome.result, arguments)]
+        elif outcome.error:
+            found.append((name, Remark(Severity.CRITICAL, outcome.error.what)))
+    reports = [outcome.result for outcome in outcomes if outcome.result]
+    where = [f"{report.device.name} {LINES[report.mode]}" for report in reports if report.mode]
+    if len({report.mode for report in reports if report.mode}) > 1 and not arguments.port:
+        found.append(("devices", Remark(Severity.WARNING, "have their lines on different ports")))
+    found.sort(key=lambda item: -item[1].severity)
+    worst = found[0][1].severity if found else Severity.OK
+    told = "; ".join([*(f"{name}: {remark.text}" for name, remark in found), ", ".join(where)]).rstrip("; ")
+    data = " ".join(_performance(report) for report in reports)
+    return _tell(worst.name, f"{told} | {data}", int(worst))
+
+
+def _judge(report: Report, arguments: argparse.Namespace) -> list[Remark]:
+    from berofos_agent.survey import Remark, Severity, differences, remarks
+
+    found = remarks(report)
+    if report.mode and arguments.port and report.mode != MODE_OF_PORT[arguments.port]:
+        wanted = LINES[MODE_OF_PORT[arguments.port]]
+        found.append(Remark(Severity.CRITICAL, f"lines are on {LINES[report.mode]}, not on {wanted}"))
+    if report.told:
+        wanted_settings = _wanted(report.told.get("scenario"), arguments)
+        different = [str(one) for one in differences(report.told, wanted_settings) if one.now is not None]
+        if different:
+            found.append(Remark(Severity.WARNING, f"{', '.join(different)}; correct it with berofos provision"))
+    return found
+
+
+def _wanted(told_scenario: str | None, arguments: argparse.Namespace) -> dict[str, str]:
+    scenario = arguments.scenario or next((name for name, value in SCENARIO.items() if value == told_scenario), None)
+    if scenario is None:
+        return {}
+    wanted = expected_settings(scenario, arguments.watchdog or 0)
+    if scenario == "bypass" and arguments.watchdog is None:
+        return {keyword: value for keyword, value in wanted.items() if not keyword.startswith("wdog")}
+    return wanted
+
+
+def _performance(report: Report) -> str:
+    name, reachable = report.device.name, int(report.told is not None)
+    data = f"'{name} reachable'={reachable};;;0;1 '{name} time'={report.milliseconds / 1000:.3f}s;;;0"
+    return f"{data} '{name} mode'={report.mode};;;0;1" if report.mode else data
+
+
+def _tell(state: str, text: str, status: int) -> int:
+    line = " ".join(printable(text).split())
+    print(f"BEROFOS {state} - {line}")
+    return status

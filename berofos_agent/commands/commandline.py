@@ -1,0 +1,167 @@
+"""What the commands for people share: arguments, exit statuses, colour, syslog; knows no protocol.
+
+requests takes longer to import than a command takes to say what is wrong with its arguments, so the device layer is
+imported once they are known to be right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import syslog
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, TextIO
+
+from berofos_agent import bnfosconf
+from berofos_agent.errors import (
+    BerofosError,
+    ConfigurationError,
+    ConfigurationMissing,
+    DeviceError,
+    DidNotFollow,
+    NotABerofos,
+    Refused,
+    Unreachable,
+    UnusableAnswer,
+)
+from berofos_agent.picture import Paint, plain
+
+if TYPE_CHECKING:
+    from berofos_agent.device import Device, Switched
+
+DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
+
+EXIT_STATUS: Mapping[type[BerofosError], int] = {
+    BerofosError: FAILED,
+    ConfigurationError: 3,
+    ConfigurationMissing: 3,
+    DeviceError: FAILED,
+    Unreachable: 4,
+    Refused: 5,
+    NotABerofos: 6,
+    UnusableAnswer: 7,
+    DidNotFollow: 8,
+}
+"""What a command ends with when this is what went wrong first; berofos(8) lists them."""
+
+DEFAULT_TIMEOUT_SECONDS = 3.0
+
+_COLOURS = {"green": "32", "red": "31"}
+
+
+def guarded(prog: str, work: Callable[[], int]) -> int:
+    """Do a command's work and return its exit status; what goes wrong on purpose is one line, not a traceback."""
+    try:
+        status = work()
+        sys.stdout.flush()
+    except BerofosError as exc:
+        complain(prog, exc)
+        return EXIT_STATUS[type(exc)]
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # berofos status | head -1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def complain(prog: str, problem: object) -> None:
+    """Tell of a problem where it cannot be mistaken for output."""
+    sys.stdout.flush()
+    print(f"{prog}: {problem}", file=sys.stderr, flush=True)
+
+
+def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
+    """Tell of each error and return the exit status of the first; DONE if there is none."""
+    met = [error for error in errors if error]
+    for error in met:
+        complain(prog, error)
+    return EXIT_STATUS[type(met[0])] if met else DONE
+
+
+# --- arguments -------------------------------------------------------------------------------------------------
+
+
+def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Return a parser with what all commands take: --config and --timeout."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="where the devices are declared (%(default)s)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=DEFAULT_TIMEOUT_SECONDS,
+        metavar="SECONDS",
+        help="for one exchange with a device (%(default)g)",
+    )
+    return parser
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """Let the parser take names of devices."""
+    parser.add_argument("devices", nargs="*", metavar="DEVICE", help="a section of FILE, such as fos1; default: all")
+
+
+def devices_of(arguments: argparse.Namespace) -> list[Device]:
+    """Return the devices meant; raise ConfigurationError."""
+    names: Sequence[str] = getattr(arguments, "devices", ())
+    entries = bnfosconf.select(bnfosconf.read(arguments.config), names, arguments.config)
+    from berofos_agent.device import Device
+
+    return [Device(entry, arguments.timeout) for entry in entries]
+
+
+def interval(text: str) -> int:
+    """Return a watchdog interval, 0 for none; an argument type."""
+    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 (off) to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0.1 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.1 to 60")
+    return seconds
+
+
+# --- output ----------------------------------------------------------------------------------------------------
+
+
+def painter(stream: TextIO, environ: Mapping[str, str]) -> Paint:
+    """Return what paints for a stream: colour on a terminal that has it and nobody declined it, nothing otherwise."""
+    if not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb":
+        return plain
+    return lambda text, colour: f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """Return what a device told without what could steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None:
+    """Log a line for /var/log/syslog."""
+    syslog.openlog(prog, syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(priority, line.replace("\0", " "))
+
+
+def movement(device: Device, switched: Switched) -> str:
+    """Return the sentence that tells of a switch, for syslog and people alike."""
+    from berofos_agent.topology import LINES
+
+    before, after = LINES.get(switched.before, "unknown"), LINES[switched.after]
+    if not switched.moved:
+        return f"{device.name}: lines are on {after} already"
+    return f"{device.name}: switched from {before} to {after} ({switched.milliseconds} ms)"

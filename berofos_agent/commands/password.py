@@ -1,0 +1,84 @@
+"""The command `berofos password`: asks for a new password and sets it on the devices and in bnfos.conf."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+
+from berofos_agent import bnfosconf, settings
+from berofos_agent.bnfosconf import Login
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import DONE, EXIT_STATUS, FAILED
+from berofos_agent.errors import BerofosError
+
+PROG = "berofos password"
+
+_PROMPTS = ("Old password (Enter: the one in FILE, or none): ", "New password: ", "New password again: ")
+
+_EXAMPLES = """\
+  berofos password          # the same one for all devices of /etc/bnfos.conf
+  berofos password fos2     # for fos2 only
+
+Where standard input is no terminal, it holds three lines: old (may be empty), new, new again."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    return _run(parser().parse_args(argv))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Set a new password on the devices, turn their password protection on, and write it into FILE.\n"
+        f"A password has at most {settings.MAXIMUM_PASSWORD} characters.",
+        _EXAMPLES,
+    )
+    commandline.add_devices(parser)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    entries = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
+    old, new, again = _ask()
+    if new != again:
+        commandline.complain(PROG, "the two new passwords differ; nothing changed")
+        return FAILED
+    try:
+        settings.check("apwd", new)
+    except ValueError as exc:
+        commandline.complain(PROG, f"{exc}; nothing changed")
+        return FAILED
+    from berofos_agent import passwordchange
+
+    login = Login(passwordchange.USER, old) if old else None
+    changes = passwordchange.prepare(entries, arguments.config, login, new, arguments.timeout)
+    status = DONE
+    for change in changes:
+        try:
+            passwordchange.make(change)
+        except BerofosError as exc:
+            commandline.complain(PROG, exc)
+            status = status or EXIT_STATUS[type(exc)]
+        else:
+            print(f"{change.entry.name}: new password set, protection is on, {arguments.config} has it")
+            commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")
+    return status
+
+
+def _ask() -> tuple[str, str, str]:
+    """Return the old password (empty for none) and the new one twice; raise BerofosError if there is no answer."""
+    if sys.stdin.isatty():
+        try:
+            old, new, again = map(getpass.getpass, _PROMPTS)
+        except EOFError:
+            raise BerofosError("no password given; nothing changed") from None
+        return old, new, again
+    lines = [sys.stdin.readline() for _prompt in _PROMPTS]
+    if not all(lines):
+        raise BerofosError("three lines expected on standard input: old password, new one, new one again")
+    old, new, again = (line.rstrip("\n") for line in lines)
+    return old, new, again

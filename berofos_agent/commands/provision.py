@@ -1,0 +1,138 @@
+"""The command `berofos provision`: sets devices up for a topology, and shows first what that changes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import DONE, FAILED, printable
+from berofos_agent.settings import SETTINGS
+from berofos_agent.topology import LINES, SCENARIO, WATCHDOG_SECONDS
+
+if TYPE_CHECKING:
+    from berofos_agent.bank import Outcome
+    from berofos_agent.device import Device
+    from berofos_agent.settings import Values
+    from berofos_agent.survey import Difference
+
+PROG = "berofos provision"
+
+_EXCHANGES = 12
+"""A write and a read for each of four groups, and again for a repair."""
+
+_EXAMPLES = """\
+  berofos provision                              # two XiVOs, on ports B and D
+  berofos provision --scenario bypass fos1       # one XiVO in front of a PBX on port D
+  berofos provision --check || echo "not as it should be"
+
+With a watchdog, the device itself puts the lines on port D once nobody has kicked it for SECONDS. What kicks it
+should run before the watchdog is armed: --arm is left out by default."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    if arguments.watchdog is None:
+        arguments.watchdog = WATCHDOG_SECONDS[arguments.scenario]
+    if arguments.arm and not arguments.watchdog:
+        parser().error("--arm needs a watchdog: --watchdog SECONDS, or --scenario bypass")
+    return _run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Set devices up: show what differs, ask, write, read back, and see to it that nothing else has changed.\n"
+        "The relay goes to A-B, unless a cluster manages it here.",
+        _EXAMPLES,
+    )
+    parser.add_argument(
+        "--scenario", choices=SCENARIO, default="fallback", help="fallback: two XiVOs; bypass: a PBX on D (%(default)s)"
+    )
+    parser.add_argument(
+        "--watchdog",
+        type=commandline.interval,
+        metavar="SECONDS",
+        help="the watchdog's interval, 0 for none (fallback: 0, bypass: 60)",
+    )
+    parser.add_argument("--arm", action="store_true", help="start the watchdog now; something has to kick it already")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="write nothing; exit status 1 if something differs")
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    commandline.add_devices(parser)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    devices = commandline.devices_of(arguments)
+    from berofos_agent import cluster, provisioning
+    from berofos_agent.bank import all_at_once
+    from berofos_agent.survey import differences
+
+    resources = cluster.relay_resources()
+    if resources:
+        commandline.complain(PROG, f"the cluster manages the relay ({', '.join(resources)}), so its mode is left alone")
+    wanted = provisioning.wanted_settings(arguments.scenario, arguments.watchdog, move=not resources, arm=arguments.arm)
+    looks = all_at_once(devices, lambda device, end: device.read(end), time.monotonic() + arguments.timeout)
+    found = [(look, differences(look.result, wanted)) for look in looks if look.result is not None]
+    for look, changes in found:
+        _print_differences(look.device, changes, arguments.scenario)
+    status = commandline.complain_of(PROG, [look.error for look in looks])
+    different = [(look, changes) for look, changes in found if changes]
+    if arguments.check:
+        return status or (FAILED if different else DONE)
+    if not different:
+        return status
+    if not arguments.yes and not _agreed(different):
+        commandline.complain(PROG, "nothing written")
+        return FAILED
+    return _write(arguments, different) or status
+
+
+def _print_differences(device: Device, different: Sequence[Difference], scenario: str) -> None:
+    if not different:
+        print(f"{device.name}: set up for {scenario} already")
+        return
+    print(f"{device.name} ({device.entry.host}), to be set up for {scenario}:")
+    print(f"  {'setting':11}{'now':8}{'wanted':8}meaning")
+    for one in different:
+        now = "unknown" if one.now is None else printable(one.now)
+        print(f"  {one.keyword:11}{now:8}{one.wanted:8}{SETTINGS[one.keyword].meaning}")
+
+
+def _agreed(different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -> bool:
+    names = ", ".join(look.device.name for look, _changes in different)
+    moving = [look.device.name for look, changes in different if any(one.keyword == "mode" for one in changes)]
+    moves = f" The lines of {', '.join(moving)} move to {LINES['1']}, calls on them are cut." if moving else ""
+    if not sys.stdin.isatty():
+        commandline.complain(PROG, f"would write to {names}; where nobody can be asked, say --yes")
+        return False
+    print(f"Write this to {names}?{moves} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _write(arguments: argparse.Namespace, different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -> int:
+    from berofos_agent import provisioning
+    from berofos_agent.bank import all_at_once
+
+    before: Mapping[str, Values] = {look.device.name: look.result or {} for look, _changes in different}
+    changes = {look.device.name: {one.keyword: one.wanted for one in found} for look, found in different}
+    outcomes = all_at_once(
+        [look.device for look, _changes in different],
+        lambda device, end: provisioning.set_up(device, changes[device.name], before[device.name], end),
+        time.monotonic() + _EXCHANGES * arguments.timeout,
+    )
+    for outcome in outcomes:
+        if outcome.result is None:
+            continue
+        name = outcome.device.name
+        if outcome.result:
+            print(f"{name}: the firmware lost {', '.join(outcome.result)}; written back. Update it: docs/firmware.md")
+        print(f"{name}: set up for {arguments.scenario}, read back, nothing else changed")
+        commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
+    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])

@@ -1,0 +1,171 @@
+"""The command `berofos status`: shows every device with a picture of where its lines go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from berofos_agent import picture
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import DONE, printable
+from berofos_agent.picture import Lights, Paint
+from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
+from berofos_agent.topology import LINES, SCENARIO
+
+if TYPE_CHECKING:
+    from berofos_agent.device import Device
+    from berofos_agent.survey import Report
+
+PROG = "berofos status"
+
+WATCHDOG = {WATCHDOG_OFF: "off", WATCHDOG_ON: "on", WATCHDOG_FAILURE: "failure"}
+
+_REDRAW = "\x1b[H\x1b[J"
+
+_EXAMPLES = """\
+  berofos status              # all devices of /etc/bnfos.conf
+  berofos status fos2 -w      # fos2, drawn again every 2 seconds until Ctrl-C
+  berofos status --json       # for programs"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    return _run(parser().parse_args(argv))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Show every device: is it reachable, where do its lines go, how is it set up.\n"
+        "In the picture (*) is a green LED that is lit, (!) a red one that blinks.",
+        _EXAMPLES,
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, an object a device")
+    parser.add_argument(
+        "-w",
+        "--watch",
+        type=_pause,
+        nargs="?",
+        const=2.0,
+        metavar="SECONDS",
+        help="draw again every SECONDS (2) until Ctrl-C",
+    )
+    commandline.add_devices(parser)
+    return parser
+
+
+def _pause(text: str) -> float:
+    try:
+        return max(0.1, min(3600.0, float(text)))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; devices go before -w") from None
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    devices = commandline.devices_of(arguments)
+    if arguments.watch is None:
+        return _show(arguments, devices)
+    redraw = _REDRAW if sys.stdout.isatty() and not arguments.json else ""
+    try:
+        while True:
+            _show(arguments, devices, redraw)
+            time.sleep(arguments.watch)
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
+    from berofos_agent.bank import all_at_once
+    from berofos_agent.survey import look_at
+
+    deadline = time.monotonic() + arguments.timeout + 2
+    outcomes = all_at_once(devices, look_at, deadline)
+    reports = [outcome.result for outcome in outcomes if outcome.result]
+    hung = [outcome.error for outcome in outcomes if outcome.error]
+    if arguments.json:
+        print(json.dumps([as_json(report) for report in reports], indent=None if arguments.watch else 2), flush=True)
+    else:
+        paint = commandline.painter(sys.stdout, os.environ)
+        print(before + "\n\n".join("\n".join(as_text(report, paint)) for report in reports), flush=True)
+    return commandline.complain_of(PROG, [*(report.failure for report in reports), *hung])
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return what is known of a device for a program; None is unknown."""
+    from berofos_agent.survey import remarks
+
+    told = report.told or {}
+    scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
+    return {
+        "device": report.device.name,
+        "host": report.device.entry.host,
+        "mac": report.mac,
+        "reachable": report.told is not None,
+        "error": report.failure.what if report.failure else None,
+        "remarks": [remark.text for remark in remarks(report)],
+        "firmware": report.firmware,
+        "flash_mode": report.in_flash_mode,
+        "milliseconds": report.milliseconds,
+        "mode": report.mode,
+        "lines": LINES[report.mode] if report.mode else None,
+        "scenario": scenario,
+        "watchdog": WATCHDOG.get(told.get("wdogstate", "")),
+        "settings": told,
+    }
+
+
+def as_text(report: Report, paint: Paint) -> list[str]:
+    """Return what is known of a device for a person, at most 80 columns wide."""
+    from berofos_agent.survey import remarks
+
+    entry = report.device.entry
+    title = f"{entry.name}  {entry.host}  {report.mac or 'MAC unknown'}  firmware {report.firmware or 'unknown'}"
+    lines = [title]
+    if report.in_flash_mode:
+        lines += _indented(picture.draw("0", lights=Lights.FLASH, paint=paint))
+    elif report.mode and report.told:
+        scenario = report.told.get("scenario", SCENARIO["fallback"])
+        lines += _indented(picture.draw(report.mode, scenario, paint=paint))
+        lines += _indented(_table(report.told))
+    for remark in remarks(report):
+        lines.append(paint(f"  ! {printable(remark.text)}", "red"))
+    return lines
+
+
+def _table(told: Values) -> list[str]:
+    """Return what is so now beside what is so after the next power-on."""
+    mode, default = told.get("mode", ""), told.get("modedef", "")
+    watchdog = WATCHDOG.get(told.get("wdogstate", ""), "unknown")
+    if watchdog == "on":
+        watchdog += f", {printable(told.get('wdogrtime', '?'))} s left of {printable(told.get('wdogitime', '?'))}"
+    scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""), "unknown")
+    rows = [
+        ("", "now", "at power-on"),
+        ("lines", _lines(mode), _lines(default)),
+        ("watchdog", watchdog, _on(told, "wdogdef")),
+        (
+            "power 1, 2",
+            f"{_on(told, 'power1')}, {_on(told, 'power2')}",
+            f"{_on(told, 'power1def')}, {_on(told, 'power2def')}",
+        ),
+        ("scenario", scenario, ""),
+    ]
+    return [f"{name:12}{now:28}{then}".rstrip() for name, now, then in rows]
+
+
+def _lines(mode: str) -> str:
+    return f"{LINES[mode]} (relay mode {mode})" if mode in LINES else "unknown"
+
+
+def _on(told: Values, keyword: str) -> str:
+    return {"0": "off", "1": "on"}.get(told.get(keyword, ""), "unknown")
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]

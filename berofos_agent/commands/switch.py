@@ -1,0 +1,54 @@
+"""The command `berofos switch`: puts the lines through to port B or port D, by the letter on the socket."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from berofos_agent.commands import commandline
+from berofos_agent.topology import MODE_OF_PORT
+
+PROG = "berofos switch"
+
+_EXAMPLES = """\
+  berofos switch b         # lines to port B (relay mode 1), on all devices
+  berofos switch d fos2    # lines to port D (relay mode 0), on fos2 only"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    return _run(parser().parse_args(argv))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Put the lines that come in on port A through to port B or to port D, on all devices at once.\n"
+        "Calls on the lines that move are cut. Each switch is logged to syslog.",
+        _EXAMPLES,
+    )
+    parser.add_argument("port", type=str.lower, choices=MODE_OF_PORT, help="the socket that gets the lines")
+    commandline.add_devices(parser)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    devices = commandline.devices_of(arguments)
+    from berofos_agent import cluster
+    from berofos_agent.bank import all_at_once
+
+    resources = cluster.relay_resources()
+    if resources:
+        commandline.complain(PROG, f"warning: {cluster.warning(resources)}")
+    mode = MODE_OF_PORT[arguments.port]
+    deadline = time.monotonic() + 4 * arguments.timeout
+    outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), deadline)
+    for outcome in outcomes:
+        if outcome.result:
+            line = commandline.movement(outcome.device, outcome.result)
+            print(line)
+            if outcome.result.moved:
+                commandline.tell_syslog("berofos", f"{line}: berofos switch")
+    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])

@@ -1,0 +1,84 @@
+"""The command `xivo-berofos`, as XiVO's scripts call it: puts the lines on the master or on the slave."""
+
+from __future__ import annotations
+
+import argparse
+import syslog
+import time
+from collections.abc import Sequence
+
+from berofos_agent import __version__
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import DONE
+from berofos_agent.errors import BerofosError, ConfigurationError, ConfigurationMissing
+
+PROG = "xivo-berofos"
+
+MODE = {"master": "1", "slave": "0"}
+
+TOTAL_SECONDS = 8.0
+"""For all devices together; a switch is up to three exchanges, and a script waits for it."""
+
+_EXAMPLES = """\
+  xivo-berofos master               # A-B on every device of /etc/bnfos.conf
+  xivo-berofos -q --syslog slave    # A-D, from cron or a script
+
+exit status: 0 if all devices are switched, or there is no bnfos.conf; otherwise that of
+the first device that failed, see berofos(8). The others are switched all the same."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    return commandline.guarded(PROG, lambda: _run(arguments))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG, "Put the ISDN lines of all bero*fos devices on the master (port B) or on the slave (port D).", _EXAMPLES
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("-v", "--verbose", action="store_true", help="print also which devices need not be switched")
+    parser.add_argument("--syslog", action="store_true", help="log everything that is printed, not only the switches")
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    parser.add_argument("state", choices=MODE, help="who gets the lines")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        devices = commandline.devices_of(arguments)
+    except ConfigurationMissing:
+        _tell(arguments, "not configured -- doing nothing")
+        return DONE
+    except ConfigurationError as exc:
+        _log_error(arguments, exc)
+        raise
+    from berofos_agent.bank import all_at_once
+
+    mode = MODE[arguments.state]
+    outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
+    for outcome in outcomes:
+        if outcome.result and outcome.result.moved:
+            line = commandline.movement(outcome.device, outcome.result)
+            commandline.tell_syslog(PROG, f"{line}: {arguments.state}")
+            if not arguments.quiet:
+                print(line)
+        elif outcome.result and arguments.verbose:
+            _tell(arguments, commandline.movement(outcome.device, outcome.result))
+        elif outcome.error:
+            _log_error(arguments, outcome.error)
+    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])
+
+
+def _tell(arguments: argparse.Namespace, line: str) -> None:
+    if not arguments.quiet:
+        print(line)
+    if arguments.syslog:
+        commandline.tell_syslog(PROG, line)
+
+
+def _log_error(arguments: argparse.Namespace, problem: BerofosError) -> None:
+    if arguments.syslog:
+        commandline.tell_syslog(PROG, str(problem), syslog.LOG_ERR)
