@@ -50,7 +50,7 @@ def draw(
         rim,
     ]
     if labels:
-        picture.append(_row({_COLUMN[port]: label[:11] for port, label in labels.items()}, plain, ""))
+        picture.append(" " + _row({_COLUMN[port]: label[:11] for port, label in labels.items()}, plain, ""))
     return picture
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import guarded
+from berofos_agent.commands.commandline import WRONG_ARGUMENTS, guarded
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments:
+        parser().print_help(sys.stderr)
+        return WRONG_ARGUMENTS
     name: str = parser().parse_args(arguments[:1]).command
     module = importlib.import_module(SUBCOMMANDS[name].module)
     return guarded(f"berofos {name}", lambda: module.main(arguments[1:]))

@@ -20,12 +20,15 @@ PROG = "berofos check"
 UNKNOWN = 3
 
 _EXAMPLES = """\
-  berofos check                        # all devices of /etc/bnfos.conf
-  berofos check --port b               # critical when the lines are not on port B
+  berofos check               # all devices of /etc/bnfos.conf
+  berofos check --port b      # critical when the lines are not on port B
   berofos check --scenario bypass --watchdog 60 fos1
 
-OK (0), WARNING (1: a setting is not as documented, old firmware), CRITICAL (2: no answer, lines elsewhere,
-watchdog failure, flash mode), UNKNOWN (3: no configuration, wrong arguments)."""
+exit status:
+  0 OK
+  1 WARNING: a setting is not as it should be, old firmware, no answer over UDP
+  2 CRITICAL: no answer, lines elsewhere, watchdog failure, flash mode
+  3 UNKNOWN: no configuration, wrong arguments"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -45,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
-        PROG, "Check devices for a monitoring system: one line, performance data, exit status 0 to 3.", _EXAMPLES
+        PROG, "Check devices for a monitoring system: one line with performance data.", _EXAMPLES
     )
     parser.add_argument(
         "--port", type=str.lower, choices=MODE_OF_PORT, help="where the lines should be; default: either"

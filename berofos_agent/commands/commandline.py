@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import syslog
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TextIO
 
@@ -47,6 +48,9 @@ EXIT_STATUS: Mapping[type[BerofosError], int] = {
 """What a command ends with when this is what went wrong first; berofos(8) lists them."""
 
 DEFAULT_TIMEOUT_SECONDS = 3.0
+
+HELP_COLUMNS = 80
+"""The examples are laid out for this width, so the rest of a help text is too."""
 
 _COLOURS = {"green": "32", "red": "31"}
 
@@ -88,7 +92,7 @@ def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentP
     """Return a parser with what all commands take: --config and --timeout."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description=description,
+        description=textwrap.fill(description, HELP_COLUMNS),
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -107,7 +111,9 @@ def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentP
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
     """Let the parser take names of devices."""
-    parser.add_argument("devices", nargs="*", metavar="DEVICE", help="a section of FILE, such as fos1; default: all")
+    parser.add_argument(
+        "devices", nargs="*", default=[], metavar="DEVICE", help="a section of FILE, such as fos1; default: all"
+    )
 
 
 def devices_of(arguments: argparse.Namespace) -> list[Device]:

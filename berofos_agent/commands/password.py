@@ -21,7 +21,8 @@ _EXAMPLES = """\
   berofos password          # the same one for all devices of /etc/bnfos.conf
   berofos password fos2     # for fos2 only
 
-Where standard input is no terminal, it holds three lines: old (may be empty), new, new again."""
+Where standard input is no terminal, it holds three lines: the old password (may
+be empty), the new one, the new one again."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Set a new password on the devices, turn their password protection on, and write it into FILE.\n"
+        "Set a new password on the devices, turn their password protection on, and write it into FILE. "
         f"A password has at most {settings.MAXIMUM_PASSWORD} characters.",
         _EXAMPLES,
     )

@@ -25,12 +25,13 @@ _EXCHANGES = 12
 """A write and a read for each of four groups, and again for a repair."""
 
 _EXAMPLES = """\
-  berofos provision                              # two XiVOs, on ports B and D
-  berofos provision --scenario bypass fos1       # one XiVO in front of a PBX on port D
+  berofos provision                           # two XiVOs, on ports B and D
+  berofos provision --scenario bypass fos1    # one XiVO in front of a PBX
   berofos provision --check || echo "not as it should be"
 
-With a watchdog, the device itself puts the lines on port D once nobody has kicked it for SECONDS. What kicks it
-should run before the watchdog is armed: --arm is left out by default."""
+With a watchdog, the device itself puts the lines on port D once nobody has
+kicked it for SECONDS. Something must kick it before the watchdog is armed, so
+--arm is not the default."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Set devices up: show what differs, ask, write, read back, and see to it that nothing else has changed.\n"
+        "Set devices up: show what differs, ask, write, read back, and make sure that nothing else has changed. "
         "The relay goes to A-B, unless a cluster manages it here.",
         _EXAMPLES,
     )

@@ -155,7 +155,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         if config:
             write_atomically(config, _MARK + bench.conf())
         _print_devices(bench)
-        if sys.stdin.isatty():
+        if _owns_terminal():
             threading.Thread(target=_obey_terminal, args=(bench,), daemon=True).start()
         while not ended.wait(_LOOK_SECONDS):
             for model in bench.models.values():
@@ -208,6 +208,11 @@ def _print_entry(name: str, entry: Entry) -> None:
     moment = time.strftime("%H:%M:%S", time.localtime(float(entry["at"])))
     told = " ".join(f"{key}={value}" for key, value in entry.items() if key not in ("at", "monotonic", "event"))
     print(f"{moment} {name} {entry['event']} {told}".rstrip(), flush=True)
+
+
+def _owns_terminal() -> bool:
+    """False also for a simulator in the background: it would be stopped for reading from the terminal."""
+    return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
 
 
 def _obey_terminal(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from berofos_agent import picture
 from berofos_agent.commands import commandline
-from berofos_agent.commands.commandline import DONE, printable
+from berofos_agent.commands.commandline import DONE, EXIT_STATUS, printable
 from berofos_agent.picture import Lights, Paint
 from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
 from berofos_agent.topology import LINES, SCENARIO
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Show every device: is it reachable, where do its lines go, how is it set up.\n"
+        "Show every device: is it reachable, where do its lines go, how is it set up. "
         "In the picture (*) is a green LED that is lit, (!) a red one that blinks.",
         _EXAMPLES,
     )
@@ -93,7 +93,8 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
     else:
         paint = commandline.painter(sys.stdout, os.environ)
         print(before + "\n\n".join("\n".join(as_text(report, paint)) for report in reports), flush=True)
-    return commandline.complain_of(PROG, [*(report.failure for report in reports), *hung])
+    failures = [report.failure for report in reports if report.failure]  # shown above
+    return commandline.complain_of(PROG, hung) or (EXIT_STATUS[type(failures[0])] if failures else DONE)
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Put the lines that come in on port A through to port B or to port D, on all devices at once.\n"
+        "Put the lines that come in on port A through to port B or to port D, on all devices at once. "
         "Calls on the lines that move are cut. Each switch is logged to syslog.",
         _EXAMPLES,
     )

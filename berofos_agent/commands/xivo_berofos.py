@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import syslog
 import time
 from collections.abc import Sequence
@@ -20,11 +21,12 @@ TOTAL_SECONDS = 8.0
 """For all devices together; a switch is up to three exchanges, and a script waits for it."""
 
 _EXAMPLES = """\
-  xivo-berofos master               # A-B on every device of /etc/bnfos.conf
+  xivo-berofos master              # A-B on every device of /etc/bnfos.conf
   xivo-berofos -q --syslog slave    # A-D, from cron or a script
 
-exit status: 0 if all devices are switched, or there is no bnfos.conf; otherwise that of
-the first device that failed, see berofos(8). The others are switched all the same."""
+exit status: 0 if all devices are switched, or there is no bnfos.conf; otherwise
+that of the first device that failed, see berofos(8). The others are switched
+all the same."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
-        PROG, "Put the ISDN lines of all bero*fos devices on the master (port B) or on the slave (port D).", _EXAMPLES
+        PROG, "Put the lines of all bero*fos devices on the master (port B) or slave (port D).", _EXAMPLES
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("-v", "--verbose", action="store_true", help="print also which devices need not be switched")
@@ -82,3 +84,7 @@ def _tell(arguments: argparse.Namespace, line: str) -> None:
 def _log_error(arguments: argparse.Namespace, problem: BerofosError) -> None:
     if arguments.syslog:
         commandline.tell_syslog(PROG, str(problem), syslog.LOG_ERR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

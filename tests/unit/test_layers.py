@@ -12,16 +12,16 @@ PACKAGE = Path(berofos_agent.__file__).parent
 FLOORS = (
     {"agent"},
     {"actions"},
-    {"verdict", "node", "state", "ocf", "parameters", "metadata_xml"},
-    {"bank"},
+    {"verdict", "node", "state", "ocf", "parameters", "metadata_xml", "cluster"},
+    {"bank", "survey", "provisioning", "passwordchange"},
     {"device", "flashing"},
     {"webclient", "gbl4"},
     {"names"},
-    {"settings", "frame", "bnfosconf", "confedit", "errors", "topology"},
+    {"settings", "frame", "bnfosconf", "confedit", "errors", "topology", "picture"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
 
-CODECS = {"frame", "settings", "verdict", "errors", "topology"}
+CODECS = {"frame", "settings", "verdict", "errors", "topology", "picture"}
 CONNECTIONS = {"socket", "requests", "urllib3", "time", "os", "subprocess", "threading"}
 
 

@@ -1,0 +1,96 @@
+"""Devices as the commands meet them: declared in a bnfos.conf, the device's own UDP port, no cluster on the host."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from berofos_agent import frame
+from berofos_agent.commands import berofos
+from berofos_agent.simulator import bench as simulator
+from berofos_agent.simulator.bench import Bench, BenchDevice, DeviceSpec
+from tests.ocf.conftest import fresh_address
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Keyboard(io.StringIO):
+    """What somebody types, on a terminal or into a pipe."""
+
+    def __init__(self, typed: str, terminal: bool) -> None:
+        super().__init__(typed)
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+class Desk:
+    """Where an administrator sits: types commands, and sees what comes of them."""
+
+    def __init__(self, config: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+        self.config = config
+        self.bench = bench
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def device(self, name: str) -> BenchDevice:
+        return self.bench[name]
+
+    def berofos(self, command: str, *arguments: str, typed: str = "", terminal: bool = False) -> Ran:
+        """Run a subcommand of berofos to its end."""
+        self._monkeypatch.setattr("sys.stdin", Keyboard(typed, terminal))
+        self._capsys.readouterr()
+        try:
+            status = berofos.main([command, f"--config={self.config}", "--timeout=0.5", *arguments])
+        except SystemExit as exc:
+            status = int(exc.code or 0)
+        told = self._capsys.readouterr()
+        assert "Traceback" not in told.err
+        return Ran(status, told.out, told.err)
+
+
+@pytest.fixture
+def firmware() -> str:
+    """The version the devices have; a test may override it."""
+    return "1.53"
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """What the devices are set to beyond the factory's; a test may override it."""
+    return {}
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    firmware: str,
+    settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Desk]:
+    """fos1 and fos2, fresh from the box."""
+    specs = [
+        DeviceSpec(name, fresh_address(), 0, frame.PORT, f"00:19:32:00:12:{number}", firmware, settings)
+        for name, number in (("fos1", "1D"), ("fos2", "1E"))
+    ]
+    monkeypatch.setenv("HA_RSCTMP", str(tmp_path / "no-cluster"))
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    with simulator.running(specs) as bench:
+        config = tmp_path / "bnfos.conf"
+        config.write_text(bench.conf())
+        config.chmod(0o600)
+        yield Desk(config, bench, monkeypatch, capsys)

@@ -1,0 +1,167 @@
+"""berofos password: the device and bnfos.conf agree afterwards, whatever fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from berofos_agent import bnfosconf
+from berofos_agent.confedit import ConfFile
+from berofos_agent.errors import ConfigurationError
+from berofos_agent.simulator import BenchDevice
+from tests.device.conftest import Desk
+
+NEW = 'a:b=c#d;e%f "g'
+
+
+def typed(old: str = "", new: str = NEW, again: str = NEW) -> str:
+    return f"{old}\n{new}\n{again}\n"
+
+
+def password_of(device: BenchDevice) -> str | None:
+    """The password the device asks for, None without protection."""
+    return device.model.password()
+
+
+def password_in(config: Path, name: str) -> str | None:
+    """The password in the file."""
+    login = next(entry for entry in bnfosconf.read(str(config)) if entry.name == name).login
+    return login.password if login else None
+
+
+def test_the_devices_and_the_file_get_it(desk: Desk) -> None:
+    ran = desk.berofos("password", typed=typed())
+    assert ran.status == 0
+    for name in ("fos1", "fos2"):
+        assert password_of(desk.device(name)) == password_in(desk.config, name) == NEW
+    assert NEW not in ran.out + ran.err
+    assert desk.berofos("status").status == 0
+    assert desk.config.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_time_the_old_one_comes_from_the_file(desk: Desk) -> None:
+    desk.berofos("password", typed=typed(new="first", again="first"))
+    assert desk.berofos("password", "fos2", typed=typed()).status == 0
+    assert password_of(desk.device("fos1")) == password_in(desk.config, "fos1") == "first"
+    assert password_of(desk.device("fos2")) == password_in(desk.config, "fos2") == NEW
+
+
+def test_an_old_one_that_the_file_does_not_know_is_typed(desk: Desk) -> None:
+    desk.device("fos1").model.write("cmd=3&apwd=lost&pwd=1")
+    refused = desk.berofos("password", typed=typed())
+    assert refused.status == 5
+    assert password_of(desk.device("fos2")) is None, "nothing is changed while one of them refuses"
+    assert desk.berofos("password", "fos1", typed=typed("lost")).status == 0
+    assert password_of(desk.device("fos1")) == password_in(desk.config, "fos1") == NEW
+
+
+@pytest.mark.parametrize("firmware", ["1.3.3"])
+@pytest.mark.parametrize("settings", [{"syslog": "1", "dhcp": "1"}])
+def test_the_old_firmware_keeps_its_network(desk: Desk) -> None:
+    assert desk.berofos("password", typed=typed()).status == 0
+    values = desk.device("fos1").model.values()
+    assert (values["dhcp"], values["syslog"], values["pwd"]) == ("1", "1", "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (typed(again="other"), "the two new passwords differ; nothing changed"),
+        (typed(new="", again=""), "1 to 15 printable ASCII characters expected"),
+        (typed(new="x" * 16, again="x" * 16), "1 to 15 printable ASCII characters expected"),
+        (typed(new="space ", again="space "), "cannot be stored"),
+        ("\nnew\n", "three lines expected on standard input"),
+    ],
+    ids=["differ", "empty", "too-long", "space-at-the-end", "too-few-lines"],
+)
+def test_a_password_that_cannot_be_used_changes_nothing(desk: Desk, text: str, words: str) -> None:
+    before = desk.config.read_text()
+    ran = desk.berofos("password", typed=text)
+    assert ran.status != 0
+    assert words in ran.err
+    assert desk.config.read_text() == before
+    assert "write" not in desk.device("fos1").model.requests
+
+
+def test_a_device_that_does_not_answer_changes_nothing(desk: Desk) -> None:
+    desk.device("fos2").model.fault("silent")
+    assert desk.berofos("password", typed=typed()).status == 4
+    assert password_of(desk.device("fos1")) is None
+    assert password_in(desk.config, "fos1") is None
+
+
+def test_the_file_cannot_be_written_so_the_device_gets_its_old_one_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.berofos("password", typed=typed(new="first", again="first"))
+
+    def full(self: ConfFile) -> None:
+        raise ConfigurationError(f"{self.path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(ConfFile, "save", full)
+    ran = desk.berofos("password", "fos1", typed=typed())
+    assert ran.status == 3
+    assert "No space left on device; fos1 has its old password again" in ran.err
+    assert password_of(desk.device("fos1")) == password_in(desk.config, "fos1") == "first"
+
+
+def test_the_file_cannot_be_written_so_the_device_is_unprotected_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: ConfFile) -> None:
+        raise ConfigurationError(f"{self.path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(ConfFile, "save", full)
+    assert "fos1 is unprotected again" in desk.berofos("password", "fos1", typed=typed()).err
+    assert password_of(desk.device("fos1")) is None
+
+
+def test_neither_the_file_nor_the_way_back_works_so_it_says_how_they_differ(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: ConfFile) -> None:
+        desk.device("fos1").model.fault("silent")
+        raise ConfigurationError(f"{self.path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr(ConfFile, "save", full)
+    ran = desk.berofos("password", "fos1", typed=typed())
+    assert f"fos1 has the new password, {desk.config} does not: write it into the login of [fos1] by hand" in ran.err
+    assert NEW not in ran.err
+
+
+def test_the_answer_is_lost_but_the_device_has_taken_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = desk.device("fos1").model
+    write = model.write
+
+    def take_and_drop_the_answer(query: str) -> None:
+        write(query)
+        if "apwd" in query:
+            model.fault("status", "500")
+
+    def answer_again(kind: str) -> None:
+        if kind == "write" or not model.has_fault("status"):
+            return
+        model.fault("status", "off")
+
+    monkeypatch.setattr(model, "write", take_and_drop_the_answer)
+    monkeypatch.setattr(model, "count", answer_again)
+    assert desk.berofos("password", "fos1", typed=typed()).status == 0
+    assert password_of(desk.device("fos1")) == password_in(desk.config, "fos1") == NEW
+
+
+def test_the_device_dies_halfway_so_it_says_what_is_not_known(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = desk.device("fos1").model
+    write = model.write
+
+    def take_and_die(query: str) -> None:
+        write(query)
+        model.fault("silent")
+
+    monkeypatch.setattr(model, "write", take_and_die)
+    before = desk.config.read_text()
+    ran = desk.berofos("password", "fos1", typed=typed())
+    assert ran.status == 4
+    assert f"it may have the new password while {desk.config} has the old one" in ran.err
+    assert "run `berofos password fos1` again" in ran.err
+    assert desk.config.read_text() == before

@@ -1,0 +1,89 @@
+"""What the commands share: every failure has an exit status, colour only where it belongs, help that fits."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from berofos_agent import errors
+from berofos_agent.commands import berofos, commandline
+from berofos_agent.errors import BerofosError, Refused
+
+ALL = [*berofos.SUBCOMMANDS, ""]
+
+
+def descendants(kind: type[BerofosError]) -> Iterator[type[BerofosError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from descendants(child)
+
+
+def test_every_failure_has_an_exit_status() -> None:
+    known = {kind for kind in descendants(BerofosError) if kind.__module__ == errors.__name__}
+    assert known == set(commandline.EXIT_STATUS)
+    assert commandline.DONE not in commandline.EXIT_STATUS.values()
+    assert commandline.WRONG_ARGUMENTS not in commandline.EXIT_STATUS.values(), "argparse ends with it"
+
+
+def test_a_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise Refused("fos1", "password refused by 10.0.0.1")
+
+    assert commandline.guarded("berofos status", fail) == 5
+    assert capsys.readouterr().err == "berofos status: fos1: password refused by 10.0.0.1\n"
+
+
+def test_ctrl_c_is_no_traceback() -> None:
+    def interrupt() -> int:
+        raise KeyboardInterrupt
+
+    assert commandline.guarded("berofos status", interrupt) == 130
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "painted"),
+    [
+        (Terminal(), {"TERM": "xterm"}, "\x1b[32m(*)\x1b[0m"),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, "\x1b[32m(*)\x1b[0m"),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, "(*)"),
+        (Terminal(), {"TERM": "dumb"}, "(*)"),
+        (Terminal(), {}, "(*)"),
+        (io.StringIO(), {"TERM": "xterm"}, "(*)"),
+    ],
+    ids=["terminal", "no-color-empty", "no-color", "dumb", "no-term", "pipe"],
+)
+def test_colour_only_on_a_terminal_that_wants_it(stream: io.StringIO, environ: dict[str, str], painted: str) -> None:
+    assert commandline.painter(stream, environ)("(*)", "green") == painted
+
+
+@pytest.mark.parametrize("arguments", [(), ("status",), ("switch",), ("provision",), ("password",), ("check",)])
+def test_help_fits_a_terminal_has_an_example_and_loads_no_http(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from berofos_agent.commands.berofos import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: assert not {'requests', 'lxml', 'urllib3'} & set(sys.modules), 'loaded too much'"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--help"],
+        env={"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert max(map(len, ran.stdout.splitlines())) <= 80
+    assert not arguments or f"  berofos {arguments[0]} " in ran.stdout
+
+
+def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert berofos.main([]) == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in berofos.SUBCOMMANDS)
