@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ class Change:
 
     def device(self, login: Login | None) -> Device:
         """The device, spoken to with one password or the other."""
-        return Device(dataclasses.replace(self.entry, login=login), self.seconds)
+        return Device(self.entry._replace(login=login), self.seconds)
 
 
 def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, seconds: float) -> list[Change]:
@@ -49,7 +48,7 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
         login = Login(USER, new)
         _edited(path, entry.name, login)
         was = old or entry.login
-        device = Device(dataclasses.replace(entry, login=was), seconds)
+        device = Device(entry._replace(login=was), seconds)
         changes.append(Change(entry, path, seconds, was, login, device.read(time.monotonic() + seconds)))
     return changes
 

@@ -212,7 +212,12 @@ def _print_entry(name: str, entry: Entry) -> None:
 
 def _owns_terminal() -> bool:
     """False also for a simulator in the background: it would be stopped for reading from the terminal."""
-    return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # a terminal that controls nothing
+        return True
 
 
 def _obey_terminal(bench: Bench) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from berofos_agent import bnfosconf
 from berofos_agent.confedit import ConfFile
-from berofos_agent.errors import ConfigurationError
+from berofos_agent.errors import ConfigurationError, Unreachable
 from berofos_agent.simulator import BenchDevice
+from berofos_agent.webclient import WebClient
 from tests.device.conftest import Desk
 
 NEW = 'a:b=c#d;e%f "g'
@@ -131,21 +133,14 @@ def test_neither_the_file_nor_the_way_back_works_so_it_says_how_they_differ(
 
 
 def test_the_answer_is_lost_but_the_device_has_taken_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = desk.device("fos1").model
-    write = model.write
+    write = WebClient.write
 
-    def take_and_drop_the_answer(query: str) -> None:
-        write(query)
-        if "apwd" in query:
-            model.fault("status", "500")
+    def write_and_miss_the_answer(self: WebClient, values: Mapping[str, str], seconds: float) -> None:
+        write(self, values, seconds)
+        if "apwd" in values:
+            raise Unreachable(self.name, "no answer")
 
-    def answer_again(kind: str) -> None:
-        if kind == "write" or not model.has_fault("status"):
-            return
-        model.fault("status", "off")
-
-    monkeypatch.setattr(model, "write", take_and_drop_the_answer)
-    monkeypatch.setattr(model, "count", answer_again)
+    monkeypatch.setattr(WebClient, "write", write_and_miss_the_answer)
     assert desk.berofos("password", "fos1", typed=typed()).status == 0
     assert password_of(desk.device("fos1")) == password_in(desk.config, "fos1") == NEW
 

@@ -567,7 +567,7 @@ WRONG_ARGUMENTS = {
     "device_without_mac": (("--device", "fos1:127.0.0.1:0"), 2, "'fos1:127.0.0.1:0' is not NAME:ADDRESS:PORT:MAC"),
     "device_with_bad_mac": (("--device", "fos1:127.0.0.1:0:12"), 2, "not a MAC address: '12'"),
     "password_too_long": (("--password", "1234567890123456"), 2, "1 to 15 printable ASCII characters expected"),
-    "config_of_the_user": (("--config", "{tmp}/mine.conf"), 1, "there already, and not written by a simulator"),
+    "config_of_the_user": (("--config", "{tmp}/mine.conf"), 3, "there already, and not written by a simulator"),
     "address_not_ours": (("--address", "192.0.2.1", "--http-port", "0"), 1, "cannot listen on 192.0.2.1:"),
     "control_in_no_directory": (
         ("--control", "{tmp}/none/orders", "--http-port", "0", "--udp-port", "0"),
@@ -648,7 +648,7 @@ def test_session_of_the_help_works_as_written(tmp_path: Path) -> None:
         berofos() {{ {shlex.join(COMMAND[:-1])} "$@"; }}
         curl() {{ no_proxy='*' {sys.executable} -c '{fetch}' "$@"; }}
     """
-    until_ready = f"until grep -q ready {tmp_path}/printed; do kill -0 %1; sleep 0.05; done"
+    until_ready = f"until grep -qs ready {tmp_path}/printed; do kill -0 %1; sleep 0.05; done"
     started = commands + script.replace(" &\n", f" > {tmp_path}/printed &\n{until_ready}\n")
     ended = subprocess.run(
         ["bash", "-c", started], cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
