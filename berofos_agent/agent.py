@@ -67,9 +67,12 @@ def _stop(environ: Mapping[str, str]) -> int:
     """
     path = state.path_of(environ)
     try:
-        memory = state.load(path)[0] if state.exists(path) else None
-        if not state.remove(path) or memory is None:
+        if not state.exists(path):
             return SUCCESS
+        try:
+            memory = state.load(path)[0]
+        finally:
+            state.remove(path)
         from berofos_agent import actions
 
         actions.after_stop(environ, memory)

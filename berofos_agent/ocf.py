@@ -82,7 +82,7 @@ def exit_reason(reason: str, log: bool = True) -> None:
 
 def fit(reason: str) -> str:
     """Return the reason on one line of at most 128 bytes, where Pacemaker would cut it."""
-    line = " ".join(reason.split())
+    line = " ".join(_writable(reason).split())
     data = line.encode()
     if len(data) <= EXIT_REASON_BYTES:
         return line
@@ -97,4 +97,9 @@ def tell_syslog(line: str, priority: int = syslog.LOG_NOTICE) -> None:
     """
     instance = os.environ.get("OCF_RESOURCE_INSTANCE", "default")
     syslog.openlog(f"berofos({instance})", syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(priority, line.replace("\0", " "))
+    syslog.syslog(priority, _writable(line).replace("\0", " "))
+
+
+def _writable(text: str) -> str:
+    """Return the text with what is no character spelt out: a path may hold any byte, which no log takes."""
+    return text.encode(errors="backslashreplace").decode()
