@@ -10,7 +10,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 DEFAULT_FOLDER = "/run/resource-agents"
 FOLDER_MODE = 0o1755
@@ -67,14 +67,19 @@ def remove(path: str) -> bool:
 
 
 def load(path: str) -> tuple[State, str]:
-    """Return the state and an empty text, or a fresh state and what is wrong with the file."""
+    """Return the state and an empty text, or a fresh state and what is wrong with the file.
+
+    A time that is still to come was written before this boot; it would make the grace last for ever.
+    """
     import json
 
     state = State()
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would wait for a writer
+        with open(os.open(path, flags), encoding="utf-8") as file:
             told = json.loads(file.read(MAXIMUM_BYTES))
-        seen = {str(name): float(at) for name, at in told["seen"].items()}
+        now = clock()
+        seen = {str(name): float(at) for name, at in told["seen"].items() if 0 <= at <= now}
         conditions = {str(kind): str(reason) for kind, reason in told["conditions"].items()}
         attribute = str(told["attribute"])
     except OSError as exc:
@@ -93,14 +98,35 @@ def save(path: str, state: State) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         _make_default_folder(os.path.dirname(path))
-        if os.path.islink(path):
-            raise StateError(f"the state file is a symbolic link; remove it: {path}")
+        _refuse_links(path)
+        _forget(temporary)  # of a process with this number that was killed while it wrote
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(data)
         os.replace(temporary, path)
     except OSError as exc:
-        _forget(temporary)
         raise StateError(f"cannot write the state file: {exc.strerror}: {path}") from exc
+    finally:
+        _forget(temporary)
+
+
+def _refuse_links(path: str) -> None:
+    """Refuse a state file that is a link, and a link on the way there that is someone else's or leads to them."""
+    if os.path.islink(path):
+        raise StateError(f"the state file is a symbolic link; remove it: {path}")
+    folder = os.path.dirname(os.path.abspath(path))
+    real = os.path.realpath(folder)
+    if real == folder:
+        return
+    trusted = (0, os.geteuid())
+    owners = [os.lstat(name).st_uid for name in _way_to(folder) if os.path.islink(name)]
+    if any(owner not in trusted for owner in (*owners, os.stat(real).st_uid)):
+        raise StateError(f"the state file's folder is a link of, or to, another user's; choose another: {path}")
+
+
+def _way_to(folder: str) -> Iterator[str]:
+    while folder != os.path.dirname(folder):
+        yield folder
+        folder = os.path.dirname(folder)
 
 
 def _make_default_folder(folder: str) -> None:

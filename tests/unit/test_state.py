@@ -63,6 +63,54 @@ def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
     assert os.listdir(tmp_path) == ["relay.state"]
 
 
+@pytest.mark.parametrize("at", ["NaN", "Infinity", "-1", "1e300", "1" + "0" * 400])
+def test_a_time_that_cannot_have_been_is_forgotten(tmp_path: Path, at: str) -> None:
+    """Written before a reboot, say: it would make the grace last for ever."""
+    path = tmp_path / "relay.state"
+    path.write_text(f'{{"seen": {{"fos1": {at}, "fos2": 0.5}}, "conditions": {{}}, "attribute": ""}}')
+    loaded, damage = state.load(str(path))
+    assert loaded.seen == {"fos2": 0.5}
+    assert damage == ""
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    os.mkfifo(path)
+    assert vars(state.load(str(path))[0]) == vars(state.State())
+
+
+def test_what_a_killed_process_of_this_number_left_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    (tmp_path / f"relay.state.{os.getpid()}.tmp").write_text("half")
+    state.save(str(path), state.State())
+    assert state.load(str(path))[1] == ""
+    assert os.listdir(tmp_path) == ["relay.state"]
+
+
+def test_an_own_link_to_an_own_folder_is_followed(tmp_path: Path) -> None:
+    """As /var/run is, which leads to /run."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var-run").symlink_to("run")
+    state.save(str(tmp_path / "var-run" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == ["relay.state"]
+
+
+def test_a_link_of_someone_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the link chooses what is written where."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run")
+    own = os.lstat
+
+    def lstat(path: str, **_options: object) -> os.stat_result:
+        told = own(path)
+        return os.stat_result((*told[:4], 12345, *told[5:])) if str(path).endswith("link") else told
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    with pytest.raises(state.StateError, match="another user's"):
+        state.save(str(tmp_path / "link" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == []
+
+
 def test_removing_tells_whether_it_was_there(tmp_path: Path) -> None:
     path = str(tmp_path / "relay.state")
     assert not state.remove(path)
