@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, TypeVar
 
 from berofos_agent import frame
-from berofos_agent.errors import NotABerofos, Unreachable, UnusableAnswer
+from berofos_agent.errors import DeviceError, NotABerofos, Unreachable, UnusableAnswer
 from berofos_agent.frame import Command, Frame, FrameError, NetworkSettings, ScanReply
 from berofos_agent.names import Address, resolve
 
@@ -21,7 +21,10 @@ BROADCAST = "255.255.255.255"
 REPLY_SECONDS = 1.0
 ERASE_SECONDS = 8.0
 ATTEMPTS = 3
-LARGEST_DATAGRAM = 2048
+LARGEST_DATAGRAM = 1472
+"""A frame fits one Ethernet packet; what is longer is none, and is not looked at."""
+MOST_DEVICES = 4096
+"""More than any LAN has; a flood of forged replies must not fill the memory."""
 
 Decoded = TypeVar("Decoded")
 
@@ -46,12 +49,29 @@ class Gbl4Client:
         self.port = port
 
     def scan(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> ScanReply:
-        """Return what the device tells of itself; raise Unreachable, NotABerofos or UnusableAnswer."""
+        """Return what the device tells of itself; raise Unreachable, NotABerofos or UnusableAnswer.
+
+        Anyone can forge a reply, so a wrong one is passed over, and is the answer only if no right one comes.
+        """
+        doubts: list[DeviceError] = []
         with self.conversation(seconds) as conversation:
-            others_answer_too = conversation.is_broadcast
-            answer = conversation.ask(
-                Command.SCAN, b"", seconds, lambda reply: not others_answer_too or reply.mac == self.mac
-            )
+
+            def is_right(reply: Frame) -> bool:
+                if conversation.is_broadcast and reply.mac != self.mac:
+                    return False
+                try:
+                    self._judged(reply)
+                except DeviceError as exc:
+                    doubts[:] = [exc]
+                    return False
+                return True
+
+            try:
+                return self._judged(conversation.ask(Command.SCAN, b"", seconds, is_right))
+            except Unreachable as exc:
+                raise (doubts or [exc])[0] from None
+
+    def _judged(self, answer: Frame) -> ScanReply:
         reply = self._decoded(frame.decode_scan_reply, answer)
         if not reply.is_berofos:
             raise NotABerofos(self.name, f"{self.host} is another product (hardware id {reply.hardware_id:04X})")
@@ -194,7 +214,7 @@ class Conversation:
             if attempt < attempts:
                 self._sock.sendto(datagram, self._address)
         where = f"{self._client.host} (UDP port {self._client.port})"
-        raise Unreachable(self._client.name, f"no answer from {where} within {seconds:g} s")
+        raise Unreachable(self._client.name, f"no answer from {where} within {round(seconds, 1):g} s")
 
     def _pass_over_late_replies(self) -> None:
         """Wait a moment for as many replies as requests were sent again.
@@ -231,7 +251,7 @@ def broadcast_scan(
                 told = frame.decode_scan_reply(reply.payload) if reply else None
             except FrameError:
                 told = None
-            if told and told.is_berofos and told.mac not in found:
+            if told and told.is_berofos and told.mac not in found and len(found) < MOST_DEVICES:
                 found[told.mac] = (sender[0], told)
                 quiet_until = min(end, time.monotonic() + quiet)
 
@@ -259,9 +279,11 @@ def _hear(sock: socket.socket, until: float) -> tuple[bytes, Address] | None:
     while (left := until - time.monotonic()) > 0:
         sock.settimeout(left)
         try:
-            return sock.recvfrom(LARGEST_DATAGRAM)
+            datagram, sender = sock.recvfrom(LARGEST_DATAGRAM + 1)
         except socket.timeout:
             return None
         except ConnectionRefusedError:
             continue
+        if len(datagram) <= LARGEST_DATAGRAM:
+            return datagram, sender
     return None

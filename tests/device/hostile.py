@@ -38,9 +38,11 @@ def hostile_server(*answers: Iterable[bytes]) -> Iterator[HostileServer]:
         server = HostileServer(list(answers), port=listener.getsockname()[1])
         thread = threading.Thread(target=_accept, args=(server, listener, stack), daemon=True)
         thread.start()
-        yield server
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def _accept(server: HostileServer, listener: socket.socket, stack: contextlib.ExitStack) -> None:
@@ -80,3 +82,33 @@ def ends_soon_and_small() -> Iterator[None]:
         tracemalloc.stop()
     assert time.monotonic() - began < 8
     assert peak < BOUND_BYTES
+
+
+@contextlib.contextmanager
+def hostile_ear(*answers: bytes, flood: bool = False) -> Iterator[tuple[str, int]]:
+    """Put a UDP server up that answers each datagram with all of these, again and again until the end in a flood."""
+    stopping = threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(0.05)
+        thread = threading.Thread(target=_answer, args=(ear, answers, flood, stopping), daemon=True)
+        thread.start()
+        try:
+            yield ear.getsockname()
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _answer(ear: socket.socket, answers: tuple[bytes, ...], flood: bool, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        try:
+            sender = ear.recvfrom(2048)[1]
+        except socket.timeout:
+            continue
+        for number in itertools.count():
+            with contextlib.suppress(OSError):
+                for answer in answers:
+                    ear.sendto(answer, sender)
+            if not flood or stopping.is_set() or number > 1_000_000:
+                break

@@ -81,7 +81,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "chunks-without-an-end": ([head(CHUNKED) + b"2c\r\n" + CONFIG + b"\r\n"], UnusableAnswer, "not in HTTP"),
     "chunk-of-negative-size": ([head(CHUNKED) + b"-1\r\n" + CONFIG], UnusableAnswer, "not in HTTP"),
     "chunk-larger-than-the-world": (endlessly(head(CHUNKED) + b"f" * 15 + b"\r\n", BLOCK), UnusableAnswer, "longer"),
-    "endless-chunks": (endlessly(head(CHUNKED), b"1\r\n0\r\n" * 5000), UnusableAnswer, "longer than"),
+    "endless-chunks": (endlessly(head(CHUNKED), b"400\r\n%b\r\n" % BLOCK[:1024]), UnusableAnswer, "longer than"),
     "endless-trailer": (endlessly(head(CHUNKED) + b"0\r\n", b"A: 0\r\n" * 500), Unreachable, "no answer"),
     "no-http": ([b"SSH-2.0-OpenSSH_9.2\r\n"], UnusableAnswer, "not in HTTP"),
     "empty-page": ([whole(b"")], NotABerofos, "no bnfos_confmap_magic"),
@@ -93,7 +93,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
 def test_hostile_answer_to_a_read(answer: Iterable[bytes], error: type[DeviceError], words: str) -> None:
     with hostile_server(answer) as server, ends_soon_and_small():
         with pytest.raises(error, match=words) as raised:
-            client_of(server).read(SECONDS)
+            client_of(server).read(SECONDS if "no answer" in words else 5)
         assert str(raised.value).startswith("fos1: ")
         assert "\n" not in str(raised.value)
 
