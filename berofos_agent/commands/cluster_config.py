@@ -1,0 +1,94 @@
+"""The command `berofos cluster-config`: prints the configuration we recommend for this cluster; changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from berofos_agent import bnfosconf
+from berofos_agent.clustertext import RENDERERS
+from berofos_agent.errors import ConfigurationError
+from berofos_agent.recommended import recommend
+
+_EXAMPLES = """\
+examples:
+  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2          # two XiVOs
+  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2 | sh     # and apply it
+  berofos cluster-config --follow xivo --port-b xivo-1                          # port D leads to a PBX
+  berofos cluster-config --xml --follow xivo --port-b xivo-1 --port-d xivo-2 |
+    cibadmin --modify --allow-create --scope configuration --xml-pipe"""
+
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+_PATH = re.compile(r"/[\w./@+ -]*")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    if arguments.port_b.lower() == arguments.port_d.lower():
+        raise ConfigurationError("--port-b and --port-d name the same node; leave --port-d out if D leads to a PBX")
+    entries = bnfosconf.select(bnfosconf.read(arguments.config), [], arguments.config)
+    wanted = recommend(
+        arguments.name,
+        arguments.follow,
+        arguments.port_b,
+        arguments.port_d,
+        [entry.name for entry in entries],
+        arguments.config,
+    )
+    sys.stdout.write(RENDERERS[arguments.tool or installed_tool()](wanted))
+    return 0
+
+
+def installed_tool(which: Callable[[str], Optional[str]] = shutil.which) -> str:
+    """Return the language to speak unless told: that of the tool installed, pcs where both are, XML where none is."""
+    return next((tool for tool in ("pcs", "crm") if which(tool)), "xml")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="berofos cluster-config",
+        description="Print the cluster configuration for the devices of bnfos.conf, ready to be applied.\n"
+        "With a node at port D it is one resource for all devices; where D leads to a PBX, one resource a device.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    tool = parser.add_mutually_exclusive_group()
+    tool.add_argument("--crm", dest="tool", action="store_const", const="crm", help="commands for crmsh")
+    tool.add_argument("--pcs", dest="tool", action="store_const", const="pcs", help="commands for pcs")
+    tool.add_argument("--xml", dest="tool", action="store_const", const="xml", help="a part of a CIB, for cibadmin")
+    parser.add_argument(
+        "--follow", type=_matching(_ID), required=True, metavar="RESOURCE", help="the telephone resource, such as xivo"
+    )
+    parser.add_argument("--port-b", type=_matching(_NODE), required=True, metavar="NODE", help="node cabled to port B")
+    parser.add_argument(
+        "--port-d", type=_matching(_NODE), default="", metavar="NODE", help="node cabled to port D; none if that is a PBX"
+    )
+    parser.add_argument(
+        "--name", type=_matching(_ID), default="relay", help="what to call the resource (%(default)s)"
+    )
+    parser.add_argument(
+        "--config",
+        type=_matching(_PATH),
+        default=bnfosconf.DEFAULT_PATH,
+        metavar="FILE",
+        help="where the devices are declared (%(default)s)",
+    )
+    return parser
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    """Return an argument type; what it lets through means nothing else to a shell, to crmsh or in XML."""
+
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise argparse.ArgumentTypeError(f"{text!r} cannot be used as a name here")
+        return text
+
+    return check
