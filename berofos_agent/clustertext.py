@@ -51,10 +51,10 @@ def as_xml(wanted: Recommendation) -> str:
     constraints = etree.SubElement(configuration, "constraints")
     for relay in wanted.relays:
         resources.append(_xml_primitive(relay))
-        together = {"rsc": relay.id, "with-rsc": wanted.follow, "score": "INFINITY"}
-        etree.SubElement(constraints, "rsc_colocation", id=f"{relay.id}-with-{wanted.follow}", **together)
-        first = {"first": wanted.follow, "then": relay.id, "kind": "Optional"}
-        etree.SubElement(constraints, "rsc_order", id=f"{wanted.follow}-then-{relay.id}", **first)
+        together = {"id": f"{relay.id}-with-{wanted.follow}", "rsc": relay.id, "with-rsc": wanted.follow}
+        etree.SubElement(constraints, "rsc_colocation", {**together, "score": "INFINITY"})
+        order = {"id": f"{wanted.follow}-then-{relay.id}", "first": wanted.follow, "then": relay.id}
+        etree.SubElement(constraints, "rsc_order", {**order, "kind": "Optional"})
     return etree.tostring(configuration, pretty_print=True, encoding="unicode")
 
 

@@ -18,7 +18,7 @@ META: Mapping[str, str] = {"critical": "false", "failure-timeout": "60s", "migra
 failure-timeout: a failed start is tried again. migration-threshold: two nodes that fight over it come to rest."""
 
 ON_FAIL: Mapping[str, str] = {"stop": "ignore"}
-"""By operation; a stop that ran out of time must not get a telephone server fenced: the other's start moves the relay."""
+"""By operation; a stop that hangs must not get a telephone server fenced, as the other node's start moves the relay."""
 
 
 @dataclass(frozen=True)

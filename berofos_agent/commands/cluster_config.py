@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Callable
 
 from berofos_agent import bnfosconf
 from berofos_agent.clustertext import RENDERERS
@@ -30,14 +30,15 @@ _PATH = re.compile(r"/[\w./@+ -]*")
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     arguments = parser().parse_args(argv)
-    if arguments.port_b.lower() == arguments.port_d.lower():
+    port_d = arguments.port_d or ""
+    if arguments.port_b.lower() == port_d.lower():
         raise ConfigurationError("--port-b and --port-d name the same node; leave --port-d out if D leads to a PBX")
     entries = bnfosconf.select(bnfosconf.read(arguments.config), [], arguments.config)
     wanted = recommend(
         arguments.name,
         arguments.follow,
         arguments.port_b,
-        arguments.port_d,
+        port_d,
         [entry.name for entry in entries],
         arguments.config,
     )
@@ -45,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def installed_tool(which: Callable[[str], Optional[str]] = shutil.which) -> str:
+def installed_tool(which: Callable[[str], str | None] = shutil.which) -> str:
     """Return the language to speak unless told: that of the tool installed, pcs where both are, XML where none is."""
     return next((tool for tool in ("pcs", "crm") if which(tool)), "xml")
 
@@ -68,11 +69,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port-b", type=_matching(_NODE), required=True, metavar="NODE", help="node cabled to port B")
     parser.add_argument(
-        "--port-d", type=_matching(_NODE), default="", metavar="NODE", help="node cabled to port D; none if that is a PBX"
+        "--port-d", type=_matching(_NODE), metavar="NODE", help="node cabled to port D; none if that is a PBX"
     )
-    parser.add_argument(
-        "--name", type=_matching(_ID), default="relay", help="what to call the resource (%(default)s)"
-    )
+    parser.add_argument("--name", type=_matching(_ID), default="relay", help="what to call the resource (%(default)s)")
     parser.add_argument(
         "--config",
         type=_matching(_PATH),

@@ -1,0 +1,45 @@
+"""All checks of the doctor in order of danger, one row each; docs/doctor.md has the same table."""
+
+from __future__ import annotations
+
+from berofos_agent.doctor import placement, recovery
+from berofos_agent.doctor.findings import Check, Facts, Finding, Severity
+
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+
+CHECKS = (
+    Check("not-judged", ERROR, "the cluster cannot be asked", placement.not_judged),
+    Check("no-relay", ERROR, "no resource switches the lines", placement.no_relay),
+    Check("no-fencing", ERROR, "two nodes, and no fencing", placement.no_fencing),
+    Check(
+        "fencing-without-delay",
+        ERROR,
+        "fencing gives neither of two nodes a head start",
+        placement.fencing_without_delay,
+    ),
+    Check("cloned", ERROR, "two instances fight over one relay", placement.cloned),
+    Check("not-colocated", ERROR, "the relay does not follow the telephones", placement.not_colocated),
+    Check("colocated-backwards", ERROR, "the telephones follow the relay", placement.colocated_backwards),
+    Check("critical", ERROR, "a relay fault moves the telephones", placement.critical),
+    Check("bad-parameter", ERROR, "a parameter is wrong by itself", placement.bad_parameters),
+    Check("unknown-node", ERROR, "a port is given to a node that is not there", placement.unknown_nodes),
+    Check("shared-device", ERROR, "several resources switch one device", recovery.shared_devices),
+    Check(
+        "start-failure-not-fatal", ERROR, "a failed start is repeated without a pause", recovery.start_failure_not_fatal
+    ),
+    Check("no-monitor", ERROR, "nobody notices a relay that was moved", recovery.no_monitor),
+    Check(
+        "fallback-with-several", ERROR, "one bad device drops the lines of all", recovery.fallback_with_several_devices
+    ),
+    Check("left-by-a-move", WARNING, "a constraint was left behind by a move or ban", recovery.left_by_a_move),
+    Check("stop-may-fence", WARNING, "a stop that hangs gets the node fenced", recovery.stop_may_fence),
+    Check("no-failure-timeout", WARNING, "a failed start is never tried again", recovery.no_failure_timeout),
+    Check("no-migration-threshold", WARNING, "nodes that fight never come to rest", recovery.no_migration_threshold),
+    Check("short-timeout", WARNING, "an operation has less time than advised", recovery.short_timeouts),
+    Check("no-deep-monitor", WARNING, "settings that will bite later go unnoticed", recovery.no_deep_monitor),
+)
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """Return everything that is wrong, the most dangerous first."""
+    return [Finding(check, trouble) for check in CHECKS for trouble in check.judge(facts)]

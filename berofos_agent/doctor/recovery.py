@@ -1,0 +1,165 @@
+"""What can be wrong with how a cluster watches and recovers a relay; judges facts, asks nobody."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from berofos_agent import parameters
+from berofos_agent.doctor import mends
+from berofos_agent.doctor.cib import Operation, Relay, names_of, seconds
+from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off
+from berofos_agent.parameters import ParameterError, Parameters
+from berofos_agent.recommended import ON_FAIL, OPERATIONS
+from berofos_agent.recommended import Operation as Advised
+
+DEFAULT_OPERATION_SECONDS = 20.0
+"""What Pacemaker takes where neither the operation nor op_defaults names a timeout."""
+
+
+def start_failure_not_fatal(facts: Facts) -> Iterator[Trouble]:
+    """A failed start is repeated 13 times a second."""
+    if facts.cluster and is_off(facts.cluster.properties.get("start-failure-is-fatal", "true")):
+        yield Trouble(
+            CLUSTER,
+            "start-failure-is-fatal=false: a start that fails is repeated without a pause",
+            mends.delete_property("start-failure-is-fatal"),
+        )
+
+
+def fallback_with_several_devices(facts: Facts) -> Iterator[Trouble]:
+    """Recovery is stop and start, so the good lines are dropped for the sake of a bad one."""
+    for relay, given in parsed(facts):
+        declared = next((file.entries for file in facts.files if file.path == given.config), ())
+        devices = given.devices or [entry.name for entry in declared]
+        if given.on_stop == "fallback" and len(devices) > 1:
+            yield Trouble(
+                relay.id,
+                f"has on_stop=fallback and {len(devices)} devices: one that fails drops the lines of all",
+                f"{mends.set_parameter(relay.id, 'devices', devices[0])}; a resource of its own for each other one "
+                "(berofos cluster-config)",
+            )
+
+
+def shared_devices(facts: Facts) -> Iterator[Trouble]:
+    """Two resources take one relay from each other."""
+    for (one, mine), (other, others) in itertools.combinations(parsed(facts), 2):
+        shared = sorted({*mine.devices} & {*others.devices})
+        if mine.config == others.config and (shared or not mine.devices or not others.devices):
+            which = ", ".join(shared or mine.devices or others.devices) or "all devices"
+            yield Trouble(
+                other.id,
+                f"and {one.id} both switch {which}: they take the lines from each other",
+                mends.set_parameter(other.id, "devices", "DEVICE"),
+            )
+
+
+def no_monitor(facts: Facts) -> Iterator[Trouble]:
+    """Without a monitor nobody notices a relay that was moved by hand."""
+    yield from _missing_monitors(facts, deep=False)
+
+
+def no_deep_monitor(facts: Facts) -> Iterator[Trouble]:
+    """Settings that will bite later are judged by a monitor at level 10 only."""
+    yield from _missing_monitors(facts, deep=True)
+
+
+def _missing_monitors(facts: Facts, *, deep: bool) -> Iterator[Trouble]:
+    advised = next(one for one in OPERATIONS if one.name == "monitor" and bool(one.depth) == deep)
+    what = "has no monitor at level 10: settings that will bite later go unnoticed"
+    if not deep:
+        what = "has no monitor: a relay that was moved by hand goes unnoticed"
+    for relay in facts.relays:
+        recurring = [op for op in relay.operations if op.name == "monitor" and op.interval > 0]
+        if not any(bool(op.depth) == deep for op in recurring) and not (deep and not recurring):
+            yield Trouble(relay.id, what, mends.add_operation(relay.id, advised))
+
+
+def short_timeouts(facts: Facts) -> Iterator[Trouble]:
+    """An operation that is killed too early."""
+    for relay in facts.relays:
+        for advised in OPERATIONS:
+            found = next((op for op in relay.operations if _is(op, advised)), None)
+            if advised.interval and not found:
+                continue  # that is told by another check
+            told = found.timeout if found and found.timeout is not None else _default_timeout(facts)
+            if told < advised.timeout or math.isnan(told):
+                name = f"{advised.name} at level {advised.depth}" if advised.depth else advised.name
+                yield Trouble(
+                    relay.id,
+                    f"{name} has a timeout of {told:g} s; {advised.timeout} s are advised",
+                    mends.change_operation(found.id, "timeout", f"{advised.timeout}s")
+                    if found
+                    else mends.add_operation(relay.id, advised),
+                )
+
+
+def stop_may_fence(facts: Facts) -> Iterator[Trouble]:
+    """A stop that hangs must not take a telephone server down."""
+    advised = next(one for one in OPERATIONS if one.name == "stop")
+    for relay in facts.relays:
+        found = next((op for op in relay.operations if op.name == "stop"), None)
+        if not found or found.on_fail != ON_FAIL["stop"]:
+            yield Trouble(
+                relay.id,
+                "a stop that hangs gets the node fenced, or blocks the relay",
+                mends.change_operation(found.id, "on-fail", ON_FAIL["stop"])
+                if found
+                else mends.add_operation(relay.id, advised),
+            )
+
+
+def no_failure_timeout(facts: Facts) -> Iterator[Trouble]:
+    """A failed start is never tried again."""
+    for relay in facts.relays:
+        if not seconds(relay.meta.get("failure-timeout", "0")) > 0:
+            yield Trouble(
+                relay.id,
+                "has no failure-timeout: a start that failed is never tried again",
+                mends.set_meta(relay.id, "failure-timeout"),
+            )
+
+
+def no_migration_threshold(facts: Facts) -> Iterator[Trouble]:
+    """Two nodes that fight over a relay never come to rest."""
+    for relay in facts.relays:
+        if relay.meta.get("migration-threshold", "0").upper() in ("0", "INFINITY"):
+            yield Trouble(
+                relay.id,
+                "has no migration-threshold: nodes that fight over the relay never come to rest",
+                mends.set_meta(relay.id, "migration-threshold"),
+            )
+
+
+def left_by_a_move(facts: Facts) -> Iterator[Trouble]:
+    """A move or ban stays in force until it is cleared."""
+    names = {name for relay in facts.relays for name in names_of(relay)}
+    names |= {one.with_rsc for one in facts.colocations if one.rsc in names}
+    for id, rsc in (facts.cluster.moved if facts.cluster else {}).items():
+        if rsc in names:
+            yield Trouble(
+                rsc,
+                f"is still bound by a move or ban ({id}): it cannot go where the cluster would send it",
+                f"crm_resource --clear --resource {rsc}",
+            )
+
+
+def parsed(facts: Facts) -> list[tuple[Relay, Parameters]]:
+    """The relays whose parameters are in order; placement.bad_parameters tells of the others."""
+    found = []
+    for relay in facts.relays:
+        try:
+            found.append((relay, parameters.parse(relay.parameters.get)))
+        except ParameterError:
+            continue
+    return found
+
+
+def _is(op: Operation, advised: Advised) -> bool:
+    return op.name == advised.name and bool(op.interval) == bool(advised.interval) and op.depth == advised.depth
+
+
+def _default_timeout(facts: Facts) -> float:
+    told = facts.cluster.operation_defaults.get("timeout") if facts.cluster else None
+    return DEFAULT_OPERATION_SECONDS if told is None else seconds(told)
