@@ -30,6 +30,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "berofos_agent.commands.cluster_config",
         "print the cluster configuration we recommend, for crmsh, pcs or as XML",
     ),
+    "doctor": Subcommand("berofos_agent.commands.doctor", "say what is dangerous in cluster, files and devices"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),
 }
 

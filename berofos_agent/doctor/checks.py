@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from berofos_agent.doctor import placement, recovery
+from berofos_agent.doctor import files, placement, recovery
 from berofos_agent.doctor.findings import Check, Facts, Finding, Severity
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -23,6 +23,8 @@ CHECKS = (
     Check("critical", ERROR, "a relay fault moves the telephones", placement.critical),
     Check("bad-parameter", ERROR, "a parameter is wrong by itself", placement.bad_parameters),
     Check("unknown-node", ERROR, "a port is given to a node that is not there", placement.unknown_nodes),
+    Check("no-config", ERROR, "the agent cannot know its devices", files.unusable),
+    Check("same-address", ERROR, "two sections lead to one device", files.one_address_twice),
     Check("shared-device", ERROR, "several resources switch one device", recovery.shared_devices),
     Check(
         "start-failure-not-fatal", ERROR, "a failed start is repeated without a pause", recovery.start_failure_not_fatal
@@ -32,6 +34,8 @@ CHECKS = (
         "fallback-with-several", ERROR, "one bad device drops the lines of all", recovery.fallback_with_several_devices
     ),
     Check("left-by-a-move", WARNING, "a constraint was left behind by a move or ban", recovery.left_by_a_move),
+    Check("guessable-password", WARNING, "a password everybody tries first", files.guessable_password),
+    Check("readable-config", WARNING, "others can read the passwords", files.readable_by_others),
     Check("stop-may-fence", WARNING, "a stop that hangs gets the node fenced", recovery.stop_may_fence),
     Check("no-failure-timeout", WARNING, "a failed start is never tried again", recovery.no_failure_timeout),
     Check("no-migration-threshold", WARNING, "nodes that fight never come to rest", recovery.no_migration_threshold),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Callable
 if TYPE_CHECKING:
     from berofos_agent.bnfosconf import Entry
     from berofos_agent.doctor.cib import Cluster, Colocation, Relay
-    from berofos_agent.survey import Report
 
 
 CLUSTER = "cluster"
@@ -51,7 +50,6 @@ class Facts:
     has_arbiter: bool = False
     """A quorum device decides for two nodes; that is in corosync.conf, not in the CIB."""
     files: Sequence[ConfigFile] = ()
-    reports: Sequence[Report] = ()
     alarms: Sequence[str] = ()
     """What is wrong with DAHDI spans that a relay resource watches."""
 

@@ -66,14 +66,16 @@ def no_deep_monitor(facts: Facts) -> Iterator[Trouble]:
 
 
 def _missing_monitors(facts: Facts, *, deep: bool) -> Iterator[Trouble]:
-    advised = next(one for one in OPERATIONS if one.name == "monitor" and bool(one.depth) == deep)
+    monitors = [one for one in OPERATIONS if one.name == "monitor"]
     what = "has no monitor at level 10: settings that will bite later go unnoticed"
     if not deep:
         what = "has no monitor: a relay that was moved by hand goes unnoticed"
     for relay in facts.relays:
-        recurring = [op for op in relay.operations if op.name == "monitor" and op.interval > 0]
-        if not any(bool(op.depth) == deep for op in recurring) and not (deep and not recurring):
-            yield Trouble(relay.id, what, mends.add_operation(relay.id, advised))
+        levels = {bool(op.depth) for op in relay.operations if op.name == "monitor" and op.interval > 0}
+        missing = [one for one in monitors if bool(one.depth) not in levels]
+        # Where both are missing, that is one fault.
+        if any(bool(one.depth) == deep for one in missing) and not (deep and not levels):
+            yield Trouble(relay.id, what, " && ".join(mends.add_operation(relay.id, one) for one in missing))
 
 
 def short_timeouts(facts: Facts) -> Iterator[Trouble]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.bnfosconf import Entry
 from berofos_agent.doctor import cib
 from berofos_agent.doctor.checks import CHECKS, examine
 from berofos_agent.doctor.findings import ConfigFile, Facts, Finding
-from berofos_agent.bnfosconf import Entry
 from berofos_agent.errors import ConfigurationError
 
 CIBS = Path(__file__).parents[1] / "data" / "cib"

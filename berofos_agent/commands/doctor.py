@@ -1,0 +1,133 @@
+"""The command `berofos doctor`: says what is dangerous in the cluster, the files and the devices; changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from berofos_agent.bnfosconf import DEFAULT_PATH
+from berofos_agent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from berofos_agent.doctor.findings import Facts, Finding
+
+_DESCRIPTION = """\
+Look at the cluster's configuration, at bnfos.conf and at the devices, and say what is dangerous or will bite later:
+the worst first, each with the command that mends it. Nothing is changed.
+Exit status: 0 clean, 1 warnings, 2 errors (or wrong arguments)."""
+
+_EXAMPLES = """\
+examples:
+  berofos doctor                       # this cluster, its bnfos.conf and its devices
+  berofos doctor --json                # for programs
+  berofos doctor --cib cib.xml         # only what somebody sent: cibadmin --query > cib.xml"""
+
+UNUSABLE = 2
+"""What was to be judged could not be read, so nothing can be said for it."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    from berofos_agent.doctor.checks import examine
+
+    try:
+        facts = _gather(arguments.cib, arguments.config)
+    except ConfigurationError as exc:
+        print(f"berofos doctor: {exc}", file=sys.stderr)
+        return UNUSABLE
+    findings = examine(facts)
+    hints = _hints(facts)
+    status = max((finding.check.severity for finding in findings), default=0)
+    if arguments.json:
+        print(json.dumps(as_json(findings, hints, status), indent=2))
+    else:
+        print(as_text(findings, hints, facts))
+    return int(status)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="berofos doctor",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--cib",
+        metavar="FILE",
+        help="judge this configuration instead of the running cluster; without --config, nothing else is judged",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"where the devices are declared (default: as the cluster says, {DEFAULT_PATH})",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _gather(cib_path: str | None, config: str | None) -> Facts:
+    from berofos_agent.doctor import cib, files, live
+    from berofos_agent.doctor.findings import Facts
+
+    cluster, why_not = None, ""
+    if cib_path:
+        cluster = cib.read_file(cib_path)
+    else:
+        try:
+            cluster = live.read()
+        except ConfigurationError as exc:
+            why_not = str(exc)
+    named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
+    paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
+    return Facts(
+        cluster,
+        why_no_cluster=why_not,
+        has_arbiter=not cib_path and files.has_arbiter(),
+        files=[files.look(path) for path in paths],
+    )
+
+
+def _hints(facts: Facts) -> list[str]:
+    """What the doctor cannot see from here."""
+    from berofos_agent.doctor.files import how_to_compare
+
+    nodes = facts.cluster.members if facts.cluster else ()
+    return [how_to_compare(file.path, nodes) for file in facts.files if len(nodes) > 1 and file.entries]
+
+
+def as_text(findings: Sequence[Finding], hints: Sequence[str], facts: Facts) -> str:
+    """Return the findings for a person."""
+    lines = []
+    for finding in findings:
+        trouble = finding.trouble
+        lines.append(f"{finding.check.severity.name}: {trouble.subject} {trouble.text}  [{finding.check.id}]")
+        lines.append(f"    {trouble.mend}")
+    lines += [f"bnfos.conf has to be the same on all nodes; to compare:\n    {hint}" for hint in hints]
+    looked_at = [f"{len(facts.relays)} relay resources"] if facts.cluster else []
+    looked_at += [f"{len(file.entries)} devices of {file.path}" for file in facts.files]
+    lines.append(f"{len(findings) or 'no'} findings; looked at {', '.join(looked_at) or 'nothing'}")
+    return "\n".join(lines)
+
+
+def as_json(findings: Sequence[Finding], hints: Sequence[str], status: int) -> dict[str, Any]:
+    """Return the findings for a program."""
+    return {
+        "status": status,
+        "findings": [
+            {
+                "check": finding.check.id,
+                "severity": finding.check.severity.name.lower(),
+                "subject": finding.trouble.subject,
+                "text": finding.trouble.text,
+                "mend": finding.trouble.mend,
+            }
+            for finding in findings
+        ],
+        "compare": list(hints),
+    }

@@ -1,0 +1,105 @@
+"""What can be wrong with bnfos.conf on this node; judges the file, asks no device and no other node."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from shlex import quote
+
+from berofos_agent import bnfosconf
+from berofos_agent.bnfosconf import Entry
+from berofos_agent.doctor.findings import ConfigFile, Facts, Trouble
+from berofos_agent.errors import ConfigurationError
+from berofos_agent.frame import format_mac
+
+GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
+"""Passwords that are no secret: names of what is protected, and those of the documentation's examples."""
+
+MAXIMUM_COROSYNC_BYTES = 1 << 20
+
+
+def look(path: str) -> ConfigFile:
+    """Return what there is to know of a bnfos.conf; never raises."""
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        mode = None
+    try:
+        return ConfigFile(path, bnfosconf.select(bnfosconf.read(path), [], path), mode=mode)
+    except ConfigurationError as exc:
+        return ConfigFile(path, problem=str(exc), mode=mode)
+
+
+def unusable(facts: Facts) -> Iterator[Trouble]:
+    """The agent cannot know its devices."""
+    for file in facts.files:
+        if file.problem:
+            yield Trouble(
+                file.path, file.problem.replace(f"{file.path}: ", ""), f"bnfos --scan -x, or edit {file.path}"
+            )
+
+
+def one_address_twice(facts: Facts) -> Iterator[Trouble]:
+    """Two sections that lead to one device: the other device is never switched."""
+    for file in facts.files:
+        addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries]
+        macs = [(format_mac(entry.mac), entry) for entry in file.entries if entry.mac]
+        for what, known in (("address", addresses), ("MAC", macs)):
+            for key, twins in _twins(known):
+                names = " and ".join(entry.name for entry in twins)
+                yield Trouble(
+                    file.path,
+                    f"{names} have one {what}, {key}: only one of the devices is switched",
+                    f"correct {file.path}, line {twins[1].line}; bnfos --scan tells the addresses",
+                )
+
+
+def readable_by_others(facts: Facts) -> Iterator[Trouble]:
+    """The passwords are for root alone."""
+    for file in facts.files:
+        others = stat.S_IRWXO | stat.S_IWGRP
+        if file.mode is not None and file.mode & others and any(entry.login for entry in file.entries):
+            yield Trouble(
+                file.path,
+                f"has passwords, and permissions {file.mode:04o}: others can read or change it",
+                f"chmod 600 {quote(file.path)}",
+            )
+
+
+def guessable_password(facts: Facts) -> Iterator[Trouble]:
+    """A password everybody tries first."""
+    for file in facts.files:
+        for entry in file.entries:
+            if entry.login and entry.login.password.lower() in (*GUESSED_FIRST, entry.name.lower()):
+                yield Trouble(entry.name, "has a password that is guessed first", f"berofos password {entry.name}")
+
+
+def has_arbiter(path: str = "/etc/corosync/corosync.conf") -> bool:
+    """Tell whether a quorum device decides between two nodes; False where the file cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file.read(MAXIMUM_COROSYNC_BYTES).splitlines()]
+    except OSError:
+        return False
+    sections: list[str] = []
+    for line in lines:
+        if line.endswith("{"):
+            sections.append(line[:-1].strip())
+            if sections == ["quorum", "device"]:
+                return True
+        elif line == "}" and sections:
+            sections.pop()
+    return False
+
+
+def how_to_compare(path: str, nodes: Sequence[str]) -> str:
+    """Return the command that tells whether bnfos.conf is the same on all nodes."""
+    return f"for node in {' '.join(map(quote, nodes))}; do ssh $node sha256sum {quote(path)}; done"
+
+
+def _twins(known: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, list[Entry]]]:
+    for key in dict.fromkeys(key for key, _ in known):
+        twins = [entry for other, entry in known if other == key]
+        if len(twins) > 1:
+            yield key, twins

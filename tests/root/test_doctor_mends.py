@@ -1,0 +1,77 @@
+"""The command the doctor gives for a fault mends it: given as it is to Pacemaker, on the files with planted faults."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.doctor import cib
+from berofos_agent.doctor.checks import examine
+from berofos_agent.doctor.findings import Facts
+
+from .conftest import Installed
+
+CIBS = Path(__file__).parents[1] / "data" / "cib"
+
+LEFT_TO_THE_ADMINISTRATOR = ("NODE", "VALUE", "DEVICE", "TELEPHONES")
+"""Where the command has one of these words, only he knows what belongs there; here, what the planted fault wants."""
+
+ANSWERS = {
+    "unknown-node--port-b": "xivo-1",
+    "unknown-node--port-d": "xivo-2",
+    "bad-parameter--word": "keep",
+    "bad-parameter--no-port-b": "xivo-1",
+    "shared-device--named": "fos3",
+    "not-colocated--at-all": "xivo",
+}
+
+BY_HAND = {
+    "no-relay": "the topology has to be told to berofos cluster-config",
+    "no-fencing--no-device": "which fence device there is only the administrator knows",
+    "shared-device--all": "both resources have to name their devices",
+    "fallback-with-several--pbx": "the other devices need resources of their own",
+    "fallback-with-several--two-nodes": "the other devices need resources of their own",
+    "cloned": "crmsh and pcs have a command each",
+    "colocated-backwards--group": "crmsh and pcs have a command each",
+}
+"""Faults whose mending is more than one command, and why."""
+
+MENDED = sorted(
+    path.stem for path in CIBS.glob("*.xml") if not path.stem.startswith("good-") and path.stem not in BY_HAND
+)
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if name not in BY_HAND])
+def test_the_command_mends_it(installed: Installed, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "cib.xml"
+    shutil.copy(CIBS / f"{name}.xml", path)
+    for finding in examine(Facts(cib.read_file(str(path)))):
+        command = finding.trouble.mend
+        for word in LEFT_TO_THE_ADMINISTRATOR:
+            command = command.replace(word, ANSWERS.get(name, word))
+        done = installed.run("sh", "-e", "-c", command, CIB_file=str(path))
+        assert done.returncode == 0, f"{command}\n{done.stdout}"
+    assert examine(Facts(cib.read_file(str(path)))) == []
+
+
+@pytest.mark.parametrize("command", ["pcs -f {cib} resource unclone relay", "crm configure delete relay-clone"])
+def test_a_clone_is_undone_with_either_tool(installed: Installed, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "cib.xml"
+    shutil.copy(CIBS / "cloned.xml", path)
+    done = installed.run("sh", "-c", command.format(cib=path), CIB_file=str(path))
+    assert done.returncode == 0, done.stdout
+    assert not cib.read_file(str(path)).relays[0].cloned_by
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pcs -f {cib} resource group remove telephony relay", "crm configure modgroup telephony remove relay"],
+)
+def test_a_relay_is_taken_out_of_a_group_with_either_tool(installed: Installed, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "cib.xml"
+    shutil.copy(CIBS / "colocated-backwards--group.xml", path)
+    done = installed.run("sh", "-c", command.format(cib=path), CIB_file=str(path))
+    assert done.returncode == 0, done.stdout
+    assert not cib.read_file(str(path)).relays[0].group

@@ -1,0 +1,107 @@
+"""The doctor on bnfos.conf and corosync.conf."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.doctor import files
+from berofos_agent.doctor.checks import examine
+from berofos_agent.doctor.findings import Facts
+
+GOOD = """\
+[fos1]
+mac = 00:19:32:00:12:1D
+host = 10.34.1.20
+login = admin:uh8Yee!k
+
+[fos2]
+mac = 00:19:32:00:12:1E
+host = 10.34.1.21
+"""
+
+
+def found(path: Path) -> list[str]:
+    return [finding.check.id for finding in examine(Facts(files=[files.look(str(path))]))]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "bnfos.conf"
+    path.write_text(GOOD)
+    path.chmod(0o600)
+    return path
+
+
+def test_a_good_file_is_clean(config: Path) -> None:
+    assert found(config) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(0o640, []), (0o644, ["readable-config"]), (0o660, ["readable-config"])]
+)
+def test_passwords_are_for_root_and_who_may_read_with_him(config: Path, mode: int, expected: list[str]) -> None:
+    config.chmod(mode)
+    assert found(config) == expected
+
+
+def test_a_file_without_passwords_may_be_read(config: Path) -> None:
+    config.write_text(GOOD.replace("login", "#login"))
+    config.chmod(0o644)
+    assert found(config) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("10.34.1.21", "10.34.1.20"), ("00:19:32:00:12:1E", "00-19-32-00-12-1d"), ("10.34.1.21", "10.34.1.20\nport = 80")],
+)
+def test_two_sections_for_one_device(config: Path, old: str, new: str) -> None:
+    config.write_text(GOOD.replace(old, new))
+    assert found(config) == ["same-address"]
+
+
+def test_two_ports_of_one_address_are_two_devices(config: Path) -> None:
+    config.write_text(GOOD.replace("10.34.1.21", "10.34.1.20\nport = 8080"))
+    assert found(config) == []
+
+
+@pytest.mark.parametrize("password", ["admin", "foobar", "FOS1"])
+def test_a_password_that_is_guessed_first_is_told_without_telling_it(config: Path, password: str) -> None:
+    config.write_text(GOOD.replace("uh8Yee!k", password))
+    finding = examine(Facts(files=[files.look(str(config))]))[0]
+    assert finding.check.id == "guessable-password"
+    assert password not in finding.trouble.text.replace("fos1", "")
+
+
+@pytest.mark.parametrize("text", [None, "", "[fos1]\n", "host = 1\n", "[fos1]\nhost = a b\n"])
+def test_a_file_that_cannot_be_used(config: Path, text: str | None) -> None:
+    if text is None:
+        config.unlink()
+    else:
+        config.write_text(text)
+    assert found(config) == ["no-config"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arbiter"),
+    [
+        ("quorum {\n  provider: corosync_votequorum\n  device {\n    model: net\n  }\n}\n", True),
+        ("quorum {\n  two_node: 1\n}\nlogging {\n}\n", False),
+        ("nodelist {\n  device {\n  }\n}\nquorum {\n}\n", False),
+    ],
+)
+def test_a_quorum_device_is_seen_in_corosync_conf(tmp_path: Path, text: str, arbiter: bool) -> None:
+    path = tmp_path / "corosync.conf"
+    path.write_text(text)
+    assert files.has_arbiter(str(path)) is arbiter
+
+
+def test_no_corosync_conf_no_quorum_device(tmp_path: Path) -> None:
+    assert not files.has_arbiter(str(tmp_path / "corosync.conf"))
+
+
+def test_how_to_compare_the_file_between_nodes() -> None:
+    assert files.how_to_compare("/etc/bnfos.conf", ["xivo-1", "xivo-2"]) == (
+        "for node in xivo-1 xivo-2; do ssh $node sha256sum /etc/bnfos.conf; done"
+    )
