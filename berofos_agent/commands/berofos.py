@@ -27,8 +27,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "password": Subcommand("berofos_agent.commands.password", "set a password on devices and in bnfos.conf"),
     "check": Subcommand("berofos_agent.commands.check", "check devices for a monitoring system"),
     "cluster-config": Subcommand(
-        "berofos_agent.commands.cluster_config",
-        "print the cluster configuration we recommend, for crmsh, pcs or as XML",
+        "berofos_agent.commands.cluster_config", "print the recommended cluster configuration"
     ),
     "doctor": Subcommand("berofos_agent.commands.doctor", "say what is dangerous in cluster, files and devices"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),

@@ -14,11 +14,16 @@ from berofos_agent.clustertext import RENDERERS
 from berofos_agent.errors import ConfigurationError
 from berofos_agent.recommended import recommend
 
+_DESCRIPTION = """\
+Print the cluster configuration for the devices of bnfos.conf, ready to be applied.
+With a node at port D it is one resource for all devices; where D leads to a PBX,
+one resource a device."""
+
 _EXAMPLES = """\
-examples:
-  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2          # two XiVOs
-  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2 | sh     # and apply it
-  berofos cluster-config --follow xivo --port-b xivo-1                          # port D leads to a PBX
+examples, the first two for two XiVOs, the third for a PBX at port D:
+  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2
+  berofos cluster-config --follow xivo --port-b xivo-1 --port-d xivo-2 | sh
+  berofos cluster-config --follow xivo --port-b xivo-1
   berofos cluster-config --xml --follow xivo --port-b xivo-1 --port-d xivo-2 |
     cibadmin --modify --allow-create --scope configuration --xml-pipe"""
 
@@ -55,8 +60,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="berofos cluster-config",
-        description="Print the cluster configuration for the devices of bnfos.conf, ready to be applied.\n"
-        "With a node at port D it is one resource for all devices; where D leads to a PBX, one resource a device.",
+        description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from berofos_agent.doctor.findings import Facts, Finding
 
 _DESCRIPTION = """\
-Look at the cluster's configuration, at bnfos.conf and at the devices, and say what is dangerous or will bite later:
-the worst first, each with the command that mends it. Nothing is changed.
+Look at the cluster's configuration, at bnfos.conf and at the devices, and say
+what is dangerous or will bite later: the worst first, each with the command
+that mends it. Nothing is changed.
 Exit status: 0 clean, 1 warnings, 2 errors (or wrong arguments)."""
 
 _EXAMPLES = """\
 examples:
-  berofos doctor                       # this cluster, its bnfos.conf and its devices
-  berofos doctor --json                # for programs
-  berofos doctor --cib cib.xml         # only what somebody sent: cibadmin --query > cib.xml"""
+  berofos doctor                    # this cluster, its bnfos.conf, its devices
+  berofos doctor --json             # for programs
+  berofos doctor --cib cib.xml      # what `cibadmin --query` printed elsewhere"""
 
 UNUSABLE = 2
 """What was to be judged could not be read, so nothing can be said for it."""

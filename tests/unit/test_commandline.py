@@ -65,7 +65,7 @@ def test_colour_only_on_a_terminal_that_wants_it(stream: io.StringIO, environ: d
     assert commandline.painter(stream, environ)("(*)", "green") == painted
 
 
-@pytest.mark.parametrize("arguments", [(), ("status",), ("switch",), ("provision",), ("password",), ("check",)])
+@pytest.mark.parametrize("arguments", [(), *((name,) for name in berofos.SUBCOMMANDS if name != "simulate")])
 def test_help_fits_a_terminal_has_an_example_and_loads_no_http(arguments: tuple[str, ...]) -> None:
     code = (
         "import sys; from berofos_agent.commands.berofos import main\n"
