@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +59,9 @@ def shown(job: Job, pages: int) -> Iterator[Callable[[int], None]]:
     except ImportError:
         yield _tenths(job, pages)
         return
-    with tqdm(total=pages, unit=" pages", leave=True, dynamic_ncols=True) as bar:
+    # A serial console may tell no size, and tqdm by itself shows nothing there.
+    columns, rows = shutil.get_terminal_size()
+    with tqdm(total=pages, unit=" pages", ncols=columns, nrows=rows) as bar:
         yield lambda done: bar.update(done - bar.n)
 
 

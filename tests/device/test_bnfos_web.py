@@ -1,0 +1,293 @@
+"""Settings read and written with `bnfos`: values on standard output, read back, no failure that looks like success."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pty
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.settings import SETTINGS
+from berofos_agent.simulator import bench as simulator
+from berofos_agent.simulator.bench import Bench, DeviceSpec
+
+from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
+from .standin import standing_in
+
+PASSWORD = 's3cret:=#;%" x'
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with simulator.running(2) as up:
+        yield up
+
+
+@pytest.fixture
+def bnfos(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+    return bnfos_for(bench, tmp_path, capsys)
+
+
+def protect(bnfos: Bnfos, login: str = "") -> None:
+    """Turn password protection on, with or without the login in bnfos.conf."""
+    assert bnfos("--set", f"apwd={PASSWORD}", "-f", "fos1").status == 0
+    assert bnfos("--set pwd=1 -f fos1").status == 0
+    if login:
+        bnfos.write(bnfos.text().replace("#login = <user>:<password>", f"login = {login}", 1))
+
+
+def test_get_prints_the_value_and_nothing_else(bnfos: Bnfos) -> None:
+    ran = bnfos("--get mode -f fos1")
+    assert (ran.status, ran.out, ran.err) == (0, "mode = 0\n", "")
+
+
+def test_show_prints_a_row_for_each_setting_that_can_be_read(bnfos: Bnfos) -> None:
+    ran = bnfos("--show -f fos1")
+    assert ran.status == 0
+    assert " scenario  = 0\n" in ran.out
+    assert " wdogitime = 60\n" in ran.out
+    rows = [row.split()[0] for row in ran.out.splitlines()]
+    assert rows == [keyword for keyword, setting in SETTINGS.items() if setting.read]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "scenario=1",
+        "mode=1",
+        "modedef=1",
+        "power1=1",
+        "power1def=1",
+        "power2=1",
+        "power2def=1",
+        "hostname=fos-1",
+        "address=10.34.1.20",
+        "netmask=255.255.0.0",
+        "gateway=10.34.1.1",
+        "dns=10.34.1.2",
+        "dhcp=0",
+        "port=8080",
+        "smtpserv=mail.example.org",
+        "smtpfrom=fos@example.org",
+        "smtpto=admin@example.org",
+        "syslog=1",
+        "slgip=10.34.1.2",
+        "slgpt=1514",
+        "wdog=1",
+        "wdogdef=1",
+        "wdogitime=90",
+        "wdogaudio=1",
+        "wdogmail=1",
+    ],
+)
+def test_setting_is_written_and_read_back(bnfos: Bnfos, pair: str) -> None:
+    keyword, _, value = pair.partition("=")
+    assert bnfos(f"--set {pair} -f fos1").status == 0
+    assert bnfos(f"--get {keyword} -f fos1").out == f"{keyword} = {value}\n"
+
+
+def test_keywords_are_taken_in_capitals_too(bnfos: Bnfos) -> None:
+    assert bnfos("--get MODE -f fos1").out == "mode = 0\n"
+
+
+def test_test_mail_is_asked_for(bench: Bench, bnfos: Bnfos) -> None:
+    assert bnfos("--set smtptest -f fos1").status == 0
+    assert [entry["event"] for entry in bench["fos1"].model.history] == ["mail"]
+
+
+def test_relay_that_does_not_move_is_an_error(bench: Bench, bnfos: Bnfos) -> None:
+    bench["fos1"].model.fault("weld")
+    ran = bnfos("--set mode=1 -f fos1")
+    assert ran.status == 1
+    assert "fos1: does not follow: mode = 0 after writing 1" in ran.err
+
+
+@pytest.mark.parametrize("call", ["--get mode -f fos1", "--show -f fos1", "--set mode=1 -f fos1"])
+@pytest.mark.parametrize(
+    ("fault", "argument"),
+    [
+        ("silent", ""),
+        ("status", "500"),
+        ("noise", ""),
+        ("drop", "forever"),
+        ("not-berofos", ""),
+        ("redirect", "http://127.0.0.1:9/"),
+        ("trickle", ""),
+    ],
+)
+def test_reading_that_failed_fails(bench: Bench, bnfos: Bnfos, fault: str, argument: str, call: str) -> None:
+    bench["fos1"].model.fault(fault, argument)
+    ran = bnfos(f"{call} -t 0.3")
+    assert ran.status == 1
+    assert ran.out == ""
+    assert ran.err.startswith("bnfos: fos1: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_wrong_password_fails_and_is_not_shown(bnfos: Bnfos) -> None:
+    protect(bnfos)
+    ran = bnfos("--get mode -f fos1 -u admin:wr0ng")
+    assert (ran.status, ran.out) == (1, "")
+    assert "wr0ng" not in ran.err
+
+
+def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with standing_in(told={"4_mode": "1"}) as standin:
+        bnfos = bnfos_at(standin, tmp_path, capsys)
+        ran = bnfos("--get scenario -f fos1")
+        assert (ran.status, ran.out) == (1, "")
+        assert "does not tell scenario" in ran.err
+        assert bnfos("--show -f fos1").out == " mode      = 1\n"
+        ran = bnfos("--set scenario=1 -f fos1")
+        assert ran.status == 1
+        assert "may or may not hold" in ran.err
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "address=foo",
+        "address=10.34.1.256",
+        "mode=2",
+        "mode=",
+        "port=0",
+        "port=65536",
+        "wdogstate=1",
+        "wdogrtime=5",
+        "nonsense=1",
+        "mode",
+        "apwd=" + "x" * 16,
+        "hostname=" + "x" * 5000,
+        "smtpto=" + "x" * 5000,
+    ],
+)
+def test_unusable_value_is_refused_and_nothing_is_sent(bench: Bench, bnfos: Bnfos, pair: str) -> None:
+    ran = bnfos(f"--set {pair} -f fos1")
+    assert ran.status == 2
+    assert bench["fos1"].model.requests == {}
+
+
+def test_password_cannot_be_read(bnfos: Bnfos) -> None:
+    assert bnfos("--get apwd -f fos1").status == 2
+
+
+# --- who is asked ----------------------------------------------------------------------------------------------
+
+
+def test_host_name_is_asked(bench: Bench, bnfos: Bnfos) -> None:
+    port = bench["fos1"].http_address[1]
+    assert bnfos(f"--get mode -h localhost -p {port}").out == "mode = 0\n"
+
+
+def test_host_name_nobody_knows_is_an_error(bnfos: Bnfos) -> None:
+    ran = bnfos("--get mode -h berofos.invalid")
+    assert (ran.status, ran.out) == (1, "")
+    assert "berofos.invalid" in ran.err
+
+
+def test_host_given_goes_before_that_of_the_file(bench: Bench, bnfos: Bnfos) -> None:
+    second = bench["fos2"]
+    second.model.move_by_hand("1")
+    host, port = second.http_address
+    assert bnfos(f"--get mode -f fos1 -h {host} -p {port}").out == "mode = 1\n"
+
+
+def test_device_not_declared_is_named(bnfos: Bnfos) -> None:
+    ran = bnfos("--get mode -f fos3")
+    assert ran.status == 1
+    assert "declares no [fos3]; it has fos1, fos2" in ran.err
+
+
+def test_missing_file_says_how_it_is_made(bnfos: Bnfos) -> None:
+    bnfos.config.unlink()
+    ran = bnfos("--get mode -f fos1")
+    assert ran.status == 1
+    assert "bnfos --scan -x" in ran.err
+
+
+# --- password --------------------------------------------------------------------------------------------------
+
+
+def test_login_of_the_file_is_used_whatever_it_holds(bnfos: Bnfos) -> None:
+    protect(bnfos, f"admin:{PASSWORD}")
+    assert bnfos("--get pwd -f fos1").out == "pwd = 1\n"
+
+
+def test_turning_protection_on_without_a_login_says_what_to_do(bench: Bench, bnfos: Bnfos) -> None:
+    bnfos("--set", f"apwd={PASSWORD}", "-f", "fos1")
+    ran = bnfos("--set pwd=1 -f fos1")
+    assert ran.status == 0
+    assert "login = admin:<password>" in ran.err
+    assert bench["fos1"].model.password() == PASSWORD
+
+
+def test_new_password_is_tried_where_protection_is_on(bench: Bench, bnfos: Bnfos) -> None:
+    protect(bnfos, f"admin:{PASSWORD}")
+    ran = bnfos("--set apwd=n3w -f fos1")
+    assert ran.status == 0
+    assert "accepts the new one" in ran.err
+    assert "n3w" not in ran.err
+    assert bench["fos1"].model.password() == "n3w"
+
+
+def test_password_is_asked_for_on_a_terminal(bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
+    protect(bnfos)
+    asked: list[str] = []
+    monkeypatch.setattr(sys, "stdin", _terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or PASSWORD)
+    assert bnfos("--get mode -f fos1").out == "mode = 0\n"
+    assert asked == ["Password of admin at fos1: "]
+
+
+def test_new_password_is_asked_for_twice(bench: Bench, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["one", "two", "same", "same"])
+    monkeypatch.setattr(sys, "stdin", _terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: next(typed))
+    ran = bnfos("--set apwd -f fos1")
+    assert ran.status == 1
+    assert "not the same" in ran.err
+    assert bnfos("--set apwd -f fos1").status == 0
+    assert bench["fos1"].model.dump()["settings"]["apwd"] == "same"
+
+
+def _terminal() -> object:
+    return os.fdopen(pty.openpty()[1], "r")
+
+
+# --- firmware 1.3.3 --------------------------------------------------------------------------------------------
+
+
+def test_flags_that_firmware_133_forgets_are_put_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = {"modedef": "1", "power1def": "1"}
+    with simulator.running([DeviceSpec(firmware="1.3.3", settings=settings)]) as bench:
+        bnfos = bnfos_for(bench, tmp_path, capsys)
+        ran = bnfos("--set scenario=1 -f fos1")
+        assert ran.status == 0
+        assert "forgot" in ran.err
+        values = bench["fos1"].model.values()
+    assert (values["scenario"], values["modedef"], values["power1def"], values["power2def"]) == ("1", "1", "1", "0")
+
+
+# --- a device that leaves --------------------------------------------------------------------------------------
+
+
+def test_device_is_looked_for_at_the_port_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with standing_in() as old, standing_in() as new:
+        new.told["3_port"] = str(new.http_port)
+        old.told["3_port"] = "80"
+        old.leaves_after_write = True
+        ran = bnfos_at(old, tmp_path, capsys)(f"--set port={new.http_port} -f fos1")
+    assert ran.status == 0, ran.err
+    assert "bnfos --scan -x -h 127.0.0.1" in ran.err
+
+
+def test_device_that_cannot_be_found_again_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with standing_in() as standin:
+        standin.leaves_after_write = True
+        ran = bnfos_at(standin, tmp_path, capsys)("--set dhcp=1 -f fos1")
+    assert ran.status == 1
+    assert "took dhcp = 1, but does not answer" in ran.err
