@@ -12,14 +12,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
-from berofos_agent import bnfosconf, node, ocf, parameters, state, verdict
+from berofos_agent import bnfosconf, keeper, node, ocf, parameters, spans, state, verdict
 from berofos_agent.errors import (
     ConfigurationError,
     ConfigurationMissing,
     DeviceError,
+    DidNotFollow,
     NotABerofos,
     Refused,
 )
+from berofos_agent.keeper import KickerError
 from berofos_agent.parameters import ParameterError, Parameters
 from berofos_agent.state import State, StateError
 from berofos_agent.topology import LINES, expected_settings
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from berofos_agent.bank import Outcome
     from berofos_agent.device import Device, Switched
     from berofos_agent.settings import Values
+    from berofos_agent.watchdog import DeadMansSwitch
 
 Result = TypeVar("Result")
 
@@ -54,6 +57,7 @@ EXIT_CODE: Mapping[type[Exception], int] = {
     ConfigurationMissing: ocf.OCF_ERR_INSTALLED,
     ConfigurationError: ocf.OCF_ERR_ARGS,
     StateError: ocf.OCF_ERR_GENERIC,
+    KickerError: ocf.OCF_ERR_GENERIC,
     OutOfTime: ocf.OCF_ERR_GENERIC,
     Refused: ocf.OCF_ERR_PERM,
     NotABerofos: ocf.OCF_ERR_ARGS,
@@ -109,16 +113,45 @@ def start(environ: Mapping[str, str], deadline: float) -> int:
     path = state.path_of(environ)
     memory = State()
     state.save(path, memory)  # before the first switch: what was begun here must be stopped here
-    errors, in_position = _switch(devices, mode, min(deadline, time.monotonic() + START_SECONDS), f"start on {name}")
+    keeper.end(path)  # of a start before this one
+    end = min(deadline, time.monotonic() + START_SECONDS)
+    errors, in_position = _switch(devices, mode, end, f"start on {name}", memory)
     memory.saw(in_position, state.clock())
     answer = verdict.judge_start(errors, len(in_position))
-    degraded = verdict.together(errors) if errors and answer == RUNNING else ""
-    if degraded:
-        ocf.tell_syslog(f"warning: {degraded}", syslog.LOG_WARNING)
-        memory.conditions["position"] = degraded
+    if answer == RUNNING:
+        degraded = {"position": verdict.together(errors) if errors else ""}
+        if given.watchdog and _interval(given, mode):
+            switch = _dead_mans_switch(path, memory, devices)
+            degraded["watchdog"], answer = _arm(switch, given.watchdog, in_position, end)
+        elif given.watchdog:
+            here = [device for device in devices if device.name in in_position]
+            degraded["watchdog"] = _still_on(_dead_mans_switch(path, memory, here).stop(end))
+        for kind, reason in degraded.items():
+            if reason:
+                ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
+                memory.conditions[kind] = reason
     _show(environ, memory, [mode] if in_position else [])
     state.save(path, memory)
     return _end(answer)
+
+
+def _arm(switch: DeadMansSwitch, seconds: int, names: Sequence[str], deadline: float) -> tuple[str, Verdict]:
+    """Arm the watchdogs; return what is to be warned of and the start's answer.
+
+    A device that does not answer kicks stays unarmed, as it would drop the lines; one that does not follow fails
+    the start. What fails it, leaves no kicker, and no watchdog armed that can be reached.
+    """
+    try:
+        errors = switch.start(seconds, names, deadline)
+        if not any(isinstance(error, DidNotFollow) for error in errors):
+            return (f"{verdict.together(errors)}; watchdog not armed" if errors else ""), RUNNING
+        switch.stop(deadline)
+        keeper.end(switch.path)
+        return "", verdict.judge_start(errors, len(names))
+    except BaseException:
+        keeper.end(switch.path)
+        switch.stop(deadline)
+        raise
 
 
 def monitor(environ: Mapping[str, str], deadline: float) -> int:
@@ -129,6 +162,7 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     memory, damage = state.load(path)
     if damage:
         ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
+    reasons = {"kicker": _revive(path, memory)}  # first of all: it is what must not wait for a device
     trouble, devices = "", []
     try:
         devices = _devices(given)
@@ -141,10 +175,16 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     if not memory.seen:
         memory.saw(["(nothing yet)"], now)  # nothing is known of before, so the grace begins here
     answer = verdict.judge_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
-    reasons = {"position": answer.reason}
+    reasons["position"] = answer.reason
+    if answer == RUNNING:
+        seen, reasons["watchdog"] = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)
+        answer = _degraded(reasons["kicker"] or reasons["watchdog"])
     if answer == RUNNING and _level(environ) >= DEEP:
-        answer = verdict.judge_settings(seen, expected_settings(given.scenario))
+        answer = verdict.judge_settings(seen, _settings(given, mode))
         reasons["settings"] = answer.reason
+    if answer == RUNNING and _level(environ) >= DEEP and now - memory.moved_at > spans.WAKING_SECONDS:
+        reasons["spans"] = spans.judge([spans.read(span, environ) for span in given.spans])
+        answer = _degraded(reasons["spans"])
     is_news = _note_conditions(memory, reasons)
     _show(environ, memory, [one.mode for one in seen if one.mode])
     try:
@@ -166,19 +206,35 @@ def validate_all(environ: Mapping[str, str], deadline: float) -> int:
         gravest = max(errors, key=lambda error: exit_code_of(type(error)))
         return _end(Verdict(exit_code_of(type(gravest)), verdict.together([gravest, *errors])))
     seen = [Seen(outcome.device.name, outcome.result) for outcome in outcomes]
-    settings = verdict.judge_settings(seen, expected_settings(given.scenario))
+    settings = verdict.judge_settings(seen, expected_settings(given.scenario, given.watchdog))
     return _end(settings if settings == RUNNING else Verdict(ocf.OCF_ERR_GENERIC, settings.reason))
 
 
-def reload_agent(environ: Mapping[str, str], _deadline: float) -> int:
-    """Take changed reloadable parameters; every action reads them anew, so all there is to do is judge them.
+def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
+    """Take changed reloadable parameters: every action reads them anew, only the watchdog has to be told.
 
     Another answer than success would count as a failed start, so a bad parameter is logged here.
     """
     try:
-        _parameters(environ)
+        given = _parameters(environ)
     except ParameterError as exc:
         ocf.tell_syslog(f"reload-agent: {exc}; correct it, the next monitor fails", syslog.LOG_ERR)
+        return _end(RUNNING)
+    path = state.path_of(environ)
+    if not state.exists(path):
+        return _end(RUNNING)
+    memory = state.load(path)[0]
+    if given.watchdog != memory.watchdog:
+        try:
+            _name, mode = _position(environ, given)
+            devices = _devices(given)
+            seen = [one for one in _ask(devices, deadline) if one.mode == mode]
+            reason = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)[1]
+            state.save(path, memory)
+        except tuple(EXIT_CODE) as exc:
+            reason = str(exc)
+        if reason:
+            ocf.tell_syslog(f"reload-agent: {reason}; the next monitor tries again", syslog.LOG_ERR)
     return _end(RUNNING)
 
 
@@ -188,10 +244,14 @@ def after_stop(environ: Mapping[str, str], memory: State) -> None:
     with _alarm(deadline):
         try:
             given = _parameters(environ)
+            end = min(deadline, time.monotonic() + STOP_SECONDS)
+            errors: list[DeviceError] = []
+            if memory.watchdog:  # before the relay is moved or left: a clean stop must not end in an alarm
+                errors += _dead_mans_switch(state.path_of(environ), memory, _devices(given)).stop(end)
             if given.on_stop == "fallback":
-                end = min(deadline, time.monotonic() + STOP_SECONDS)
-                for error in _switch(_devices(given), "0", end, "stop, on_stop=fallback")[0]:
-                    ocf.tell_syslog(f"stop: {error}", syslog.LOG_WARNING)
+                errors += _switch(_devices(given), "0", end, "stop, on_stop=fallback", memory)[0]
+            for error in errors:
+                ocf.tell_syslog(f"stop: {error}", syslog.LOG_WARNING)
         finally:
             if memory.attribute:
                 node.set_attribute(_attribute_name(environ), "")
@@ -251,7 +311,57 @@ def _ask(devices: Sequence[Device], deadline: float) -> list[Seen]:
     return [Seen(outcome.device.name, outcome.result, outcome.error) for outcome in outcomes]
 
 
-def _switch(devices: Sequence[Device], mode: str, deadline: float, why: str) -> tuple[list[DeviceError], list[str]]:
+def _interval(given: Parameters, mode: str) -> int:
+    """Return the watchdog's interval on the node with this relay mode; at D the relay is where it would be put."""
+    return given.watchdog if mode == "1" else 0
+
+
+def _settings(given: Parameters, mode: str) -> Mapping[str, str]:
+    """Return the settings a device should have while this node has the lines."""
+    expected = expected_settings(given.scenario, given.watchdog)
+    return expected if _interval(given, mode) else {**expected, "wdog": "0"}
+
+
+def _dead_mans_switch(path: str, memory: State, devices: Sequence[Device]) -> DeadMansSwitch:
+    from berofos_agent.watchdog import DeadMansSwitch
+
+    return DeadMansSwitch(path, memory, devices, ocf.tell_syslog)
+
+
+def _revive(path: str, memory: State) -> str:
+    """Start a kicker that is gone or stands still again; return why that failed."""
+    try:
+        _dead_mans_switch(path, memory, ()).revive()
+    except (KickerError, StateError) as exc:
+        return str(exc)
+    return ""
+
+
+def _keep(
+    switch: DeadMansSwitch, seen: Sequence[Seen], given: Parameters, mode: str, deadline: float
+) -> tuple[list[Seen], str]:
+    """Let the watchdogs be as the parameters want it; return what the devices say then, and what is wrong."""
+    if not given.watchdog and not switch.memory.watchdog:
+        return list(seen), ""
+    try:
+        told = {one.device: one.told for one in seen if one.told}
+        written, reason = switch.keep(told, _interval(given, mode), deadline)
+    except (KickerError, StateError) as exc:
+        return list(seen), str(exc)
+    return [Seen(one.device, written.get(one.device, one.told)) for one in seen], reason
+
+
+def _still_on(errors: Sequence[DeviceError]) -> str:
+    return f"{verdict.together(errors)}; watchdog still on" if errors else ""
+
+
+def _degraded(reason: str) -> Verdict:
+    return Verdict(ocf.OCF_DEGRADED, reason) if reason else RUNNING
+
+
+def _switch(
+    devices: Sequence[Device], mode: str, deadline: float, why: str, memory: State
+) -> tuple[list[DeviceError], list[str]]:
     """Bring the devices to a mode, log each movement; return the errors and the names of those in position."""
 
     def switch(device: Device, end: float) -> Switched:
@@ -261,6 +371,7 @@ def _switch(devices: Sequence[Device], mode: str, deadline: float, why: str) -> 
     for outcome in outcomes:
         done = outcome.result
         if done and done.moved:
+            memory.moved_at = state.clock()
             before, after = LINES.get(done.before, "unknown"), LINES[done.after]
             ocf.tell_syslog(f"{outcome.device.name}: switched from {before} to {after}: {why}, {done.milliseconds} ms")
     return [one.error for one in outcomes if one.error], [one.device.name for one in outcomes if one.result]

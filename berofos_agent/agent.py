@@ -68,17 +68,30 @@ def _stop(environ: Mapping[str, str]) -> int:
     path = state.path_of(environ)
     try:
         if not state.exists(path):
+            _end_kicker(path)
             return SUCCESS
         try:
             memory = state.load(path)[0]
         finally:
             state.remove(path)
+            _end_kicker(path)
         from berofos_agent import actions
 
         actions.after_stop(environ, memory)
     except BaseException as exc:
         _log_traceback(f"stop: {exc}")
     return SUCCESS
+
+
+def _end_kicker(path: str) -> None:
+    try:
+        if not os.path.lexists(state.kicker_lock(path)):
+            return
+        from berofos_agent import keeper
+
+        keeper.end(path)
+    except BaseException as exc:
+        _log_traceback(f"stop: {exc}; it ends by itself, as the state file is gone")
 
 
 def _metadata() -> str:

@@ -52,14 +52,14 @@ class Device:
 
     def read(self, deadline: float) -> Values:
         """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""
-        return self.web.read(self._seconds(deadline))
+        return self.web.read(self.seconds(deadline))
 
     def write(self, values: Mapping[str, str], deadline: float) -> Values:
         """Write settings and return all of them as read back; raise DidNotFollow if one reads otherwise.
 
         A setting that is never readable (apwd) or is not told by this firmware is not compared.
         """
-        self.web.write(values, self._seconds(deadline))
+        self.web.write(values, self.seconds(deadline))
         follow_until = min(deadline, time.monotonic() + FOLLOW_SECONDS)
         while True:
             told = self.read(deadline)
@@ -85,9 +85,10 @@ class Device:
 
     def identify(self, deadline: float) -> ScanReply:
         """Return what the device tells of itself over UDP; raise NotABerofos for a MAC other than bnfos.conf's."""
-        return self.gbl4.scan(self._seconds(deadline))
+        return self.gbl4.scan(self.seconds(deadline))
 
-    def _seconds(self, deadline: float) -> float:
+    def seconds(self, deadline: float) -> float:
+        """Return how long one exchange may take."""
         return max(0.0, min(self.request_seconds, deadline - time.monotonic()))
 
 

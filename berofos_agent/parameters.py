@@ -83,6 +83,13 @@ def _words(text: str) -> list[str]:
     return text.split()
 
 
+def _spans(text: str) -> list[str]:
+    for word in text.split():
+        if not re.fullmatch(r"[1-9][0-9]{0,3}", word):
+            raise ParameterError("span numbers expected, separated by spaces, such as 1 2")
+    return text.split()
+
+
 PARAMETERS = (
     Parameter(
         "config",
@@ -156,6 +163,27 @@ PARAMETERS = (
         reloadable=True,
     ),
     Parameter(
+        "watchdog",
+        "integer",
+        "0",
+        "Interval of the devices' watchdog",
+        "Interval in seconds (1 to 65535) of the devices' own watchdog, or 0 for none. With one, a small process on "
+        "the node at port B kicks the devices every third of it; if that node dies or freezes, the devices put the "
+        "lines through to port D by themselves. 15 is a good value.",
+        _seconds(0, 65535),
+        reloadable=True,
+    ),
+    Parameter(
+        "spans",
+        "string",
+        None,
+        "DAHDI spans that should be alive",
+        "Numbers of the DAHDI spans (N of /proc/dahdi/N), separated by spaces, that must be out of alarm while the "
+        "lines are on this node. A monitor of depth 10 reports an alarm; a start never waits for them.",
+        _spans,
+        reloadable=True,
+    ),
+    Parameter(
         "state",
         "string",
         None,
@@ -188,6 +216,8 @@ class Parameters(NamedTuple):
     on_stop: str
     request_timeout: int
     unreachable_grace: int
+    watchdog: int
+    spans: list[str]
 
 
 Given = Callable[[str], Optional[str]]
@@ -202,6 +232,7 @@ def parse(given: Given) -> Parameters:
         values["on_stop"] = "keep" if values["port_d_node"] else "fallback"
     del values["state"]  # state.path_of reads it, before anything else is judged
     values["devices"] = values["devices"] or []
+    values["spans"] = values["spans"] or []
     return Parameters(**values)  # type: ignore[arg-type]
 
 

@@ -31,6 +31,14 @@ class State:
         """Per kind ("position", "settings"), the reason that was logged last; empty while all is well."""
         self.attribute = ""
         """The value the node attribute was set to last."""
+        self.moved_at = 0.0
+        """When start switched a relay, in seconds of `clock()`; 0 if it had not to."""
+        self.watchdog = 0
+        """The interval, in seconds, of the watchdogs armed for this resource; 0 while there are none."""
+        self.token = ""
+        """What the kicker looks for in the state file, to know that this is still the start it belongs to."""
+        self.targets: dict[str, str] = {}
+        """Per device, how the kicker kicks it: ADDRESS:PORT:DATAGRAM."""
 
     def saw(self, devices: Iterable[str], now: float) -> None:
         """Remember that these devices are in position."""
@@ -50,6 +58,11 @@ def path_of(environ: Mapping[str, str]) -> str:
     folder = environ.get("HA_RSCTMP") or DEFAULT_FOLDER
     instance = environ.get("OCF_RESOURCE_INSTANCE", "default").replace("/", "_")
     return environ.get("OCF_RESKEY_state") or f"{folder}/berofos-{instance}.state"
+
+
+def kicker_lock(path: str) -> str:
+    """Return the file that the kicker of this state file holds a lock on."""
+    return f"{path}.kicker"
 
 
 def exists(path: str) -> bool:
@@ -82,11 +95,14 @@ def load(path: str) -> tuple[State, str]:
         seen = {str(name): float(at) for name, at in told["seen"].items() if 0 <= at <= now}
         conditions = {str(kind): str(reason) for kind, reason in told["conditions"].items()}
         attribute = str(told["attribute"])
+        moved_at, watchdog, token = float(told["moved_at"]), int(told["watchdog"]), str(told["token"])
+        targets = {str(name): str(how) for name, how in told["targets"].items()}
     except OSError as exc:
         return state, f"{path}: {exc.strerror}"
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return state, f"{path}: is corrupted, a fresh one is written"
     state.seen, state.conditions, state.attribute = seen, conditions, attribute
+    state.moved_at, state.watchdog, state.token, state.targets = moved_at, watchdog, token, targets
     return state, ""
 
 
@@ -94,7 +110,7 @@ def save(path: str, state: State) -> None:
     """Write the state file whole or not at all; raise StateError."""
     import json
 
-    data = json.dumps({"seen": state.seen, "conditions": state.conditions, "attribute": state.attribute})
+    data = json.dumps(vars(state))
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         _make_default_folder(os.path.dirname(path))

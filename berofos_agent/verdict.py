@@ -83,7 +83,8 @@ def judge_monitor(
     elsewhere = [one for one in seen if one.mode is not None and one.mode != mode]
     if elsewhere:
         code = ocf.OCF_NOT_RUNNING if len(elsewhere) == len(seen) else ocf.OCF_ERR_GENERIC
-        return Verdict(code, f"{_names(elsewhere)}: {_astray(mode)}")
+        ran_out = any((one.told or {}).get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
+        return Verdict(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
     if here and unknown:
         return Verdict(ocf.OCF_DEGRADED, _why_unknown(unknown))
     if here:

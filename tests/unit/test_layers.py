@@ -12,12 +12,13 @@ PACKAGE = Path(berofos_agent.__file__).parent
 FLOORS = (
     {"agent"},
     {"actions"},
-    {"verdict", "node", "state", "ocf", "parameters", "metadata_xml", "cluster"},
+    {"verdict", "watchdog", "node", "ocf", "parameters", "metadata_xml", "cluster"},
     {"bank", "survey", "provisioning", "passwordchange"},
     {"device", "flashing"},
     {"webclient", "gbl4"},
     {"names"},
     {"settings", "frame", "bnfosconf", "confedit", "errors", "topology", "picture"},
+    {"spans", "keeper", "kicker", "state"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
 
@@ -54,3 +55,8 @@ def test_only_the_agent_knows_of_ocf() -> None:
     for floor in FLOORS[3:]:
         for module in floor:
             assert "ocf" not in imports_of(module), module
+    assert "ocf" not in imports_of("watchdog")
+
+
+def test_the_kicker_lives_on_the_standard_library_alone() -> None:
+    assert not any((PACKAGE / f"{module}.py").exists() for module in imports_of("kicker"))

@@ -21,6 +21,8 @@ def test_defaults() -> None:
         on_stop="keep",
         request_timeout=3,
         unreachable_grace=60,
+        watchdog=0,
+        spans=[],
     )
 
 
@@ -45,6 +47,10 @@ def test_devices_are_words() -> None:
         ("unreachable_grace", "86401", "0 to 86400"),
         ("scenario", "by-pass", "fallback or bypass expected"),
         ("on_stop", "drop", "keep or fallback expected"),
+        ("watchdog", "65536", "0 to 65535"),
+        ("watchdog", "on", "0 to 65535"),
+        ("spans", "1 two", "span numbers expected"),
+        ("spans", "1,2", "span numbers expected"),
         ("config", "bnfos.conf", "an absolute path expected"),
         ("state", "relay.state", "an absolute path expected"),
         ("port_b_node", "xivo 1", "one node name expected"),

@@ -17,6 +17,8 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     memory.saw(["fos1", "fos2"], 12.5)
     memory.conditions["position"] = "fos2: no answer"
     memory.attribute = "A-B"
+    memory.moved_at, memory.watchdog, memory.token = 3.5, 15, "0123456789abcdef"
+    memory.targets["fos1"] = "10.100.0.201:50123:47424c040b"
     state.save(path, memory)
     loaded, damage = state.load(path)
     assert vars(loaded) == vars(memory)
