@@ -319,7 +319,10 @@ def _interval(given: Parameters, mode: str) -> int:
 def _settings(given: Parameters, mode: str) -> Mapping[str, str]:
     """Return the settings a device should have while this node has the lines."""
     expected = expected_settings(given.scenario, given.watchdog)
-    return expected if _interval(given, mode) else {**expected, "wdog": "0"}
+    if not _interval(given, mode):
+        expected.pop("wdogitime", None)  # the start at B sets it
+        expected["wdog"] = "0"
+    return expected
 
 
 def _dead_mans_switch(path: str, memory: State, devices: Sequence[Device]) -> DeadMansSwitch:

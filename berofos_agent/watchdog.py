@@ -48,7 +48,7 @@ def state_in(told: Values) -> str:
 
 def order_for(device: Device, deadline: float) -> str:
     """Return how the kicker kicks a device; a MAC that bnfos.conf does not tell is asked for. Raises a DeviceError."""
-    mac = device.gbl4.mac or device.identify(deadline).mac
+    mac = device.gbl4.known_mac(device.seconds(deadline))
     try:
         address, port = names.resolve(device.gbl4.host, device.gbl4.port, device.seconds(deadline))
     except OSError as exc:
@@ -64,6 +64,11 @@ class DeadMansSwitch:
     memory: State
     devices: Sequence[Device]
     tell: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        for device in self.devices:
+            if device.gbl4.mac is None and device.name in self.memory.targets:
+                device.gbl4.mac = _mac_in(self.memory.targets[device.name])
 
     def start(self, seconds: int, names: Sequence[str], deadline: float) -> list[DeviceError]:
         """Start the kicker, then arm the devices named; return why some are not armed. Raises KickerError, StateError.
@@ -160,6 +165,10 @@ class DeadMansSwitch:
                 lost = kicks[name].unanswered
                 return f"{name}: {lost} kicks not answered; check MAC in bnfos.conf and UDP port {frame.PORT}"
         return ""
+
+
+def _mac_in(order: str) -> bytes:
+    return frame.decode(bytes.fromhex(order.rpartition(":")[2])).mac
 
 
 def _is_armed(told: Values, seconds: int) -> bool:
