@@ -95,7 +95,7 @@ def load(path: str) -> tuple[State, str]:
         seen = {str(name): float(at) for name, at in told["seen"].items() if 0 <= at <= now}
         conditions = {str(kind): str(reason) for kind, reason in told["conditions"].items()}
         attribute = str(told["attribute"])
-        moved_at, watchdog, token = float(told["moved_at"]), int(told["watchdog"]), str(told["token"])
+        moved_at, watchdog, token = min(now, float(told["moved_at"])), int(told["watchdog"]), str(told["token"])
         targets = {str(name): str(how) for name, how in told["targets"].items()}
     except OSError as exc:
         return state, f"{path}: {exc.strerror}"

@@ -6,6 +6,7 @@ A device is armed only after it has answered a kick: armed without, it would dro
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,8 @@ class DeadMansSwitch:
     def __post_init__(self) -> None:
         for device in self.devices:
             if device.gbl4.mac is None and device.name in self.memory.targets:
-                device.gbl4.mac = _mac_in(self.memory.targets[device.name])
+                with contextlib.suppress(ValueError):  # a state file that was meddled with
+                    device.gbl4.mac = _mac_in(self.memory.targets[device.name])
 
     def start(self, seconds: int, names: Sequence[str], deadline: float) -> list[DeviceError]:
         """Start the kicker, then arm the devices named; return why some are not armed. Raises KickerError, StateError.
