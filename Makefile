@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps
 
-.PHONY: demo test test-quick test-root lint bench metadata packages clean
+.PHONY: demo test test-quick test-root lint bench metadata completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -43,6 +43,9 @@ $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+completions: $(VENV)/installed
+	PYTHONPATH=. $(BIN)/python packaging/completions.py build/completions
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
