@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
         help="one device with its HTTP port; may be repeated",
     )
     parser.add_argument("--address", type=_address, default="127.0.0.1", help="where fos1 listens (%(default)s)")
+    parser.add_argument(
+        "--lease", type=_address, metavar="ADDRESS", help="what a DHCP server gives fos1, if not ADDRESS"
+    )
     parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="for HTTP (%(default)s)")
     parser.add_argument("--udp-port", type=_port, default=frame.PORT, metavar="PORT", help="for UDP (%(default)s)")
     parser.add_argument("--firmware", choices=FIRMWARES, default=DEFAULT_FIRMWARE, help="version (%(default)s)")
@@ -172,6 +175,7 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
         firmware=arguments.firmware,
         settings=protected,
         digest=arguments.digest,
+        lease=arguments.lease or "",
     )
     if not arguments.device:
         return specs(arguments.devices, like)

@@ -18,7 +18,7 @@ from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE
 from berofos_agent.simulator.history import Entry
 from berofos_agent.simulator.model import FIRST_MAC, SimulatedDevice
 from berofos_agent.simulator.store import Store
-from berofos_agent.simulator.udp import UdpServer
+from berofos_agent.simulator.udp import UdpServer, bind
 from berofos_agent.simulator.web import WebServer
 
 Address = tuple[str, int]
@@ -41,6 +41,8 @@ class DeviceSpec:
     firmware: str = DEFAULT_FIRMWARE
     settings: Mapping[str, str] = field(default_factory=dict)
     digest: bool = False
+    lease: str = ""
+    """The address a DHCP server gives it; if empty the address above, or none if that is 0.0.0.0."""
 
 
 def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # noqa: B008 - it is frozen
@@ -48,6 +50,7 @@ def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # 
     mac = int.from_bytes(frame.parse_mac(first.mac), "big")
     address = IPv4Address(first.address)
     everywhere = address.is_unspecified
+    lease = IPv4Address(first.lease) if first.lease else None
     return [
         DeviceSpec(
             f"fos{number + 1}",
@@ -58,6 +61,7 @@ def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # 
             first.firmware,
             first.settings,
             first.digest,
+            str(lease + number) if lease else "",
         )
         for number in range(count)
     ]
@@ -162,13 +166,13 @@ def _model(
     listener: Callable[[str, Entry], None] | None,
     store: Store | None,
 ) -> SimulatedDevice:
-    address = IPv4Address(spec.address)
+    lease = IPv4Address(spec.lease or spec.address)
     try:
         model = SimulatedDevice(
             spec.name,
             spec.mac,
             firmware=spec.firmware,
-            lease=None if address.is_unspecified else address,
+            lease=None if lease.is_unspecified else lease,
             settings={"port": str(http_port), **spec.settings},
             clock=clock,
             listener=None if listener is None else functools.partial(listener, spec.name),
@@ -216,15 +220,10 @@ def _bind_udp(wanted: Sequence[DeviceSpec], stack: contextlib.ExitStack) -> dict
 
 
 def _bind_datagrams(address: str, port: int, *, shared: bool = False) -> socket.socket:
-    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        if shared:
-            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        datagrams.bind((address, port))
+        return bind((address, port), shared=shared)
     except OSError as exc:
-        datagrams.close()
         raise _cannot_listen(address, port, exc) from exc
-    return datagrams
 
 
 def _bind_ears(

@@ -9,6 +9,8 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Callable
 
 from berofos_agent import frame
@@ -88,6 +90,46 @@ _COMMANDS: dict[int, tuple[str, Callable[[SimulatedDevice, Frame], bytes]]] = {
 }
 
 
+_About = list[tuple[int, int, bytes]]
+
+_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # named by newer Pythons only; Linux has 8
+_PKTINFO = struct.Struct("=i4s4s")
+_ABOUT_BYTES = socket.CMSG_SPACE(_PKTINFO.size)
+
+
+def bind(address: Address, *, shared: bool = False) -> socket.socket:
+    """Return a socket for a server; several may be bound to a shared one, and all hear a broadcast. Raises OSError."""
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        if shared:
+            datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        elif IPv4Address(address[0]).is_unspecified:
+            datagrams.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        datagrams.bind(address)
+    except OSError:
+        datagrams.close()
+        raise
+    return datagrams
+
+
+def _answered_from(about: _About) -> _About:
+    """Make what the kernel says about a datagram to 0.0.0.0 into an order to answer from the address it was sent to."""
+    return [
+        (level, kind, _PKTINFO.pack(0, _PKTINFO.unpack(data)[1], bytes(4)))
+        for level, kind, data in about
+        if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO)
+    ]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The way an answer goes back."""
+
+    listener: socket.socket
+    sender: Address
+    about: _About
+
+
 class UdpServer:
     """Reads the sockets of all devices of a bench in one thread.
 
@@ -125,23 +167,23 @@ class UdpServer:
                         return
                     heard = key.fileobj
                     assert isinstance(heard, socket.socket)
-                    datagram, sender = heard.recvfrom(65535)
+                    datagram, about, _, sender = heard.recvmsg(65535, _ABOUT_BYTES)
                     for device, listener in self._devices:
                         if heard is listener or heard in self._ears:
-                            self._hand_over(device, listener, datagram, sender)
+                            self._hand_over(device, datagram, _Way(listener, sender, _answered_from(about)))
 
-    def _hand_over(self, device: SimulatedDevice, listener: socket.socket, datagram: bytes, sender: Address) -> None:
+    def _hand_over(self, device: SimulatedDevice, datagram: bytes, back: _Way) -> None:
         delay = device.faults.seconds("slow")
         if delay:
-            slow = threading.Timer(delay, self._answer, (device, listener, datagram, sender))
+            slow = threading.Timer(delay, self._answer, (device, datagram, back))
             slow.daemon = True
             slow.start()
         else:
-            self._answer(device, listener, datagram, sender)
+            self._answer(device, datagram, back)
 
-    def _answer(self, device: SimulatedDevice, listener: socket.socket, datagram: bytes, sender: Address) -> None:
+    def _answer(self, device: SimulatedDevice, datagram: bytes, back: _Way) -> None:
         reply = answer(device, datagram)
         if reply is not None:
             # The client or this server may be gone by now; a datagram is lost then, as on any network.
             with contextlib.suppress(OSError):
-                listener.sendto(reply, sender)
+                back.listener.sendmsg([reply], back.about, 0, back.sender)

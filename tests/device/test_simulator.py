@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import pty
@@ -256,6 +257,16 @@ def test_devices_that_share_an_address_all_hear_what_is_sent_there() -> None:
         sock.sendto(UDP["scan"], bench["fos1"].udp_address)
         macs = {frame.format_mac(frame.decode(sock.recv(2048)).mac) for _ in bench.devices}
         assert macs == {device.mac for device in bench.devices}
+
+
+def test_device_on_every_address_answers_from_the_one_it_was_asked_at() -> None:
+    everywhere = replace(simulator.specs(1)[0], address="0.0.0.0", lease="127.0.0.3")
+    with simulator.running([everywhere]) as bench, datagrams() as sock:
+        asked = ("127.0.0.3", bench["fos1"].udp_address[1])
+        sock.sendto(UDP["scan"], asked)
+        reply, sender = sock.recvfrom(2048)
+        assert sender == asked
+        assert str(frame.decode_scan_reply(frame.decode(reply).payload).network.address) == "127.0.0.3"
 
 
 def test_ping(fos1: BenchDevice) -> None:
@@ -521,7 +532,9 @@ def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]
     assert process.stdout
     with process:
         try:
-            yield process, list(iter(process.stdout.readline, "ready; Ctrl-C ends\n"))
+            printed = list(itertools.takewhile(lambda line: not line.startswith("ready"), process.stdout))
+            assert process.poll() is None
+            yield process, printed
         finally:
             process.kill()
 
@@ -651,7 +664,13 @@ def test_session_of_the_help_works_as_written(tmp_path: Path) -> None:
     until_ready = f"until grep -qs ready {tmp_path}/printed; do kill -0 %1; sleep 0.05; done"
     started = commands + script.replace(" &\n", f" > {tmp_path}/printed &\n{until_ready}\n")
     ended = subprocess.run(
-        ["bash", "-c", started], cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False
+        ["bash", "-c", started],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=3 * PATIENCE,
+        check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "4_mode=0\n" in ended.stdout
