@@ -26,9 +26,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "provision": Subcommand("berofos_agent.commands.provision", "set devices up for two XiVOs, or for a PBX"),
     "password": Subcommand("berofos_agent.commands.password", "set a password on devices and in bnfos.conf"),
     "check": Subcommand("berofos_agent.commands.check", "check devices for a monitoring system"),
-    "cluster-config": Subcommand(
-        "berofos_agent.commands.cluster_config", "print the recommended cluster configuration"
-    ),
+    "cluster-config": Subcommand("berofos_agent.commands.cluster_config", "print the cluster configuration to use"),
     "doctor": Subcommand("berofos_agent.commands.doctor", "say what is dangerous in cluster, files and devices"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),
 }

@@ -15,9 +15,9 @@ from berofos_agent.errors import ConfigurationError
 from berofos_agent.recommended import recommend
 
 _DESCRIPTION = """\
-Print the cluster configuration for the devices of bnfos.conf, ready to be applied.
-With a node at port D it is one resource for all devices; where D leads to a PBX,
-one resource a device."""
+Print the cluster configuration for the devices of bnfos.conf, to be applied as
+it is. With a node at port D it is one resource for all devices; where D leads
+to a PBX, one resource a device."""
 
 _EXAMPLES = """\
 examples, the first two for two XiVOs, the third for a PBX at port D:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from berofos_agent.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from berofos_agent.doctor.findings import Facts, Finding
+    from berofos_agent.doctor.findings import ConfigFile, Facts, Finding, Look
 
 _DESCRIPTION = """\
 Look at the cluster's configuration, at bnfos.conf and at the devices, and say
@@ -25,6 +26,8 @@ examples:
   berofos doctor                    # this cluster, its bnfos.conf, its devices
   berofos doctor --json             # for programs
   berofos doctor --cib cib.xml      # what `cibadmin --query` printed elsewhere"""
+
+DEVICES_SECONDS = 5.0
 
 UNUSABLE = 2
 """What was to be judged could not be read, so nothing can be said for it."""
@@ -86,12 +89,27 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
             why_not = str(exc)
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
+    configs = [files.look(path) for path in paths]
     return Facts(
         cluster,
         why_no_cluster=why_not,
         has_arbiter=not cib_path and files.has_arbiter(),
-        files=[files.look(path) for path in paths],
+        files=configs,
+        looks=[look for file in configs for look in _ask(file)],
     )
+
+
+def _ask(file: ConfigFile) -> list[Look]:
+    """Ask all devices of a file at once."""
+    from berofos_agent.bank import all_at_once
+    from berofos_agent.device import Device
+    from berofos_agent.doctor.findings import Look
+    from berofos_agent.survey import Report, look_at
+
+    devices = [Device(entry) for entry in file.entries]
+    outcomes = all_at_once(devices, look_at, time.monotonic() + DEVICES_SECONDS)
+    reports = [one.result or Report(one.device, None, one.error, None, None, 0) for one in outcomes]
+    return [Look(file.path, report) for report in reports]
 
 
 def _hints(facts: Facts) -> list[str]:

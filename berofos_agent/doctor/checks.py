@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from berofos_agent.doctor import files, placement, recovery
+from berofos_agent.doctor import devices, files, placement, recovery
 from berofos_agent.doctor.findings import Check, Facts, Finding, Severity
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -25,6 +25,12 @@ CHECKS = (
     Check("unknown-node", ERROR, "a port is given to a node that is not there", placement.unknown_nodes),
     Check("no-config", ERROR, "the agent cannot know its devices", files.unusable),
     Check("same-address", ERROR, "two sections lead to one device", files.one_address_twice),
+    Check("other-device", ERROR, "not the device of bnfos.conf answers", devices.strange),
+    Check("flash-mode", ERROR, "a device waits for firmware", devices.in_flash_mode),
+    Check("no-answer", ERROR, "a device cannot be switched", devices.silent),
+    Check("password-refused", ERROR, "the login of bnfos.conf is not the device's", devices.refusing),
+    Check("unusable-answer", ERROR, "a device says nothing to rely on", devices.unusable),
+    Check("watchdog-failure", ERROR, "a device switched by itself", devices.watchdog_failure),
     Check("shared-device", ERROR, "several resources switch one device", recovery.shared_devices),
     Check(
         "start-failure-not-fatal", ERROR, "a failed start is repeated without a pause", recovery.start_failure_not_fatal
@@ -34,6 +40,9 @@ CHECKS = (
         "fallback-with-several", ERROR, "one bad device drops the lines of all", recovery.fallback_with_several_devices
     ),
     Check("left-by-a-move", WARNING, "a constraint was left behind by a move or ban", recovery.left_by_a_move),
+    Check("power-on-mode", WARNING, "after a power cut the device fights the cluster", devices.power_on_mode),
+    Check("settings", WARNING, "settings are not those of the scenario", devices.settings),
+    Check("no-password", WARNING, "whoever reaches a device can switch it", devices.unprotected),
     Check("guessable-password", WARNING, "a password everybody tries first", files.guessable_password),
     Check("readable-config", WARNING, "others can read the passwords", files.readable_by_others),
     Check("stop-may-fence", WARNING, "a stop that hangs gets the node fenced", recovery.stop_may_fence),
@@ -41,6 +50,8 @@ CHECKS = (
     Check("no-migration-threshold", WARNING, "nodes that fight never come to rest", recovery.no_migration_threshold),
     Check("short-timeout", WARNING, "an operation has less time than advised", recovery.short_timeouts),
     Check("no-deep-monitor", WARNING, "settings that will bite later go unnoticed", recovery.no_deep_monitor),
+    Check("old-firmware", WARNING, "firmware with known faults", devices.old_firmware),
+    Check("no-udp", WARNING, "a device can be switched, but not identified", devices.deaf),
 )
 
 

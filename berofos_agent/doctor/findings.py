@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Callable
 if TYPE_CHECKING:
     from berofos_agent.bnfosconf import Entry
     from berofos_agent.doctor.cib import Cluster, Colocation, Relay
+    from berofos_agent.settings import Values
+    from berofos_agent.survey import Report
 
 
 CLUSTER = "cluster"
@@ -42,6 +44,24 @@ class ConfigFile:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a device said, and the bnfos.conf that declares it."""
+
+    path: str
+    report: Report
+
+    @property
+    def name(self) -> str:
+        """The device's section in the file."""
+        return self.report.device.name
+
+    @property
+    def told(self) -> Values:
+        """The device's settings; empty where it told none."""
+        return self.report.told or {}
+
+
+@dataclass(frozen=True)
 class Facts:
     """All there is to judge; what was not looked at is None or empty."""
 
@@ -50,6 +70,7 @@ class Facts:
     has_arbiter: bool = False
     """A quorum device decides for two nodes; that is in corosync.conf, not in the CIB."""
     files: Sequence[ConfigFile] = ()
+    looks: Sequence[Look] = ()
     alarms: Sequence[str] = ()
     """What is wrong with DAHDI spans that a relay resource watches."""
 
