@@ -16,7 +16,7 @@ demo: packages
 test: packages lint test-quick test-root
 
 test-quick: $(VENV)/installed
-	$(PYTEST) tests/unit tests/device tests/ocf
+	$(PYTEST) --numprocesses 4 tests/unit tests/device tests/ocf
 
 test-root: $(VENV)/installed
 	$(PYTEST) tests/root tests/cluster
@@ -25,7 +25,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	git ls-files -z | xargs -0 grep -lzE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
+	git ls-files -z | xargs -0 grep -lzZE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
 	$(PYTHON) -m berofos_agent.metadata_xml | diff -u metadata/berofos.xml -
 
 bench: packages $(VENV)/installed
