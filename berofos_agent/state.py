@@ -82,7 +82,8 @@ def remove(path: str) -> bool:
 def load(path: str) -> tuple[State, str]:
     """Return the state and an empty text, or a fresh state and what is wrong with the file.
 
-    A time that is still to come was written before this boot; it would make the grace last for ever.
+    A time that is still to come was written before this boot; it would make the grace last for ever. What an older
+    version did not write is as in a fresh state.
     """
     import json
 
@@ -95,8 +96,10 @@ def load(path: str) -> tuple[State, str]:
         seen = {str(name): float(at) for name, at in told["seen"].items() if 0 <= at <= now}
         conditions = {str(kind): str(reason) for kind, reason in told["conditions"].items()}
         attribute = str(told["attribute"])
-        moved_at, watchdog, token = min(now, float(told["moved_at"])), int(told["watchdog"]), str(told["token"])
-        targets = {str(name): str(how) for name, how in told["targets"].items()}
+        moved_at = told.get("moved_at", 0.0)
+        moved_at = float(moved_at) if 0 <= moved_at <= now else now
+        watchdog, token = int(told.get("watchdog", 0)), str(told.get("token", ""))
+        targets = {str(name): str(how) for name, how in told.get("targets", {}).items()}
     except OSError as exc:
         return state, f"{path}: {exc.strerror}"
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
