@@ -66,3 +66,7 @@ def _run(job: Job, work: Callable[[Job], None]) -> int:
         except BerofosError as exc:
             job.talk.complain(exc)
         time.sleep(job.wait)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
