@@ -7,6 +7,7 @@ and reading goes on when another datagram comes first. Facts from the protocol n
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -267,6 +268,7 @@ def is_broadcast(address: Address) -> bool:
     return False
 
 
+@functools.lru_cache(maxsize=4)  # the acknowledgement of each page of a firmware image is the same
 def _reply_in(datagram: bytes, command: Command) -> Frame | None:
     try:
         reply = frame.decode(datagram)
