@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from berofos_agent.bnfosconf import DEFAULT_PATH
 from berofos_agent.parameters import ACTIONS
+from berofos_agent.topology import WATCHDOG_SECONDS
 
 AGENT = ("ocf", "xivo", "berofos")
 
@@ -61,10 +62,11 @@ def recommend(
     """Return what to configure; `port_d` is empty where port D leads to a PBX.
 
     There, each device gets a resource of its own: recovery is always stop and start, and on_stop=fallback would drop
-    the good lines for the sake of a bad one.
+    the good lines for the sake of a bad one. And there the watchdog is on: nobody else would switch if the node dies.
     """
     common = {"config": config} if config != DEFAULT_PATH else {}
     if port_d:
         return Recommendation([Relay(name, {**common, "port_b_node": port_b, "port_d_node": port_d})], follow)
-    alone = {**common, "port_b_node": port_b, "scenario": "bypass"}
+    watchdog = str(WATCHDOG_SECONDS["bypass"])
+    alone = {**common, "port_b_node": port_b, "scenario": "bypass", "watchdog": watchdog}
     return Recommendation([Relay(f"{name}-{device}", {**alone, "devices": device}) for device in devices], follow)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from berofos_agent.bnfosconf import DEFAULT_PATH
@@ -90,13 +92,26 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.look(path) for path in paths]
-    return Facts(
-        cluster,
-        why_no_cluster=why_not,
-        has_arbiter=not cib_path and files.has_arbiter(),
-        files=configs,
-        looks=[look for file in configs for look in _ask(file)],
-    )
+    looks = [look for file in configs for look in _ask(file)]
+    facts = Facts(cluster, why_no_cluster=why_not, files=configs, looks=looks)
+    if cib_path:
+        return facts
+    return replace(facts, has_arbiter=files.has_arbiter(), alarms=_alarms(facts, os.environ))
+
+
+def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
+    """Look at the spans of the resources whose lines are on this node; on the other they are in alarm by right."""
+    from berofos_agent import node, spans
+    from berofos_agent.doctor.devices import owner_of
+    from berofos_agent.doctor.recovery import parsed
+
+    watching = [(relay, given) for relay, given in parsed(facts) if given.spans]
+    alarms = {}
+    for relay, given in watching:
+        mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
+        if mode in [look.report.mode for look in facts.looks if owner_of(facts, look) == given and look.report.mode]:
+            alarms[relay.id] = spans.judge([spans.read(number, environ) for number in given.spans])
+    return {resource: alarm for resource, alarm in alarms.items() if alarm}
 
 
 def _ask(file: ConfigFile) -> list[Look]:

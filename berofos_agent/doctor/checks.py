@@ -50,6 +50,7 @@ CHECKS = (
     Check("no-migration-threshold", WARNING, "nodes that fight never come to rest", recovery.no_migration_threshold),
     Check("short-timeout", WARNING, "an operation has less time than advised", recovery.short_timeouts),
     Check("no-deep-monitor", WARNING, "settings that will bite later go unnoticed", recovery.no_deep_monitor),
+    Check("span-alarm", WARNING, "a line is not alive", devices.span_alarms),
     Check("old-firmware", WARNING, "firmware with known faults", devices.old_firmware),
     Check("no-udp", WARNING, "a device can be switched, but not identified", devices.deaf),
 )

@@ -73,8 +73,8 @@ def power_on_mode(facts: Facts) -> Iterator[Trouble]:
 def settings(facts: Facts) -> Iterator[Trouble]:
     """Settings that are not those of the scenario of the resource the device belongs to."""
     for look in facts.looks:
-        given = _owner(facts, look)
-        wanted = expected_settings(given.scenario) if given else {}
+        given = owner_of(facts, look)
+        wanted = expected_settings(given.scenario, given.watchdog) if given else {}
         wrong = {
             keyword: value
             for keyword, value in wanted.items()
@@ -116,6 +116,14 @@ def deaf(facts: Facts) -> Iterator[Trouble]:
             )
 
 
+def span_alarms(facts: Facts) -> Iterator[Trouble]:
+    """The relay stands right, but no line is alive behind it."""
+    for resource, alarm in facts.alarms.items():
+        yield Trouble(
+            resource, f"has a span that is not alive: {alarm}", "head -n 1 /proc/dahdi/*; check cable and line"
+        )
+
+
 def _failures(facts: Facts) -> list[tuple[Look, DeviceError]]:
     """What keeps a device from being relied on; flash mode is told by itself."""
     found = []
@@ -131,8 +139,8 @@ def _told_by_others(look: Look) -> tuple[str, ...]:
     return ("modedef", "wdog") if look.told.get("wdogstate") == WATCHDOG_FAILURE else ("modedef",)
 
 
-def _owner(facts: Facts, look: Look) -> Parameters | None:
-    """The parameters of the resource that switches a device; None if no resource does."""
+def owner_of(facts: Facts, look: Look) -> Parameters | None:
+    """Return the parameters of the resource that switches a device; None if no resource does."""
     for _relay, given in parsed(facts):
         if given.config == look.path and (not given.devices or look.name in given.devices):
             return given

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Callable
 
@@ -71,8 +71,8 @@ class Facts:
     """A quorum device decides for two nodes; that is in corosync.conf, not in the CIB."""
     files: Sequence[ConfigFile] = ()
     looks: Sequence[Look] = ()
-    alarms: Sequence[str] = ()
-    """What is wrong with DAHDI spans that a relay resource watches."""
+    alarms: Mapping[str, str] = field(default_factory=dict)
+    """By the resource that has the lines here, what is wrong with the DAHDI spans it watches."""
 
     @property
     def relays(self) -> Sequence[Relay]:

@@ -125,7 +125,12 @@ def test_where_no_resource_switches_a_device_only_its_power_on_mode_is_judged(
 
 
 def test_every_check_of_devices_has_a_fault_here() -> None:
-    tested = {str(parameter.values[1]) for parameter in FAULTS} | {"watchdog-failure", "old-firmware", "no-udp"}
+    tested = {str(parameter.values[1]) for parameter in FAULTS} | {
+        "watchdog-failure",
+        "old-firmware",
+        "no-udp",
+        "span-alarm",
+    }
     assert {check.id for check in CHECKS if check.judge.__module__.endswith("devices")} <= tested
 
 
@@ -138,3 +143,34 @@ def test_a_device_behind_a_firewall_that_stops_udp(
 ) -> None:
     monkeypatch.setattr(Gbl4Client, "scan", nobody_answers)
     assert [finding["check"] for finding in examined(config, capsys)] == ["no-udp", "no-udp"]
+
+
+@pytest.mark.parametrize(("mode", "checks"), [("1", ["span-alarm"]), ("0", [])])
+def test_spans_are_judged_where_the_lines_are(
+    bench: Bench,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    mode: str,
+    checks: list[str],
+) -> None:
+    for device in bench.devices:
+        device.model.move_by_hand(mode)
+    given = (
+        f'<nvpair id="relay-spans" name="spans" value="2"/><nvpair id="relay-config" name="config" value="{config}"/>'
+    )
+    text = (
+        (CIBS / "good-crm.xml").read_text().replace('<nvpair name="port_b_node"', f'{given}<nvpair name="port_b_node"')
+    )
+    program = tmp_path / "bin" / "cibadmin"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat << 'END'\n{text}END\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "xivo-1")
+    monkeypatch.setenv("BEROFOS_PROC_DAHDI", str(tmp_path))
+    (tmp_path / "2").write_text('Span 2: B4/0/2 "B4XXP (PCI) Card 0 Span 2" AMI/CCS RED\n')
+    main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["check"] for finding in found] == checks
