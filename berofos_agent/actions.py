@@ -85,7 +85,8 @@ def exit_code_of(kind: type[BaseException]) -> int:
 def deadline_of(environ: Mapping[str, str], now: float) -> float:
     """Return when (time.monotonic()) an action has to end: the cluster's time limit less a tenth, 2 s at most."""
     text = environ.get("OCF_RESKEY_CRM_meta_timeout", "")
-    seconds = int(text) / 1000 if text.isascii() and text.isdigit() and int(text) else DEFAULT_TIMEOUT_SECONDS
+    is_number = text.isascii() and text.isdigit() and len(text) < 10
+    seconds = int(text) / 1000 if is_number and int(text) else DEFAULT_TIMEOUT_SECONDS
     return now + seconds - min(2.0, seconds / 10)
 
 

@@ -18,6 +18,7 @@ DEFAULT_HTTP_PORT = 80
 MAXIMUM_BYTES = 1 << 20
 
 _SECTION = re.compile(r"\[([^\[\]]*)\]")
+_WORD = re.compile(r"[a-z]{1,20}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
@@ -100,12 +101,12 @@ def read_text(path: str) -> str:
 
 def parse(text: str, path: str) -> list[Entry]:
     """Return the devices a text declares; raise ConfigurationError that names file and line."""
-    entries: list[Entry] = []
+    entries: dict[str, Entry] = {}
     for name, number, settings in _sections(text, path):
-        if any(entry.name == name for entry in entries):
+        if name in entries:
             raise ConfigurationError(f"{path}, line {number}: [{name}] is declared twice")
-        entries.append(Entry(name=name, line=number, **settings))  # type: ignore[arg-type]
-    return entries
+        entries[name] = Entry(name=name, line=number, **settings)  # type: ignore[arg-type]
+    return list(entries.values())
 
 
 def _sections(text: str, path: str) -> Iterator[tuple[str, int, dict[str, object]]]:
@@ -121,7 +122,7 @@ def _sections(text: str, path: str) -> Iterator[tuple[str, int, dict[str, object
                 yield section
             name = header.group(1).strip()
             if not _NAME.fullmatch(name):
-                raise ConfigurationError(f"{where}: [{name[:40]}] is no usable name; use fos1, fos2, ...")
+                raise ConfigurationError(f"{where}: {name[:40]!r} is no usable name; use fos1, fos2, ...")
             section = (name, number, {})
             continue
         key, separator, value = stripped.partition("=")
@@ -131,7 +132,9 @@ def _sections(text: str, path: str) -> Iterator[tuple[str, int, dict[str, object
         if section is None:
             raise ConfigurationError(f"{where}: stands before the first [section]")
         if key not in _KEYS:
-            raise ConfigurationError(f"{where}: unknown key {key[:20]!r}; known are {', '.join(_KEYS)}")
+            # A login line with a slip in it has part of the password before the "=".
+            shown = f" {key!r}" if _WORD.fullmatch(key) else ""
+            raise ConfigurationError(f"{where}: unknown key{shown}; known are {', '.join(_KEYS)}")
         if key in section[2]:
             raise ConfigurationError(f"{where}: a second {key} for [{section[0]}]")
         try:

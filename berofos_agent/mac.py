@@ -11,7 +11,7 @@ def parse_mac(text: str) -> bytes:
     """Return the 6 bytes of 00:19:32:00:12:1D, 00-19-..., or twelve digits; raise ValueError otherwise."""
     match = _MAC_TEXT.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"not a MAC address: {text!r}")
+        raise ValueError(f"not a MAC address: {text[:40]!r}")
     return bytes.fromhex("".join(match.groups()))
 
 

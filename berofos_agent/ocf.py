@@ -101,5 +101,7 @@ def tell_syslog(line: str, priority: int = syslog.LOG_NOTICE) -> None:
 
 
 def _writable(text: str) -> str:
-    """Return the text with what is no character spelt out: a path may hold any byte, which no log takes."""
-    return text.encode(errors="backslashreplace").decode()
+    """Return the text with what cannot be shown spelt out: a parameter may hold any byte, even an escape sequence."""
+    return "".join(
+        char if char.isprintable() or char.isspace() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -71,9 +71,10 @@ def test_errors_name_file_and_line(text: str, words: str) -> None:
         parse(text, "f")
 
 
-def test_no_error_shows_a_password() -> None:
+@pytest.mark.parametrize("slip", ["login secret", "login: admin:secret=", "login admin:secret=x", "secret"])
+def test_no_error_shows_a_password(slip: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse("[fos1]\nlogin secret\n", "f")
+        parse(f"[fos1]\n{slip}\n", "f")
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(parse("[fos1]\nlogin = admin:secret\n", "f"))
 
@@ -88,6 +89,12 @@ def test_files_that_cannot_be_used(tmp_path: Path, data: bytes, words: str) -> N
     path.write_bytes(data)
     with pytest.raises(ConfigurationError, match=words):
         bnfosconf.read(str(path))
+
+
+def test_a_file_full_of_devices_is_read_in_no_time() -> None:
+    """A mebibyte of them; comparing each name with all others took minutes."""
+    text = "".join(f"[{number:x}]\n" for number in range(120_000))
+    assert len(parse(text, "f")) == 120_000
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def test_a_path_that_is_no_text_is_spelt_out() -> None:
     """Pacemaker hands over any byte; a reason that cannot be written would be an internal error."""
     path = os.fsdecode(b"/etc/\xff.conf")
     assert ocf.fit(f"{path} is missing") == "/etc/\\udcff.conf is missing"
+    assert ocf.fit("port_b_node=\x1b[2J: one node name expected") == r"port_b_node=\x1b[2J: one node name expected"
     ocf.tell_syslog(f"{path} is missing")
 
 
