@@ -102,7 +102,7 @@ def load(path: str) -> tuple[State, str]:
         targets = {str(name): str(how) for name, how in told.get("targets", {}).items()}
     except OSError as exc:
         return state, f"{path}: {exc.strerror}"
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return state, f"{path}: is corrupted, a fresh one is written"
     state.seen, state.conditions, state.attribute = seen, conditions, attribute
     state.moved_at, state.watchdog, state.token, state.targets = moved_at, watchdog, token, targets

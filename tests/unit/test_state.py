@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -69,10 +70,23 @@ def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
 def test_a_time_that_cannot_have_been_is_forgotten(tmp_path: Path, at: str) -> None:
     """Written before a reboot, say: it would make the grace last for ever."""
     path = tmp_path / "relay.state"
-    path.write_text(f'{{"seen": {{"fos1": {at}, "fos2": 0.5}}, "conditions": {{}}, "attribute": ""}}')
+    memory = state.State()
+    memory.saw(["fos1", "fos2"], 0.5)
+    state.save(str(path), memory)
+    path.write_text(path.read_text().replace('"fos1": 0.5', f'"fos1": {at}'))
     loaded, damage = state.load(str(path))
     assert loaded.seen == {"fos2": 0.5}
     assert damage == ""
+
+
+@pytest.mark.parametrize("key", ["moved_at", "watchdog"])
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "1" + "0" * 400])
+def test_a_number_beyond_all_numbers_is_no_crash(tmp_path: Path, key: str, number: str) -> None:
+    path = tmp_path / "relay.state"
+    state.save(str(path), state.State())
+    path.write_text(re.sub(rf'"{key}": [0-9.]+', f'"{key}": {number}', path.read_text()))
+    loaded, damage = state.load(str(path))
+    assert "corrupted" in damage or loaded.moved_at <= state.clock()
 
 
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
