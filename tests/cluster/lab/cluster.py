@@ -6,10 +6,10 @@ Knows the resources xivo (a stand-in for the telephone system) and relay; knows 
 from __future__ import annotations
 
 import time
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from .lan import GATEWAY
-from .processes import LabError
 from .two_nodes import NODES, Lab
 
 MONITOR_SECONDS = 3
@@ -45,6 +45,9 @@ WITH_FENCING = (
     f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)} pcmk_delay_base=xivo-1:3;xivo-2:0",
 )
 """For pcs, a command an item."""
+
+PENDING = 193
+"""What crm_mon lists as the exit code of an operation that has not ended."""
 
 SETTLING_SECONDS = 60.0
 
@@ -92,6 +95,7 @@ class Cluster:
 
     def set_parameter(self, name: str, value: str, resource: str = RELAY) -> None:
         """Change a parameter of a resource while it runs."""
+        self.lab.note(f"an administrator sets {name}={value} of {resource}")
         self.lab.must(
             self.lab.a_node(),
             ["crm_resource", "--resource", resource, "--set-parameter", name, "--parameter-value", value],
@@ -99,6 +103,7 @@ class Cluster:
 
     def set_meta(self, name: str, value: str, resource: str = RELAY) -> None:
         """Change a meta attribute of a resource."""
+        self.lab.note(f"an administrator sets {name}={value} of {resource}")
         command = [
             "crm_resource",
             "--resource",
@@ -113,6 +118,7 @@ class Cluster:
 
     def set_property(self, name: str, value: str) -> None:
         """Change a property of the whole cluster."""
+        self.lab.note(f"an administrator sets {name}={value}")
         self.lab.must(self.lab.a_node(), ["crm_attribute", "--type", "crm_config", "--name", name, "--update", value])
 
     # --- what an administrator does ----------------------------------------------------------------------------
@@ -128,6 +134,15 @@ class Cluster:
         """Take back what move left in the configuration."""
         self.lab.must(self.lab.a_node(), f"crm_resource --clear --resource {resource}")
 
+    def disable(self, resource: str) -> None:
+        """Stop a resource and keep it stopped."""
+        self.set_meta("target-role", "Stopped", resource)
+        self.lab.wait_until(lambda: self.role(resource) == "Stopped", 20, f"{resource} is stopped")
+
+    def enable(self, resource: str) -> None:
+        """Let it start again."""
+        self.set_meta("target-role", "Started", resource)
+
     def standby(self, node: str, on: bool) -> None:
         """Put a node into standby, or back."""
         value = "--update on" if on else "--delete"
@@ -138,8 +153,19 @@ class Cluster:
 
     def where(self, resource: str, seen_by: str = "") -> str:
         """Return the node a resource is started on, "" if it is on none, both names if it is on two."""
-        found = self.lab.status(seen_by).iterfind(f".//resource[@id='{resource}'][@role='Started']/node")
-        return " ".join(node.get("name", "") for node in found)
+        return " ".join(_started(self.lab.status(seen_by), resource))
+
+    def role(self, resource: str) -> str:
+        """Return Started, Stopped, ... as crm_mon tells it."""
+        return " ".join(found.get("role", "") for found in self.lab.status().iterfind(f".//resource[@id='{resource}']"))
+
+    def starts(self, resource: str) -> set[tuple[str, str]]:
+        """Return node and number of each node's last start: the same again unless it was started in between."""
+        return {
+            (node.get("name", ""), start.get("call", ""))
+            for node in self.lab.status().iterfind("node_history/node")
+            for start in node.iterfind(f"resource_history[@id='{resource}']/operation_history[@task='start']")
+        }
 
     def failures(self, resource: str = RELAY) -> list[Failure]:
         """Return the failed actions of a resource."""
@@ -154,18 +180,32 @@ class Cluster:
             if failure.get("op_key", "").startswith(f"{resource}_")
         ]
 
+    def pending(self) -> dict[str, str]:
+        """Return the operation that each resource is busy with just now, such as start.
+
+        A monitor that was cancelled before its first end stays listed; so monitors count where the resource runs.
+        """
+        status = self.lab.status()
+        return {
+            history.get("id", ""): operation.get("task", "")
+            for node in status.iterfind("node_history/node")
+            for history in node.iterfind("resource_history")
+            for operation in history.iterfind(f"operation_history[@rc='{PENDING}']")
+            if operation.get("task") != "monitor" or node.get("name") in _started(status, history.get("id", ""))
+        }
+
     def attribute(self, node: str, name: str) -> str:
         """Return a node attribute as crm_mon -A shows it."""
         found = self.lab.status().find(f"node_attributes/node[@name='{node}']/attribute[@name='{name}']")
         return "" if found is None else found.get("value", "")
 
     def is_home(self, node: str) -> bool:
-        """True when the telephones, the relay resource and all lines are on a node."""
-        everywhere = {node}
+        """True when the telephones, the relay resource and all lines are on a node, and nothing is under way."""
         return (
-            set(self.lab.lines().values()) == everywhere
+            set(self.lab.lines().values()) == {node}
             and self.where(TELEPHONES) == node
             and self.where(RELAY) == node
+            and not self.pending()
         )
 
     def wait_for(self, node: str, seconds: float = 15.0) -> float:
@@ -203,6 +243,12 @@ class Cluster:
     def _replace_configuration(self, configuration: str) -> None:
         self.lab.must(self.lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=configuration)
 
+    def _is_clean(self) -> bool:
+        """Clean up, as something that was under way may have failed after the last time."""
+        if self.failures():
+            self.lab.must(self.lab.a_node(), "crm_resource --cleanup")
+        return not self.failures()
+
     def _anything_runs(self) -> bool:
         return any(True for _ in self.lab.status().iterfind(".//resource[@active='true']"))
 
@@ -213,6 +259,13 @@ class Cluster:
             self.lab.must(self.lab.a_node(), f"crm_resource --move --resource {TELEPHONES} --node {home}")
             self.wait_for(home, SETTLING_SECONDS)
             self.clear(TELEPHONES)
-        self.wait_for(home, SETTLING_SECONDS)
-        if self.failures():
-            raise LabError(f"the fresh start is not fresh: {self.failures()}\n{self.lab.story()}")
+        self.lab.wait_until(
+            lambda: self.is_home(home) and self._is_clean(),
+            SETTLING_SECONDS,
+            f"all is well on {home}",
+        )
+        self.lab.new_story()
+
+
+def _started(status: ET.Element, resource: str) -> list[str]:
+    return [node.get("name", "") for node in status.iterfind(f".//resource[@id='{resource}'][@role='Started']/node")]

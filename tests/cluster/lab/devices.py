@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from .lan import Lan
 from .processes import LabError, Nursery, end, poll
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+
+Note = Callable[[str], None]
 
 LINES_AT = {"1": "xivo-1", "0": "xivo-2"}
 """Which node has the lines in each relay mode: xivo-1 is cabled to port B, xivo-2 to port D."""
@@ -53,7 +57,8 @@ class Movement:
 class Device:
     """One box on the LAN."""
 
-    def __init__(self, name: str, address: str, mac: str, lan: Lan, control: Path) -> None:
+    def __init__(self, name: str, address: str, mac: str, lan: Lan, control: Path, note: Note) -> None:
+        self._note = note
         self.name = name
         self.address = address
         self.mac = mac
@@ -67,18 +72,51 @@ class Device:
             raise LabError(f"the simulator refuses '{self.name} {order}': {answer.get('error')}")
         return answer
 
+    def misbehave(self, fault: str) -> None:
+        """Begin one of the simulator's faults, such as 'weld' or 'silent'."""
+        self._note(f"{self.name} begins to misbehave: {fault}")
+        self.order(fault)
+
+    def calm(self) -> None:
+        """End all faults."""
+        self._note(f"{self.name} is in order again")
+        self.order("calm")
+
+    def turn(self, mode: str) -> float:
+        """Turn the relay by hand; return the moment it was done."""
+        began = time.monotonic()
+        self._note(f"somebody turns the relay of {self.name} by hand")
+        self.order(f"move {mode}")
+        moved = self.movements(since=began)
+        if not moved:
+            raise LabError(f"the relay of {self.name} stands at {mode} already")
+        return moved[0].at
+
     def power_off(self) -> None:
         """Pull the box's power cord: the relay falls to A-D, and nobody answers at its address."""
+        self._note(f"{self.name} loses power")
         self._lan.remove_address(self.address)
         self.order("power off")
 
+    def unplug(self) -> None:
+        """Pull the box's network cable; the relay stays."""
+        self._note(f"{self.name} loses its network cable")
+        self._lan.remove_address(self.address)
+
+    def plug(self) -> None:
+        """Put the network cable back."""
+        self._note(f"{self.name} has its network cable back")
+        self._lan.add_address(self.address)
+
     def power_on(self) -> None:
         """Plug it in again: it comes up in its power-on default."""
+        self._note(f"{self.name} has power again")
         self.order("power on")
         self._lan.add_address(self.address)
 
     def write(self, settings: dict[str, str], login: str = "") -> None:
         """Write settings as somebody with a browser would; login is USER:PASSWORD."""
+        self._note(f"somebody sets {', '.join(settings)} of {self.name}")
         url = f"http://{self.address}{write_target(settings)}"
         argv = ["nsenter", "-t", str(self._lan.pid), "-n", sys.executable, "-c", _GET, url, login]
         subprocess.run(argv, check=True, capture_output=True)
@@ -116,14 +154,14 @@ class Device:
 class Bench:
     """All boxes of the lab: one simulator process on the LAN."""
 
-    def __init__(self, here: Path, nursery: Nursery, lan: Lan) -> None:
+    def __init__(self, here: Path, nursery: Nursery, lan: Lan, note: Note) -> None:
         self._here = here
         self._nursery = nursery
         self._lan = lan
         self._process: subprocess.Popen[bytes] | None = None
         control = here / "devices"
         self.devices = {
-            name: Device(name, address, mac, lan, control)
+            name: Device(name, address, mac, lan, control, note)
             for name, address, mac in (
                 ("fos1", "10.42.0.201", "00:19:32:00:00:01"),
                 ("fos2", "10.42.0.202", "00:19:32:00:00:02"),

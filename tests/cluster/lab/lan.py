@@ -23,6 +23,7 @@ class Lan:
         self._holder = nursery.start(["unshare", "--net", "sleep", "infinity"])
         self._ports: dict[str, str] = {}
         self._plugged = 0
+        self._isolated = "off"
 
     @property
     def pid(self) -> int:
@@ -53,11 +54,12 @@ class Lan:
         self._ip(
             f"link add {port} type veth peer name eth0 netns {pid}",
             f"link set {port} master {BRIDGE} up",
+            f"link set {port} type bridge_slave isolated {self._isolated}",
         )
         self._ports[node] = port
 
     def isolate_nodes(self) -> None:
-        """Let no node hear another; all of them still reach the LAN side and the devices."""
+        """Let no node hear another, nor one that boots later; all of them still reach the LAN side and the devices."""
         self._set_isolated("on")
 
     def rejoin_nodes(self) -> None:
@@ -73,6 +75,7 @@ class Lan:
         self._ip(f"addr del {address}/32 dev {BRIDGE}", may_fail=True)
 
     def _set_isolated(self, value: str) -> None:
+        self._isolated = value
         orders = (f"link set {port} type bridge_slave isolated {value}" for port in self._ports.values())
         self._ip(*orders, may_fail=True)
 

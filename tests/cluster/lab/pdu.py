@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
-from typing import Callable
+from collections.abc import Callable
 
 PORT = 8888
 

@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 TOOLS = ("unshare", "nsenter", "setpriv", "ip", "mount", "hostname", "corosync", "pacemakerd", "crm_mon", "crm", "pcs")
 DEBIAN_PACKAGES = "pacemaker corosync crmsh pcs resource-agents pacemaker-cli-utils iproute2"

@@ -19,8 +19,8 @@ import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from .devices import CHECKOUT, Bench, Device, Movement
 from .lan import GATEWAY, Lan
@@ -52,7 +52,6 @@ nodelist {
 quorum {
   provider: corosync_votequorum
   two_node: 1
-  wait_for_all: 0
 }
 logging {
   to_stderr: no
@@ -82,6 +81,7 @@ FIRST_CIB = """\
 """
 
 NODES = tuple(NUMBERS)
+CRM_MON = "crm_mon --one-shot --inactive --show-node-attributes"
 BOGUS_NEIGHBOUR = "02:00:00:00:00:99"
 CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
 
@@ -130,7 +130,7 @@ class Lab:
         self._lan = Lan(nursery)
         self._undo.callback(self._lan.down)
         self._lan.up()
-        self._bench = Bench(self.here, nursery, self._lan)
+        self._bench = Bench(self.here, nursery, self._lan, self.note)
         self._undo.callback(self._bench.down)
         self._bench.up()
         self._collector = Collector()
@@ -239,7 +239,7 @@ class Lab:
         return {name: device.lines_at for name, device in self.devices.items()}
 
     def movements(self, since: float = 0.0) -> list[Movement]:
-        """Return what all relays did since a moment of time.monotonic(), in order of time."""
+        """Return what all relays did in this scene, or since a moment of time.monotonic(), in order of time."""
         return sorted(
             (movement for device in self.devices.values() for movement in device.movements(since)),
             key=lambda movement: movement.at,
@@ -248,15 +248,15 @@ class Lab:
     # --- what is seen ------------------------------------------------------------------------------------------
 
     def a_node(self) -> str:
-        """A node that has power."""
+        """A node whose cluster services run."""
         for name, node in self.nodes.items():
-            if node.is_on:
+            if node.is_on and name not in self._stopped:
                 return name
-        raise LabError("no node has power")
+        raise LabError("no node is left to ask")
 
     def status(self, node: str = "") -> ET.Element:
         """Return what crm_mon says, as XML; empty while the node has no cluster."""
-        ended = self.run(node or self.a_node(), "crm_mon --one-shot --inactive --show-node-attributes --output-as=xml")
+        ended = self.run(node or self.a_node(), f"{CRM_MON} --operations --output-as=xml")
         try:
             return ET.fromstring(ended.stdout)
         except ET.ParseError:
@@ -283,6 +283,16 @@ class Lab:
         if self._tell:
             self._tell(f"{now:6.1f} s  {what}")
 
+    def new_story(self) -> None:
+        """Forget the timeline and the relays' movements so far: what follows is another scene."""
+        self._timeline.clear()
+        for device in self.devices.values():
+            device.order("reset")
+
+    def moment_of(self, what: str) -> float:
+        """Return when, in time.monotonic(), a line was last put into the timeline."""
+        return max(at for at, told in self._timeline if told == what) + self._began
+
     def wait_until(self, condition: Callable[[], object], seconds: float, what: str, interval: float = 0.1) -> float:
         """Wait until a condition holds and return the seconds it took; raise LabError with the story otherwise."""
         began = time.monotonic()
@@ -302,7 +312,7 @@ class Lab:
         for name, node in self.nodes.items():
             if node.is_on:
                 told.append(f"--- {name} says:")
-                told.append(self.run(name, "crm_mon --one-shot --inactive --show-node-attributes").stdout.strip())
+                told.append(self.run(name, CRM_MON).stdout.strip())
         return "\n".join(told)
 
     def keep_logs(self, place: Path) -> Path:

@@ -1,0 +1,75 @@
+"""One lab for all scenarios; each begins with everything on xivo-1, and keeps the logs when it fails."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from .lab import scenes
+from .lab.cluster import Cluster
+from .lab.processes import refusal
+from .lab.two_nodes import Lab
+
+MOST_SECONDS = 150
+FIGURES = pytest.StashKey[list[scenes.Figure]]()
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[Cluster]:
+    why_not = refusal()
+    if why_not:
+        pytest.fail(f"the cluster scenarios cannot run: {why_not}", pytrace=False)
+    with Lab() as lab:
+        yield Cluster(lab)
+
+
+@pytest.fixture(autouse=True)
+def deadline() -> Iterator[None]:
+    """No scenario lasts longer than this, whatever hangs."""
+
+    def ring(_number: int, _frame: object) -> None:
+        raise TimeoutError(f"the scenario did not end within {MOST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(MOST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def cluster(configured: Cluster, tmp_path: Path) -> Cluster:  # noqa: ARG001 (tmp_path is where the logs go)
+    """The cluster at a fresh start; `configured` is the module's own."""
+    configured.reset()
+    return configured
+
+
+@pytest.fixture
+def measured(pytestconfig: pytest.Config) -> Callable[[str, float], None]:
+    """Put a figure into the table at the end."""
+
+    def put(name: str, seconds: float) -> None:
+        pytestconfig.stash.setdefault(FIGURES, []).append(scenes.figure(name, seconds))
+
+    return put
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallInfo[None], None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    arguments = getattr(item, "funcargs", {})
+    if report.failed and report.when != "teardown" and {"configured", "tmp_path"} <= set(arguments):
+        place = arguments["configured"].lab.keep_logs(arguments["tmp_path"] / "nodes")
+        report.sections.append(("the nodes' logs", f"kept in {place}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("measured on two nodes (token 1000 ms)")
+        for figure in figures:
+            terminalreporter.write_line(str(figure))

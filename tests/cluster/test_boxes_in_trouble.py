@@ -1,0 +1,128 @@
+"""What the boxes can do to the telephones, which is nothing: no power, no network, a password, a slow answer."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from .lab import scenes
+from .lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONES, VIP, VIP_ADDRESS, Cluster
+from .lab.devices import LOGIN
+
+DEGRADED = 190
+INSUFFICIENT_PRIVILEGES = 4
+LONGEST_START = 8.0
+
+
+@pytest.fixture(scope="module")
+def configured(two_nodes: Cluster) -> Cluster:
+    two_nodes.configure()
+    return two_nodes
+
+
+def test_a_box_that_lost_power_is_corrected_when_it_comes_back_in_its_power_on_default(cluster: Cluster) -> None:
+    scenes.telephones_moved(cluster, "xivo-2")
+    telephones = cluster.starts(TELEPHONES)
+    fos1 = cluster.lab.device("fos1")
+    fos1.power_off()
+    cluster.lab.wait_until(lambda: cluster.failures(), 20, "the cluster has noticed")
+    assert cluster.failures()[0].code == DEGRADED
+    assert "fos1" in cluster.failures()[0].reason
+    returned = time.monotonic()
+    fos1.power_on()
+    assert fos1.lines_at == "xivo-1", "modedef is 1"
+    cluster.wait_for("xivo-2")
+    assert [movement.node for movement in fos1.movements(since=returned)] == ["xivo-1", "xivo-2"]
+    assert cluster.starts(TELEPHONES) == telephones
+
+
+def test_the_only_box_unreachable_telephones_stay_and_the_relay_recovers_by_itself(cluster: Cluster) -> None:
+    relay = cluster.starts(RELAY)
+    cluster.set_parameter("unreachable_grace", "12")
+    cluster.set_meta("failure-timeout", "10s")
+    cluster.set_parameter("devices", "fos1")
+    cluster.lab.wait_until(lambda: cluster.starts(RELAY) != relay, 20, "the relay resource has fos1 alone")
+    cluster.wait_for("xivo-1")
+    telephones = cluster.starts(TELEPHONES)
+    fos1 = cluster.lab.device("fos1")
+    fos1.unplug()
+    cluster.lab.wait_until(lambda: cluster.failures(), 20, "the relay resource is degraded")
+    assert [failure.code for failure in cluster.failures()] == [DEGRADED]
+    assert cluster.where(RELAY) == "xivo-1", "a box that does not answer keeps its position"
+    cluster.lab.wait_until(lambda: cluster.role(RELAY) == "Stopped", 40, "the relay resource has failed")
+    assert cluster.where(TELEPHONES) == "xivo-1"
+    fos1.plug()
+    cluster.wait_for("xivo-1", seconds=50)
+    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.lab.movements() == []
+
+
+def test_one_of_two_boxes_dead_at_failover_the_others_lines_move_and_its_own_once_it_is_back(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.device("fos2").unplug()
+    lab.kill("xivo-1")
+    lab.wait_until(lambda: lab.lines() == {"fos1": "xivo-2", "fos2": "xivo-1"}, 20, "the lines of fos1 have moved")
+    lab.wait_until(lambda: cluster.where(RELAY) == "xivo-2", 20, "the relay resource is on xivo-2")
+    lab.device("fos2").plug()
+    cluster.wait_for("xivo-2")
+    assert [movement.device for movement in lab.movements()] == ["fos1", "fos2"]
+
+
+def test_a_failed_vip_is_not_held_up_by_a_relay_that_is_being_started(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.must("xivo-1", "crm configure load update -", stdin=_VIP)
+    lab.wait_until(lambda: cluster.where(VIP) == "xivo-1" and not cluster.pending(), 20, "the VIP is up")
+    cluster.set_parameter("request_timeout", "30")
+    cluster.disable(RELAY)
+    for device in lab.devices.values():
+        device.misbehave("silent")
+    cluster.enable(RELAY)
+    lab.wait_until(lambda: cluster.pending().get(RELAY) == "start", 10, "the relay is being started")
+    lab.must("xivo-1", f"ip address delete {VIP_ADDRESS}/24 dev eth0")
+    lab.wait_until(lambda: cluster.failures(VIP), 10, "the cluster has noticed that the VIP is gone")
+    assert cluster.pending().get(RELAY) == "start", "the relay must still be starting, or this shows nothing"
+    held_up = lab.wait_until(
+        lambda: VIP_ADDRESS in lab.run("xivo-1", "ip -o address show dev eth0").stdout, 20, "the VIP is back"
+    )
+    assert held_up <= LONGEST_START + 1
+    assert cluster.where(TELEPHONES) == "xivo-1"
+
+
+def test_stop_succeeds_with_all_boxes_dead_and_the_telephones_move(cluster: Cluster) -> None:
+    for device in cluster.lab.devices.values():
+        device.power_off()
+    cluster.move(TELEPHONES, "xivo-2")
+    cluster.lab.wait_until(lambda: cluster.where(TELEPHONES) == "xivo-2", 20, "the telephones are on xivo-2")
+    cluster.lab.wait_until(lambda: not cluster.pending(), 40, "the cluster is at rest")
+    assert [failure for failure in cluster.failures() if "_stop_" in failure.operation] == []
+    assert cluster.where(TELEPHONES) == "xivo-2"
+
+
+def test_a_box_with_an_unknown_password_keeps_its_lines_and_nothing_else(cluster: Cluster) -> None:
+    lab = cluster.lab
+    fos1 = lab.device("fos1")
+    fos1.write({"apwd": LOGIN.partition(":")[2], "pwd": "1"})
+    lab.wait_until(lambda: cluster.failures(), 3 * MONITOR_SECONDS, "the cluster has noticed")
+    assert cluster.failures()[0].code == DEGRADED
+    assert "password" in cluster.failures()[0].reason
+    assert cluster.where(RELAY) == "xivo-1"
+
+    cluster.move(TELEPHONES, "xivo-2")
+    lab.wait_until(lambda: lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-2"}, 20, "the lines of fos2 have moved")
+    lab.wait_until(lambda: cluster.where(TELEPHONES) == "xivo-2" and not cluster.pending(), 20, "all is at rest")
+    start = next(failure for failure in cluster.failures() if failure.operation == f"{RELAY}_start_0")
+    assert (start.node, start.code) == ("xivo-2", INSUFFICIENT_PRIVILEGES)
+    assert "fos1" in start.reason
+    assert "password" in start.reason
+
+    fos1.write({"pwd": "0"}, LOGIN)
+    lab.must("xivo-2", f"crm_resource --cleanup --resource {RELAY}")
+    cluster.wait_for("xivo-2")
+
+
+_VIP = f"""\
+primitive {VIP} ocf:heartbeat:IPaddr2 params ip={VIP_ADDRESS} cidr_netmask=24 nic=eth0 \\
+  op start timeout=20s interval=0 op stop timeout=20s interval=0 op monitor interval=1s timeout=20s
+colocation vip-with-xivo inf: {VIP} {TELEPHONES}
+"""
