@@ -178,7 +178,9 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     answer = verdict.judge_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
     reasons["position"] = answer.reason
     if answer == RUNNING:
-        seen, reasons["watchdog"] = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)
+        reasons["watchdog"] = ""
+        if given.watchdog or memory.watchdog:
+            seen, reasons["watchdog"] = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)
         answer = _degraded(reasons["kicker"] or reasons["watchdog"])
     if answer == RUNNING and _level(environ) >= DEEP:
         answer = verdict.judge_settings(seen, _settings(given, mode))
@@ -334,6 +336,8 @@ def _dead_mans_switch(path: str, memory: State, devices: Sequence[Device]) -> De
 
 def _revive(path: str, memory: State) -> str:
     """Start a kicker that is gone or stands still again; return why that failed."""
+    if not memory.watchdog:
+        return ""
     try:
         _dead_mans_switch(path, memory, ()).revive()
     except (KickerError, StateError) as exc:
@@ -345,8 +349,6 @@ def _keep(
     switch: DeadMansSwitch, seen: Sequence[Seen], given: Parameters, mode: str, deadline: float
 ) -> tuple[list[Seen], str]:
     """Let the watchdogs be as the parameters want it; return what the devices say then, and what is wrong."""
-    if not given.watchdog and not switch.memory.watchdog:
-        return list(seen), ""
     try:
         told = {one.device: one.told for one in seen if one.told}
         written, reason = switch.keep(told, _interval(given, mode), deadline)

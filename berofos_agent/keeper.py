@@ -11,10 +11,10 @@ import os
 import select
 import signal
 import struct
-import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from berofos_agent.state import kicker_lock
 
@@ -34,8 +34,7 @@ class KickerError(Exception):
     """The kicker cannot be started, or not be ended; the text is one line that says why."""
 
 
-@dataclass(frozen=True)
-class Kicks:
+class Kicks(NamedTuple):
     """How one device takes its kicks."""
 
     answered_at: float
@@ -44,12 +43,11 @@ class Kicks:
     """Kicks in a row that were not answered."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What the kicker wrote last, and when; empty before its first line."""
 
     at: float = 0.0
-    devices: Mapping[str, Kicks] = field(default_factory=dict)
+    devices: Mapping[str, Kicks] = MappingProxyType({})
 
 
 def report_path(state: str) -> str:
@@ -63,6 +61,8 @@ def launch(state: str, token: str, seconds: float, targets: Mapping[str, str]) -
     `targets` are ADDRESS:PORT:DATAGRAM by device. The token must be in the state file already. The kicker gets
     none of our files: the cluster waits until what an agent started has closed its output.
     """
+    import subprocess
+
     orders = [f"{name}={how}" for name, how in targets.items()]
     try:
         process = subprocess.Popen(
