@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget
 
-.PHONY: demo test test-quick test-root lint bench metadata completions packages clean
+.PHONY: demo test test-quick test-root lint bench metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -34,6 +34,9 @@ bench: packages $(VENV)/installed
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
 	$(PYTHON) -m berofos_agent.parameter_table README.md
+
+manual:
+	PYTHONPATH=. $(PYTHON) packaging/manual_bnfos.py > docs/man/bnfos.8
 
 packages:
 	@tests/install-packages $(PACKAGES)

@@ -18,7 +18,8 @@ NOTES = """\
 button while powering it on, until the red LEDs of port D blink.
 
 --netconf replaces the whole network configuration: what is not given goes to
-its default.
+its default. A device that is not where the file says is reached by its MAC
+alone: -m without -h asks the whole LAN.
 --set reads the value back. `--set apwd` without a value asks for it, so that
 the password is in no list of processes.
 The login comes from -f, or from -u; if the device wants one and there is

@@ -60,7 +60,11 @@ def set_value(job: Job) -> None:
     if value is None:
         value = _ask_for(keyword)
     before = _with_login(job, device, lambda: device.read(_deadline(job)))
-    device.web.write({keyword: value}, job.seconds)
+    try:
+        device.web.write({keyword: value}, job.seconds)
+    except Unreachable:
+        if keyword not in _NEW_PLACE:  # it may be gone before it has answered
+            raise
     confirm = _CONFIRM.get(keyword, _confirm)
     told = confirm(job, device, keyword, value)
     if told:
@@ -106,7 +110,7 @@ _NEW_PLACE: Mapping[str, Callable[[Entry, str], Entry]] = {
 def _gone(device: Device, keyword: str, value: str) -> Unreachable:
     return Unreachable(
         device.name,
-        f"took {keyword} = {value}, but does not answer at {device.entry.host} since; find it with bnfos --scan",
+        f"was told {keyword} = {value}, and does not answer at {device.entry.host} since; find it with bnfos --scan",
     )
 
 

@@ -47,8 +47,8 @@ class Standin:
     """What config.txt says."""
     login: str = ""
     """The Authorization header it wants."""
-    leaves_after_write: bool = False
-    """True for one that answers nothing over HTTP once a setting was written."""
+    leaves_at: str = ""
+    """With "write" it answers nothing over HTTP from the first write on, with "read" nothing after that."""
 
     def replies_to(self, request: bytes) -> list[bytes]:
         command = request[4]
@@ -68,6 +68,11 @@ class Standin:
     def targets(self) -> list[str]:
         """What was asked for, in order."""
         return [request.split(b" ", 2)[1].decode() for request in self.requests]
+
+    def has_left(self) -> bool:
+        """True if the request heard last gets no answer."""
+        heard = {"": [], "read": self.targets()[:-1], "write": self.targets()}[self.leaves_at]
+        return any("?" in target for target in heard)
 
     def commands(self) -> list[int]:
         """The commands of the datagrams heard, in order."""
@@ -121,6 +126,6 @@ def _serve_tcp(standin: Standin, tcp: socket.socket) -> None:
                     break
                 request += block
             standin.requests.append(request)
-            if standin.leaves_after_write and any("?" in target for target in standin.targets()[:-1]):
+            if standin.has_left():
                 continue
             connection.sendall(standin.answer_to(request))

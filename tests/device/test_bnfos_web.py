@@ -275,11 +275,14 @@ def test_flags_that_firmware_133_forgets_are_put_back(tmp_path: Path, capsys: py
 # --- a device that leaves --------------------------------------------------------------------------------------
 
 
-def test_device_is_looked_for_at_the_port_it_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("when", ["write", "read"], ids=["before-it-answers-the-write", "before-it-is-read-back"])
+def test_device_is_looked_for_at_the_port_it_was_given(
+    when: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with standing_in() as old, standing_in() as new:
         new.told["3_port"] = str(new.http_port)
         old.told["3_port"] = "80"
-        old.leaves_after_write = True
+        old.leaves_at = when
         ran = bnfos_at(old, tmp_path, capsys)(f"--set port={new.http_port} -f fos1")
     assert ran.status == 0, ran.err
     assert "bnfos --scan -x -h 127.0.0.1" in ran.err
@@ -287,7 +290,7 @@ def test_device_is_looked_for_at_the_port_it_was_given(tmp_path: Path, capsys: p
 
 def test_device_that_cannot_be_found_again_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with standing_in() as standin:
-        standin.leaves_after_write = True
+        standin.leaves_at = "write"
         ran = bnfos_at(standin, tmp_path, capsys)("--set dhcp=1 -f fos1")
     assert ran.status == 1
-    assert "took dhcp = 1, but does not answer" in ran.err
+    assert "was told dhcp = 1, and does not answer" in ran.err
