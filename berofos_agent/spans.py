@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FOLDER = "/proc/dahdi"
 FOLDER_VARIABLE = "BEROFOS_PROC_DAHDI"
@@ -21,8 +21,7 @@ ALARMS = ("BLUE", "YELLOW", "RED", "LOOP", "RECOVERING", "NOTOPEN")
 _FIRST_LINE = re.compile(r'Span ([0-9]+): (\S+) "(.*)"(.*)')
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """One span: its number, its name and its alarms, or why nothing is known of it."""
 
     number: str
