@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
-	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget
+	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
 .PHONY: demo test test-quick test-root lint bench metadata manual completions packages clean
 

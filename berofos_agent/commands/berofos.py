@@ -28,6 +28,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "check": Subcommand("berofos_agent.commands.check", "check devices for a monitoring system"),
     "cluster-config": Subcommand("berofos_agent.commands.cluster_config", "print the cluster configuration to use"),
     "doctor": Subcommand("berofos_agent.commands.doctor", "say what is dangerous in cluster, files and devices"),
+    "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines while the telephones work"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),
 }
 
