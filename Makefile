@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-root lint bench metadata manual completions packages clean
+.PHONY: demo test test-quick test-root lint bench fuzz metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -30,6 +30,10 @@ lint: $(VENV)/installed
 
 bench: packages $(VENV)/installed
 	$(BIN)/python -m tests.bench
+
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris || true
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml

@@ -233,7 +233,8 @@ def _authorization(challenge: str, login: Login, url: str) -> str:
     if "digest" in offered:
         digest: Any = HTTPDigestAuth(login.user, login.password)
         digest.init_per_thread_state()
-        digest._thread_local.chal = {"realm": "", "nonce": "", **parse_dict_header(offered["digest"])}
+        told = {key: value for key, value in parse_dict_header(offered["digest"]).items() if value is not None}
+        digest._thread_local.chal = {"realm": "", "nonce": "", **told}
         return digest.build_digest_header("GET", url) or ""
     if "basic" in offered:
         return "Basic " + base64.b64encode(f"{login.user}:{login.password}".encode()).decode()

@@ -163,6 +163,7 @@ def test_no_credentials_for_a_challenge_that_is_neither_basic_nor_digest(challen
         b"Digest",
         b"Digest realm",
         b"Digest nonce=,,,",
+        b'Digest realm="x", nonce, qop, algorithm',
         b'Digest realm="x", nonce="y", algorithm=MD5000',
         b'Digest realm="x", nonce="y", qop="auth-int"',
         b'Digest realm="x", nonce="' + b"y" * 60000 + b'"',

@@ -1,0 +1,112 @@
+"""What is fuzzed: a function a parser, which takes any bytes and fails for nothing but the errors it promises."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from unittest import mock
+
+from berofos_agent import bnfosconf, frame, settings, spans, state, webclient
+from berofos_agent.bnfosconf import Login
+from berofos_agent.confedit import ConfFile
+from berofos_agent.errors import ConfigurationError, DeviceError
+from berofos_agent.frame import FrameError
+from berofos_agent.webclient import WebClient
+
+LOGIN = Login("admin", "s3cret-pass")
+
+
+def datagram(data: bytes) -> None:
+    """A GBL4 reply, and what it may hold."""
+    with contextlib.suppress(FrameError):
+        reply = frame.decode(data)
+        assert frame.encode(reply.command, reply.payload) == data
+    for understand in (frame.decode_scan_reply, frame.decode_network_settings, frame.error_of):
+        with contextlib.suppress(FrameError):
+            understand(data)
+
+
+def config_txt(data: bytes) -> None:
+    """The device's settings as it tells them."""
+    with contextlib.suppress(LookupError, ValueError):
+        version, values = settings.parse_config(data.decode("utf-8", "replace"))
+        assert version.isprintable()
+        assert all(value.isprintable() for value in values.values())
+
+
+def challenge(data: bytes) -> None:
+    """What a device wants for a password: it may get a digest, but the password itself only if it offers Basic."""
+    text = data.decode("latin-1")
+    answer = webclient._authorization(text, LOGIN, "http://127.0.0.1/config.txt")
+    assert LOGIN.password not in answer
+    assert not answer.startswith("Basic") or "basic" in text.lower()
+
+
+class _Told(webclient._DeadlineConnection):
+    """A connection on which everything has been said already."""
+
+    data = b""
+
+    def _new_conn(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        with theirs, contextlib.suppress(BlockingIOError):
+            theirs.sendall(self.data)
+            theirs.shutdown(socket.SHUT_WR)
+        sock = webclient._DeadlineSocket(ours.family, ours.type, fileno=ours.detach())
+        sock.deadline = webclient.time.monotonic() + 2
+        return sock
+
+
+def http_answer(data: bytes) -> None:
+    """A whole HTTP answer to a read, with a login at hand."""
+    _Told.data = data
+    with mock.patch.object(webclient._DeadlinePool, "ConnectionCls", _Told), contextlib.suppress(DeviceError):
+        WebClient("fos1", "127.0.0.1", login=LOGIN).read(2)
+
+
+def bnfos_conf(data: bytes) -> None:
+    """The configuration file, read and then changed."""
+    with contextlib.suppress(ConfigurationError):
+        text = data.decode("utf-8", "replace")
+        entries = bnfosconf.parse(text, "f")
+        file = ConfFile("f", text)
+        for entry in entries:
+            file.set(entry.name, "login", "admin:new")
+        file.append_device(bytes(6), "10.0.0.1")
+        logins = [entry.login for entry in file.entries]
+        assert logins == [Login("admin", "new")] * len(entries) + [None]
+
+
+@functools.lru_cache(maxsize=1)
+def _folder() -> str:
+    fast = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    return tempfile.mkdtemp(prefix="berofos-fuzz-", dir=fast)
+
+
+def state_file(data: bytes) -> None:
+    """The state file, which a full disk or a foreign hand may have damaged."""
+    path = os.path.join(_folder(), "state")
+    with open(path, "wb") as file:
+        file.write(data)
+    try:
+        memory, damage = state.load(path)
+    finally:
+        os.unlink(path)
+        os.rmdir(_folder())
+        _folder.cache_clear()
+    assert damage or max(memory.seen.values(), default=0.0) <= state.clock()
+
+
+def span(data: bytes) -> None:
+    """The first line of a span's file in /proc/dahdi."""
+    spans.judge([spans.parse("1", data.decode("utf-8", "replace"))])
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span)
+}
