@@ -41,6 +41,7 @@ metadata:
 
 manual:
 	PYTHONPATH=. $(PYTHON) packaging/manual_bnfos.py > docs/man/bnfos.8
+	PYTHONPATH=. $(PYTHON) packaging/manual_berofos.py docs/man
 
 packages:
 	@tests/install-packages $(PACKAGES)

@@ -65,12 +65,12 @@ class Site:
             "LANG": "C.UTF-8",
         }
 
-    def run(self, line: str) -> subprocess.CompletedProcess[str]:
-        """Type a line into a shell and wait for its end."""
+    def run(self, line: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Type a line into a shell, then what it asks for, and wait for its end."""
         return subprocess.run(
             self._inside("sh", "-c", line),
             env=self._environ,
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=60,
@@ -94,10 +94,12 @@ class Site:
 
     # --- the device ----------------------------------------------------------------------------------------------
 
-    def plug_in(self, address: str) -> None:
-        """Let the device be at an address, as it was when it was last unplugged."""
+    def plug_in(self, *addresses: str) -> None:
+        """Let fos1 (fos2, ...) be at an address, as it was when it was last unplugged."""
         self.unplug()
-        argv = [sys.executable, "-u", "-m", "berofos_agent", "simulate", "--device", f"fos1:{address}:80:{MAC}"]
+        argv = [sys.executable, "-u", "-m", "berofos_agent", "simulate"]
+        for number, address in enumerate(addresses):
+            argv += ["--device", f"fos{number + 1}:{address}:80:{MAC[:-2]}{0x1D + number:02X}"]
         argv += ["--state", str(self._folder / "state"), "--control", str(self._folder / "orders")]
         self._simulator = subprocess.Popen(
             self._inside(*argv), env=self._environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
