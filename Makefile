@@ -21,12 +21,31 @@ test-quick: $(VENV)/installed
 test-root: $(VENV)/installed
 	$(PYTEST) tests/root tests/cluster
 
+BUILD_PACKAGES = debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
+	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git
+PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
+
+.PHONY: test-package deb dist
+
+test-package: $(VENV)/installed
+	@tests/install-packages $(BUILD_PACKAGES) $(PACKAGE_TEST_PACKAGES)
+	$(PYTEST) tests/package
+
+deb:
+	@tests/install-packages $(BUILD_PACKAGES)
+	packaging/build-deb dist
+
+dist: $(VENV)/installed
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*.whl dist/berofos_agent-*.tar.gz
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	git ls-files -z | xargs -0 grep -lzZE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
 	$(PYTHON) -m berofos_agent.metadata_xml | diff -u metadata/berofos.xml -
+	$(PYTHON) -m berofos_agent.manpage | diff -u docs/man/ocf_xivo_berofos.7 -
 
 bench: packages $(VENV)/installed
 	$(BIN)/python -m tests.bench
@@ -37,6 +56,7 @@ fuzz: $(VENV)/installed
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
+	$(PYTHON) -m berofos_agent.manpage > docs/man/ocf_xivo_berofos.7
 	$(PYTHON) -m berofos_agent.parameter_table README.md
 
 manual:

@@ -30,8 +30,11 @@ See ocf_xivo_berofos(7) for its parameters.
 METHODS = "start\nstop\nmonitor\nvalidate-all\nreload-agent\nmeta-data\nusage\nhelp\nmethods\n"
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Do the action named by argv[1] and return its exit code; never raises."""
+def main(argv: Sequence[str], environ: Mapping[str, str], before_giving_up: Callable[[], None] = lambda: None) -> int:
+    """Do the action named by argv[1] and return its exit code; never raises.
+
+    `before_giving_up` is called before the cluster is told of a fault of the agent itself; it need not return.
+    """
     action = argv[1] if len(argv) == 2 else ""
     try:
         if action in _PRINTED:
@@ -45,19 +48,21 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         if action == "monitor" and not state.exists(state.path_of(environ)):
             return NOT_RUNNING
         if action in ("start", "monitor", "validate-all", "reload-agent"):
-            return _act(action, environ)
+            return _act(action, environ, before_giving_up)
     except BaseException as exc:
+        before_giving_up()
         return _internal_error(action, exc)
     sys.stderr.write(USAGE)
     return ERR_UNIMPLEMENTED
 
 
-def _act(action: str, environ: Mapping[str, str]) -> int:
+def _act(action: str, environ: Mapping[str, str], before_giving_up: Callable[[], None]) -> int:
     try:
         from berofos_agent import actions
 
         return actions.run(action, environ)
     except ImportError as exc:
+        before_giving_up()
         return _installation_error(exc)
 
 

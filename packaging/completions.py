@@ -23,13 +23,13 @@ from berofos_agent.commands.berofos import SUBCOMMANDS
 from berofos_agent.settings import SETTINGS
 
 _NAMES = "sed -n 's/^[[:space:]]*\\[\\([^]]*\\)\\].*/\\1/p' /etc/bnfos.conf 2>/dev/null"
-_KEYWORDS = " ".join(SETTINGS)
+_KEYWORDS = "\n".join(SETTINGS)  # lines, as shtab 1.5.5 of Debian 12 splits at nothing else
 
 PREAMBLE = {
     "bash": f'_berofos_devices() {{ compgen -W "$({_NAMES})" -- "$1"; }}\n'
     f'_berofos_keywords() {{ compgen -W "{_KEYWORDS}" -- "$1"; }}\n',
     "zsh": f'_berofos_devices() {{ compadd -- ${{(f)"$({_NAMES})"}} }}\n'
-    f"_berofos_keywords() {{ compadd -- {_KEYWORDS} }}\n",
+    f'_berofos_keywords() {{ compadd -- ${{(f)"{_KEYWORDS}"}} }}\n',
 }
 
 FILES: dict[str, str] = shtab.FILE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import secrets
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,13 +17,10 @@ from berofos_agent.simulator.bench import Bench, DeviceSpec
 
 AGENT = Path(__file__).parents[2] / "ocf" / "berofos"
 
-_addresses = itertools.count(os.getpid() * 16)
-
 
 def fresh_address() -> str:
-    """An address of 127/8 nobody else uses, so that the device's own UDP port is free on it."""
-    number = next(_addresses) % (1 << 22)
-    return f"127.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255 or 1}"
+    """An address of 127/8 that no other test uses now, so that the device's own UDP port is free on it."""
+    return f"127.{64 + secrets.randbelow(64)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
 
 
 @dataclass(frozen=True)

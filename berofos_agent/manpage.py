@@ -1,0 +1,106 @@
+"""Builds docs/man/ocf_xivo_berofos.7 from the meta-data; run by `make metadata`, never by the agent.
+
+Knows roff and how the agent is configured in a cluster; what it says of parameters and actions is the meta-data's.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from lxml import etree
+
+from berofos_agent import metadata_xml
+
+EXAMPLES = {
+    "Two servers, xivo-1 at port B, xivo-2 at port D, and xivo the telephone service; with crm(8):": """\
+crm configure primitive relay ocf:xivo:berofos \\
+    params port_b_node=xivo-1 port_d_node=xivo-2 \\
+    meta critical=false failure-timeout=60s migration-threshold=3 \\
+    op start timeout=20s op stop timeout=20s on-fail=ignore \\
+    op monitor interval=10s timeout=20s \\
+    op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10
+crm configure colocation relay-with-xivo inf: relay xivo
+crm configure order relay-after-xivo Optional: xivo relay""",
+    "The same with pcs(8):": """\
+pcs resource create relay ocf:xivo:berofos \\
+    port_b_node=xivo-1 port_d_node=xivo-2 \\
+    op start timeout=20s op stop timeout=20s on-fail=ignore \\
+    op monitor interval=10s timeout=20s \\
+    op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
+    meta critical=false failure-timeout=60s migration-threshold=3
+pcs constraint colocation add relay with xivo INFINITY
+pcs constraint order xivo then relay kind=Optional""",
+}
+
+FILES = {
+    "/etc/bnfos.conf": "Declares the devices; `bnfos --scan -x` writes it.",
+    "/run/resource-agents/berofos-INSTANCE.state": "Says that the cluster started the resource here.",
+}
+
+SEE_ALSO = "berofos(8), bnfos(8), xivo-berofos(8), pacemaker(7), crm(8), pcs(8)"
+
+
+def build() -> str:
+    """Return the manual page as roff."""
+    root = etree.fromstring(metadata_xml.build().encode())
+    name, version = root.get("name", ""), root.get("version", "")
+    page = [
+        f'.TH OCF_XIVO_{name.upper()} 7 "" "{name} {version}" "OCF resource agents"',
+        ".SH NAME",
+        f"ocf_xivo_{name} \\- {_text(root, 'shortdesc')}",
+        ".SH SYNOPSIS",
+        f".B /usr/lib/ocf/resource.d/xivo/{name}",
+        "{" + " | ".join(sorted({_roff(action.get("name", "")) for action in root.iterfind("actions/action")})) + "}",
+        ".SH DESCRIPTION",
+        _text(root, "longdesc"),
+        ".SH PARAMETERS",
+    ]
+    for parameter in root.iterfind("parameters/parameter"):
+        page += _parameter(parameter)
+    page.append(".SH ACTIONS")
+    page.append("What the meta-data advises for each:")
+    for action in root.iterfind("actions/action"):
+        page += _action(action)
+    page.append(".SH EXAMPLES")
+    for introduction, commands in EXAMPLES.items():
+        page += [_roff(introduction), ".PP", ".nf", ".RS 2", _roff(commands), ".RE", ".fi", ".PP"]
+    page.append(".SH FILES")
+    for path, meaning in FILES.items():
+        page += [".TP", f".I {_roff(path)}", _roff(meaning)]
+    page += [".SH SEE ALSO", _roff(SEE_ALSO)]
+    return "\n".join(page) + "\n"
+
+
+def _parameter(parameter: etree._Element) -> list[str]:
+    content = parameter.find("content")
+    assert content is not None
+    facts = [content.get("type", "")]
+    if parameter.get("required") == "1":
+        facts.append("required")
+    if content.get("default") is not None:
+        facts.append(f"default {content.get('default')}")
+    if parameter.get("reloadable") == "1":
+        facts.append("can be changed while the resource runs")
+    head = f'.BR {_roff(parameter.get("name", ""))} " ({_roff(", ".join(facts))})"'
+    return [".TP", head, _text(parameter, "longdesc")]
+
+
+def _action(action: etree._Element) -> list[str]:
+    facts = [f"{word} {action.get(word)}" for word in ("interval", "timeout") if action.get(word)]
+    level = action.get("depth", "0")
+    if level != "0":
+        facts.append(f"OCF_CHECK_LEVEL={level}")
+    return [".TP", f".B {_roff(action.get('name', ''))}", _roff(", ".join(facts))]
+
+
+def _text(parent: etree._Element, tag: str) -> str:
+    return _roff((parent.findtext(tag) or "").strip())
+
+
+def _roff(text: str) -> str:
+    lines = text.replace("\\", "\\e").replace("-", "\\-").splitlines()
+    return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(build())

@@ -1,0 +1,54 @@
+"""The Debian package built once, and a bare Debian to install it in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import bareroot
+from .bareroot import Root, run
+
+CHECKOUT = Path(__file__).parents[2]
+BUILD = CHECKOUT / "packaging" / "build-deb"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _root() -> None:
+    assert os.geteuid() == 0, "these tests need root, to make a bare Debian; `make test-quick` runs those that do not"
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what `make deb` makes; the tests that run in the build ran where there is no network."""
+    folder = tmp_path_factory.mktemp("built")
+    run("unshare", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh", BUILD, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def package(built: Path) -> Path:
+    """The package itself."""
+    (deb,) = built.glob("*.deb")
+    return deb
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    """A bare Debian, to be copied rather than changed."""
+    folder = tmp_path_factory.mktemp("debian")
+    folder.chmod(0o755)
+    yield bareroot.make(folder / "bare")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def installed(bare: Root, package: Path) -> Root:
+    """A bare Debian after `apt install` of the package file alone."""
+    root = bare.copy(bare.folder.with_name("installed"))
+    deb = root.put(package, f"/root/{package.name}")
+    root.run_with_network("sh", "-ec", f"apt-get update -qq && apt-get install -qq --yes {deb}")
+    return root

@@ -1,0 +1,101 @@
+"""The life of the package on a bare Debian 12: installed, used, upgraded under a running resource, purged."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from .bareroot import Root, run
+
+CHECKS = Path(__file__).parents[2] / "packaging" / "debian" / "tests"
+OURS = re.compile(r"bero|bnfos|xivo")
+
+MONITORS_WHILE_UPGRADED = r"""
+cd /root
+cp --archive /usr/lib/python3/dist-packages/berofos_agent .   # the simulator is no part of what is upgraded
+python3 -m berofos_agent simulate --devices 2 --http-port 0 --udp-port 0 --config bnfos.conf > story &
+until grep -q ^ready story; do sleep 0.1; done
+export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=relay HA_RSCTMP=/root OCF_RESKEY_CRM_meta_on_node=xivo-1
+export OCF_RESKEY_config=/root/bnfos.conf OCF_RESKEY_port_b_node=xivo-1 OCF_RESKEY_port_d_node=xivo-2
+agent=/usr/lib/ocf/resource.d/xivo/berofos
+$agent start
+monitor() {
+    until [ -e enough ]; do
+        code=0
+        $agent monitor 2>> reasons || code=$?
+        echo "monitor: $code"
+    done
+}
+monitor & first=$!
+monitor & second=$!
+for round in 1 2 3; do
+    dpkg --install newer.deb > dpkg.log 2>&1
+    dpkg --install older.deb >> dpkg.log 2>&1
+done
+touch enough
+wait $first $second
+cat reasons
+"""
+
+NAMES_BETWEEN_MODULES = re.compile(r"\b(path_of|exit_reason|tell_syslog|together)\b")
+"""Any mixture of modules that spell these differently fails at once."""
+
+
+def test_apt_install_pulls_everything_and_the_cluster_names_the_agent(installed: Root) -> None:
+    assert installed.run("crm_resource", "--list-agents", "ocf:xivo").split() == ["berofos"]
+    assert '<resource-agent name="berofos"' in installed.run("crm_resource", "--show-metadata", "ocf:xivo:berofos")
+
+
+def test_every_command_answers_and_has_its_manual(installed: Root) -> None:
+    listing = installed.run("dpkg", "--listfiles", "resource-agents-berofos").split()
+    commands = {Path(path).name for path in listing if re.match(r"/usr/s?bin/.", path)}
+    manuals = {Path(path).name for path in listing if path.startswith("/usr/share/man/man8/")}
+    assert "berofos" in commands
+    assert manuals == {f"{command}.8.gz" for command in commands}
+    for command in commands:
+        assert "usage" in installed.run(command, "--help").lower()
+
+
+def test_the_packages_own_test_drives_the_agent_through_ocf_tester(bare: Root, built: Path) -> None:
+    """autopkgtest itself runs it, in a Debian that has what the package depends on and no more."""
+    root = bare.copy(bare.folder.with_name("autopkgtest"))
+    packages = [*built.glob("*.dsc"), *built.glob("*.deb")]
+    told = run("autopkgtest", *packages, "--", "chroot", root.folder)
+    assert re.search(r"^ocf-tester +PASS$", told, re.MULTILINE), told
+    shutil.rmtree(root.folder)
+
+
+def test_a_monitor_in_the_middle_of_an_upgrade_does_not_fail(installed: Root, package: Path, tmp_path: Path) -> None:
+    """Three upgrades and downgrades under monitors without a pause, between versions that do not go together."""
+    installed.put(package, "/root/older.deb")
+    installed.put(version_with_other_names(package, tmp_path), "/root/newer.deb")
+    told = installed.run("bash", "-euc", MONITORS_WHILE_UPGRADED)
+    assert set(told.splitlines()) == {"monitor: 0"}, told
+
+
+def version_with_other_names(package: Path, folder: Path) -> Path:
+    """Build a newer version in which functions that modules call of each other have other names."""
+    tree = folder / "newer"
+    run("dpkg-deb", "--raw-extract", package, tree)
+    for module in (tree / "usr/lib/python3/dist-packages/berofos_agent").glob("*.py"):
+        module.write_text(NAMES_BETWEEN_MODULES.sub(r"\1_newer", module.read_text()))
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", control.read_text()))
+    deb = folder / "newer.deb"
+    run("dpkg-deb", "--root-owner-group", "--build", tree, deb)
+    return deb
+
+
+def test_purge_leaves_only_the_administrators_own_file_and_says_so(installed: Root, package: Path) -> None:
+    installed.run("dpkg", "--purge", "resource-agents-berofos")
+    before = installed.files()
+    assert not {path for path in before if OURS.search(path)}
+
+    installed.run("dpkg", "--install", f"/root/{package.name}")
+    (installed.folder / "etc/bnfos.conf").write_text("[fos1]\nmac = 00:19:32:00:12:1D\nhost = 192.0.2.1\n")
+    state = "mkdir -p /run/resource-agents && touch /run/resource-agents/berofos-relay.state"
+    installed.run("sh", "-ec", f"berofos --help && {state}")
+    told = installed.run("dpkg", "--purge", "resource-agents-berofos")
+    assert "/etc/bnfos.conf stays" in told
+    assert installed.files() - before - {"run/resource-agents"} == {"etc/bnfos.conf"}

@@ -1,0 +1,48 @@
+"""What `make deb` makes: clean in lintian's eyes, the same bytes each time, one version everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from berofos_agent import __version__
+
+from .bareroot import run
+from .conftest import BUILD, CHECKOUT
+
+
+def digests(folder: Path) -> dict[str, str]:
+    wanted = [path for path in folder.iterdir() if path.suffix in (".deb", ".dsc", ".xz")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in wanted}
+
+
+def test_lintian_has_nothing_to_say(built: Path) -> None:
+    (changes,) = built.glob("*.changes")
+    assert run("lintian", "--allow-root", "--fail-on", "error,warning", changes).strip() == ""
+    assert not list((CHECKOUT / "packaging" / "debian").rglob("*lintian-overrides"))
+
+
+def test_a_second_build_elsewhere_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    """Another folder, another time zone, another umask."""
+    again, scratch = tmp_path / "again", tmp_path / "elsewhere"
+    again.mkdir()
+    scratch.mkdir()
+    surroundings = {"TMPDIR": str(scratch), "TZ": "Pacific/Chatham", "DEB_BUILD_OPTIONS": "nocheck"}
+    run("sh", "-ec", 'umask 077; exec "$@"', "sh", BUILD, again, **surroundings)
+    assert digests(again) == digests(built)
+
+
+def test_the_package_has_the_version_of_the_program(package: Path) -> None:
+    assert run("dpkg-deb", "--show", "--showformat=${Version}", package) == __version__
+
+
+def test_bntools_gives_way(package: Path) -> None:
+    for field in ("Conflicts", "Provides", "Replaces"):
+        assert run("dpkg-deb", "--field", package, field).strip() == "bntools"
+
+
+def test_no_bytes_of_this_machine_are_in_it(package: Path, tmp_path: Path) -> None:
+    run("dpkg-deb", "--extract", package, tmp_path)
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert str(CHECKOUT).encode() not in path.read_bytes(), path
+        assert path.suffix != ".pyc", path
