@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-root lint bench fuzz metadata manual completions packages clean
+.PHONY: demo test test-quick test-root lint bench fuzz chaos chaos-short metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -53,6 +53,16 @@ bench: packages $(VENV)/installed
 fuzz: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris || true
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
+
+# One real cluster, MINUTES of faults; without a SEED another schedule each time, and it says which.
+MINUTES = 30
+SEED =
+
+chaos: packages
+	$(PYTHON) -m tests.chaos --minutes '$(MINUTES)' --seed '$(SEED)'
+
+chaos-short: MINUTES = 1.5
+chaos-short: chaos
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml

@@ -1,0 +1,132 @@
+"""Plays a schedule on a real two-node cluster until the time is over or something is violated: `make chaos`."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.lab.cluster import Cluster
+from tests.cluster.lab.processes import LabError
+from tests.cluster.lab.two_nodes import Lab
+
+from .faults import FAULTS
+from .judge import violations
+from .schedule import Round, rounds
+from .stage import Stage
+
+TYPICAL_CALM_SECONDS = 15.0
+
+
+@dataclass
+class Tally:
+    """What was done and how it went."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    settling: dict[int, float] = field(default_factory=dict)
+
+    def report(self) -> list[str]:
+        lines = [f"{sum(self.faults.values())} faults in {len(self.settling)} rounds:"]
+        lines += [f"  {times:4}  {fault}" for fault, times in sorted(self.faults.items())]
+        if self.settling:
+            slowest = max(self.settling, key=lambda number: self.settling[number])
+            median = statistics.median(self.settling.values())
+            lines.append(
+                f"time to settle after the last fault's end: median {median:.1f} s, "
+                f"slowest {self.settling[slowest]:.1f} s (round {slowest})"
+            )
+        return lines
+
+
+def main(argv: list[str]) -> int:
+    """Return 0 when nothing was violated, 1 when something was, 2 when there is no lab."""
+    given = _arguments(argv)
+    _say(f"chaos, seed {given.seed}; the same again: make chaos MINUTES={given.minutes:g} SEED={given.seed}")
+    tale: list[str] = []
+    tally = Tally()
+
+    def tell(line: str) -> None:
+        tale.append(line)
+        _say(line)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Lab(tell=tell) as lab:
+            cluster = Cluster(lab)
+            cluster.configure(fencing=True)
+            wrong = _play(Stage(lab, cluster, tale), given, tally)
+            if wrong:
+                kept = lab.keep_logs(Path(tempfile.mkdtemp(prefix="chaos-")))
+                _say(*wrong, "its timeline:", lab.story(), f"the nodes' logs are kept in {kept}")
+    except LabError as exc:
+        _say(f"the lab failed, with seed {given.seed}: {exc}")
+        return 2
+    except KeyboardInterrupt:
+        wrong = []
+        _say("interrupted")
+    _say(*tally.report(), f"seed {given.seed}: {'VIOLATED' if wrong else 'nothing was violated'}")
+    return 1 if wrong else 0
+
+
+def _play(stage: Stage, given: argparse.Namespace, tally: Tally) -> list[str]:
+    """Play rounds while there is time; return what was violated."""
+    end = time.monotonic() + 60 * given.minutes
+    for one in rounds(given.seed):
+        if one.number < given.first:
+            continue
+        if time.monotonic() + one.seconds + TYPICAL_CALM_SECONDS > end:
+            return []
+        stage.new_round(one.fencing)
+        _say("", f"round {one.number}, {_circumstances(one)}; {stage.place.active} is active")
+        _say(*(f"    {event}" for event in one.events))
+        _torment(stage, one)
+        seconds, unsettled = stage.settle(one.cleanup)
+        tally.faults.update(event.fault for event in one.events)
+        tally.settling[one.number] = seconds
+        found = violations(stage.record(unsettled), one.allowance(stage.place))
+        if found:
+            return [f"VIOLATED with seed {given.seed} in round {one.number}:", *(f"  {what}" for what in found)]
+        _say(f"    all is right on {stage.telephones().node}, {seconds:.1f} s after the last fault's end")
+    return []
+
+
+def _torment(stage: Stage, one: Round) -> None:
+    """Let each fault begin and end at its time."""
+    began = time.monotonic()
+    due = [(event.at, FAULTS[event.fault].begin, event.arguments) for event in one.events]
+    due += [(event.over, FAULTS[event.fault].end, event.arguments) for event in one.events]
+    for at, happen, arguments in sorted(due, key=lambda step: step[0]):
+        time.sleep(max(0.0, began + at - time.monotonic()))
+        happen(stage, *arguments)
+
+
+def _circumstances(one: Round) -> str:
+    fencing = "with fencing" if one.fencing else "without fencing"
+    return f"{fencing}, {'then a cleanup' if one.cleanup else 'no cleanup'}"
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long; a round that does not fit is not begun")
+    parser.add_argument("--seed", type=_seed, default="", help="a whole number; another each time unless given")
+    parser.add_argument("--first", type=int, default=1, help="the round to begin with")
+    return parser.parse_args(argv)
+
+
+def _seed(text: str) -> int:
+    return int(text) if text else random.SystemRandom().randrange(1_000_000)
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,311 @@
+"""What can happen to two nodes and two boxes, and what the cluster may do about each; knows no schedule and no clock.
+
+A step of the wall clock is missing: Linux has no CLOCK_REALTIME of a namespace's own, so a node's clock cannot be
+stepped without the machine's, and a preloaded library would step some processes of a node and not others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+BOXES = ("fos1", "fos2")
+ROLES = ("active", "passive")
+"""Nodes are named by what they are when a round begins: where the telephones run, and the other one."""
+
+FENCED_FIRST = "xivo-2"
+"""Of two nodes that do not hear each other, the one without a fencing delay."""
+
+DAEMONS = (
+    "pacemakerd",
+    "pacemaker-based",
+    "pacemaker-fenced",
+    "pacemaker-execd",
+    "pacemaker-attrd",
+    "pacemaker-schedulerd",
+    "pacemaker-controld",
+)
+
+Arguments = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The two nodes by role."""
+
+    active: str
+    passive: str
+
+    def node(self, role: str) -> str:
+        return self.active if role == "active" else self.passive
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a fault may be answered with; everything beyond it is a violation."""
+
+    telephones: bool = False
+    """They may be started anew, here or on the other node."""
+    fenced: frozenset[str] = frozenset()
+    movements: Mapping[str, int] = field(default_factory=dict)
+    """How often the agent may move each box's relay."""
+
+    def __add__(self, other: Allowance) -> Allowance:
+        return Allowance(
+            self.telephones or other.telephones,
+            self.fenced | other.fenced,
+            {box: self.movements.get(box, 0) + other.movements.get(box, 0) for box in BOXES},
+        )
+
+
+NOTHING = Allowance()
+FAILOVER = Allowance(telephones=True, movements=dict.fromkeys(BOXES, 1))
+
+
+def _failover_from(role: str) -> Allowance:
+    return FAILOVER if role == "active" else NOTHING
+
+
+def _lost(place: Place, role: str, fencing: bool) -> Allowance:
+    fenced = frozenset({place.node(role)} if fencing else ())
+    return _failover_from(role) + Allowance(fenced=fenced)
+
+
+def _once(box: str) -> Allowance:
+    return Allowance(movements={box: 1})
+
+
+def _split(place: Place) -> Allowance:
+    return _lost(place, "active" if place.active == FENCED_FIRST else "passive", fencing=True)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of trouble. Nodes are given by role, boxes by name."""
+
+    name: str
+    aims: Sequence[Sequence[str]]
+    """What its arguments are drawn from, one after the other."""
+    begin: Callable[..., None]
+    end: Callable[..., None]
+    allows: Callable[[Place, Arguments, bool], Allowance]
+    """What it may be answered with, by place, arguments and whether there is fencing."""
+    seconds: tuple[float, float]
+    """How long it lasts, at least and at most."""
+    needs_fencing: bool = False
+    """Without fencing the nodes would fight, which no agent can arbitrate."""
+    may_last: bool = False
+    """Now and then it lasts longer than the agent puts up with."""
+
+
+# --- how each begins and ends ------------------------------------------------------------------------------------
+
+
+def _begin_kill(stage: Stage, role: str) -> None:
+    stage.lab.kill(stage.place.node(role))
+
+
+def _end_kill(stage: Stage, role: str) -> None:
+    stage.lab.boot(stage.place.node(role))
+
+
+def _begin_split(stage: Stage) -> None:
+    stage.lab.separate_nodes()
+
+
+def _end_split(stage: Stage) -> None:
+    stage.lab.rejoin_nodes()
+    stage.lab.note("the nodes hear each other again")
+
+
+def _begin_cut(stage: Stage, role: str, which: str) -> None:
+    node = stage.place.node(role)
+    for box in _boxes(which):
+        if stage.lab.nodes[node].is_on:
+            stage.lab.cut(node, box)
+
+
+def _end_cut(stage: Stage, role: str, which: str) -> None:
+    node = stage.place.node(role)
+    for box in _boxes(which):
+        if stage.lab.nodes[node].is_on:
+            stage.lab.mend(node, box)
+    stage.lab.note(f"{node} reaches {' and '.join(_boxes(which))} again")
+
+
+def _begin_lonely(stage: Stage, role: str) -> None:
+    _begin_cut(stage, role, "both")
+    _begin_split(stage)
+
+
+def _end_lonely(stage: Stage, role: str) -> None:
+    _end_split(stage)
+    _end_cut(stage, role, "both")
+
+
+def _boxes(which: str) -> tuple[str, ...]:
+    return BOXES if which == "both" else (which,)
+
+
+def _begin_power(stage: Stage, box: str) -> None:
+    stage.lab.device(box).power_off()
+
+
+def _end_power(stage: Stage, box: str) -> None:
+    stage.lab.device(box).power_on()
+
+
+def _begin_weld(stage: Stage, box: str, how: str) -> None:
+    if how == "astray":
+        _turn(stage, box)
+    stage.lab.device(box).misbehave("weld")
+
+
+def _begin_slow(stage: Stage, box: str, seconds: str) -> None:
+    stage.lab.device(box).misbehave(f"slow {seconds}")
+
+
+def _calm(stage: Stage, box: str, _argument: str) -> None:
+    stage.lab.device(box).calm()
+
+
+def _turn(stage: Stage, box: str) -> None:
+    device = stage.lab.device(box)
+    device.turn(str(1 - int(device.mode)))
+
+
+def _leave(_stage: Stage, *_arguments: str) -> None:
+    """The cluster's own business."""
+
+
+def _begin_move(stage: Stage) -> None:
+    stage.cluster.move("xivo", stage.place.passive)
+
+
+def _end_move(stage: Stage) -> None:
+    stage.cluster.clear("xivo")
+    stage.lab.note("the administrator clears the constraint")
+
+
+def _begin_standby(stage: Stage, role: str) -> None:
+    stage.cluster.standby(stage.place.node(role), on=True)
+
+
+def _end_standby(stage: Stage, role: str) -> None:
+    stage.cluster.standby(stage.place.node(role), on=False)
+
+
+def _begin_pacemaker(stage: Stage, role: str, daemon: str) -> None:
+    stage.kill_daemon(stage.place.node(role), daemon)
+
+
+NODE_FAULTS: Mapping[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault(
+            "kill",
+            [ROLES],
+            _begin_kill,
+            _end_kill,
+            lambda place, arguments, fencing: _lost(place, arguments[0], fencing),
+            (2, 15),
+        ),
+        Fault(
+            "cut node from node",
+            [],
+            _begin_split,
+            _end_split,
+            lambda place, _arguments, _fencing: _split(place),
+            (4, 15),
+            needs_fencing=True,
+        ),
+        Fault(
+            "cut node from node and boxes",
+            [ROLES],
+            _begin_lonely,
+            _end_lonely,
+            lambda place, _arguments, _fencing: _split(place),
+            (4, 15),
+            needs_fencing=True,
+        ),
+        Fault("move", [], _begin_move, _end_move, lambda *_: FAILOVER, (2, 8)),
+        Fault(
+            "standby",
+            [ROLES],
+            _begin_standby,
+            _end_standby,
+            lambda _place, arguments, _fencing: _failover_from(arguments[0]),
+            (2, 10),
+        ),
+        Fault(
+            "kill Pacemaker",
+            [ROLES, DAEMONS],
+            _begin_pacemaker,
+            _leave,
+            lambda place, arguments, fencing: _lost(place, arguments[0], fencing),
+            (1, 3),
+            needs_fencing=True,
+        ),
+    )
+}
+"""A round has one of these at most."""
+
+BOX_FAULTS: Mapping[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault(
+            "cut node from box",
+            [ROLES, (*BOXES, "both")],
+            _begin_cut,
+            _end_cut,
+            lambda *_: NOTHING,
+            (3, 15),
+            may_last=True,
+        ),
+        # With its power back a box comes up at A-B, wherever the telephones are.
+        Fault(
+            "power cut",
+            [BOXES],
+            _begin_power,
+            _end_power,
+            lambda _place, arguments, _fencing: _once(arguments[0]),
+            (1, 15),
+            may_last=True,
+        ),
+        Fault(
+            "weld",
+            [BOXES, ("in place", "astray")],
+            _begin_weld,
+            _calm,
+            lambda _place, arguments, _fencing: _once(arguments[0]) if arguments[1] == "astray" else NOTHING,
+            (3, 15),
+            may_last=True,
+        ),
+        Fault(
+            "slow",
+            [BOXES, ("0.5", "2", "5")],
+            _begin_slow,
+            _calm,
+            lambda *_: NOTHING,
+            (3, 15),
+            may_last=True,
+        ),
+        Fault("turn by hand", [BOXES], _turn, _leave, lambda _place, arguments, _fencing: _once(arguments[0]), (1, 5)),
+    )
+}
+"""A round may have one of these for each box."""
+
+FAULTS: Mapping[str, Fault] = {**NODE_FAULTS, **BOX_FAULTS}
+
+
+def boxes_of(fault: str, arguments: Arguments) -> set[str]:
+    """Return the boxes a fault happens to; none for what happens to nodes."""
+    return set() if fault in NODE_FAULTS else {box for argument in arguments for box in _struck(argument)}
+
+
+def _struck(argument: str) -> tuple[str, ...]:
+    return _boxes(argument) if argument in (*BOXES, "both") else ()

@@ -1,0 +1,130 @@
+"""The lab as chaos uses it: faults begin and end on it, and it tells when all is right again; knows no schedule."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONES, Cluster
+from tests.cluster.lab.processes import LabError, poll
+from tests.cluster.lab.two_nodes import NODES, Lab
+
+from .faults import Place
+from .judge import Moved, Record, Telephones, failed_stops, internal_errors
+
+SETTLING_SECONDS = 150.0
+"""A relay that was given up is tried again after 60 s (failure-timeout); the rest is for booting and electing."""
+STEADY_SECONDS = MONITOR_SECONDS + 1.0
+RESPAWN_SECONDS = 0.5
+"""How long the service manager takes to start pacemakerd again."""
+
+_KILL = "kill -9 $(pidof {daemon})"
+_RESPAWN = (
+    "PCMK_logfile=/var/log/pacemaker/pacemaker.log setsid pacemakerd < /dev/null >> /var/log/pacemaker.out 2>&1 &"
+)
+
+
+class Stage:
+    """Two nodes and two boxes with everything at home, and their records since the round began."""
+
+    def __init__(self, lab: Lab, cluster: Cluster, tale: list[str]) -> None:
+        self.lab = lab
+        self.cluster = cluster
+        self.place = Place(*NODES)
+        self._tale = tale
+        self._read: dict[str, int] = dict.fromkeys(NODES, 0)
+        self._heard: dict[str, int] = dict.fromkeys(NODES, 0)
+        self._told = 0
+        self._before = Telephones("", "")
+        self._fencing = True
+
+    def new_round(self, fencing: bool) -> None:
+        """Begin a round: what was seen so far is forgotten, and the nodes get their roles."""
+        if fencing != self._fencing:
+            self.cluster.set_property("stonith-enabled", str(fencing).lower())
+            self._fencing = fencing
+            self._await_calm()
+        for name in NODES:
+            self._new_lines(name)
+        self._heard = {name: len(self.lab.syslog(name)) for name in NODES}
+        self._told = len(self._tale)
+        self.lab.new_story()
+        self._before = self.telephones()
+        passive = next(name for name in NODES if name != self._before.node)
+        self.place = Place(self._before.node, passive)
+
+    def record(self, unsettled: str) -> Record:
+        """Return what was seen since the round began."""
+        return Record(
+            before=self._before,
+            after=self.telephones() if not unsettled else self._before,
+            movements=[Moved(each.device, each.cause) for each in self.lab.movements()],
+            fenced=[line.split()[2] for line in self._tale[self._told :] if line.endswith(" is fenced")],
+            failed_stops=failed_stops(line for name in NODES for line in self._new_lines(name)),
+            internal_errors=internal_errors(
+                line for name in NODES for line in self.lab.syslog(name)[self._heard[name] :]
+            ),
+            unsettled=unsettled,
+        )
+
+    def telephones(self) -> Telephones:
+        """Return where the telephones run."""
+        node = self.cluster.where(TELEPHONES)
+        return Telephones(node, dict(self.cluster.starts(TELEPHONES)).get(node, ""))
+
+    def clean_up(self) -> None:
+        """Do what an administrator does after mending a box."""
+        node = self.lab.a_node()
+        self.lab.run(node, f"crm_resource --cleanup --resource {RELAY}")
+        self.lab.note("the administrator cleans up")
+
+    def kill_daemon(self, node: str, daemon: str) -> None:
+        """Kill one of Pacemaker's processes on a node; what the service manager would start again, is."""
+        self.lab.note(f"{daemon} is killed on {node}")
+        self.lab.run(node, ["bash", "-c", _KILL.format(daemon=daemon)])
+        if daemon == "pacemakerd":
+            time.sleep(RESPAWN_SECONDS)
+            self.lab.run(node, ["bash", "-c", _RESPAWN])
+
+    def settle(self, cleanup: bool) -> tuple[float, str]:
+        """Wait for the calm; return the seconds until all was right for good, and what is still not."""
+        began = time.monotonic()
+        if cleanup and poll(self._are_members, SETTLING_SECONDS, interval=0.5):
+            self.clean_up()
+        try:
+            return self._await_calm() - began, ""
+        except LabError as exc:
+            return time.monotonic() - began, str(exc).splitlines()[0]
+
+    def _await_calm(self) -> float:
+        """Wait until all is right and stays so; return since when, or raise LabError."""
+        until = time.monotonic() + SETTLING_SECONDS
+        while True:
+            self.lab.wait_until(self._is_right, until - time.monotonic(), "all is right again", interval=0.4)
+            since = time.monotonic()
+            if not poll(lambda: not self._is_right(), STEADY_SECONDS, interval=1.0):
+                return since
+            self.lab.note("it was right, and then no longer")
+
+    def _is_right(self) -> bool:
+        """True when both nodes are members and the lines are where the telephones run."""
+        try:
+            node = self.cluster.where(TELEPHONES)
+            return node in NODES and self._are_members() and self.cluster.is_home(node)
+        except (LabError, subprocess.TimeoutExpired):
+            return False
+
+    def _are_members(self) -> bool:
+        try:
+            return all(self.lab.online(name) == set(NODES) for name in NODES)
+        except LabError:
+            return False
+
+    def _new_lines(self, node: str) -> list[str]:
+        log: Path = self.lab.nodes[node].log / "pacemaker/pacemaker.log"
+        with log.open("rb") as file:
+            file.seek(self._read[node])
+            new = file.read()
+            self._read[node] = file.tell()
+        return new.decode(errors="replace").splitlines()

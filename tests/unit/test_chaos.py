@@ -1,0 +1,149 @@
+"""Chaos without a cluster: the same seed gives the same schedule, and each thing that must not happen is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+
+from tests.chaos.faults import BOX_FAULTS, BOXES, FAULTS, NODE_FAULTS, NOTHING, Allowance, Place, boxes_of
+from tests.chaos.judge import Moved, Record, Telephones, failed_stops, internal_errors, violations
+from tests.chaos.schedule import LATEST_BEGIN, Event, Round, rounds
+
+MANY = 400
+PLACE = Place(active="xivo-1", passive="xivo-2")
+CALM = Record(
+    before=Telephones("xivo-1", "8"),
+    after=Telephones("xivo-1", "8"),
+    movements=(),
+    fenced=(),
+    failed_stops=(),
+    internal_errors=(),
+    unsettled="",
+)
+
+
+def schedule(seed: int) -> list[Round]:
+    return list(islice(rounds(seed), MANY))
+
+
+def one(fault: str, *arguments: str, fencing: bool = True) -> Round:
+    return Round(1, (Event(0, fault, arguments, 1),), fencing, cleanup=False)
+
+
+def test_the_same_seed_gives_the_same_schedule() -> None:
+    assert schedule(7) == schedule(7)
+    assert schedule(7) != schedule(8)
+
+
+def test_every_fault_comes_up_with_every_argument() -> None:
+    drawn = {(event.fault, *event.arguments) for each in schedule(1) for event in each.events}
+    for fault in FAULTS.values():
+        for position, aim in enumerate(fault.aims):
+            for argument in aim:
+                assert any(found[0] == fault.name and found[1 + position] == argument for found in drawn), argument
+        assert any(found[0] == fault.name for found in drawn)
+
+
+def test_a_round_torments_the_nodes_in_one_way_and_each_box_in_one() -> None:
+    for each in schedule(2):
+        assert sum(event.fault in NODE_FAULTS for event in each.events) <= 1
+        struck = [box for event in each.events for box in boxes_of(event.fault, event.arguments)]
+        assert len(struck) == len(set(struck))
+        assert all(0 <= event.at <= LATEST_BEGIN < event.over + LATEST_BEGIN for event in each.events)
+
+
+def test_nodes_that_would_fight_are_fenced() -> None:
+    drawn = [(each.fencing, FAULTS[event.fault]) for each in schedule(3) for event in each.events]
+    assert all(fencing for fencing, fault in drawn if fault.needs_fencing)
+    assert {fencing for fencing, fault in drawn if fault.name == "kill"} == {True, False}
+
+
+@pytest.mark.parametrize("fault", BOX_FAULTS)
+def test_no_trouble_with_a_box_may_move_the_telephones_or_fence_a_node(fault: str) -> None:
+    arguments = tuple(aim[-1] for aim in FAULTS[fault].aims)
+    allowed = one(fault, *arguments).allowance(PLACE)
+    assert not allowed.telephones
+    assert allowed.fenced == frozenset()
+
+
+@pytest.mark.parametrize("fault", ["kill", "standby", "kill Pacemaker"])
+def test_trouble_with_the_passive_node_moves_nothing(fault: str) -> None:
+    arguments = ("passive", "pacemakerd")[: len(FAULTS[fault].aims)]
+    allowed = one(fault, *arguments).allowance(PLACE)
+    assert not allowed.telephones
+    assert not any(allowed.movements.values())
+
+
+def test_a_killed_node_is_fenced_only_where_there_is_fencing() -> None:
+    assert one("kill", "active").allowance(PLACE).fenced == {"xivo-1"}
+    assert one("kill", "active", fencing=False).allowance(PLACE).fenced == frozenset()
+
+
+@pytest.mark.parametrize(("active", "moves"), [("xivo-1", False), ("xivo-2", True)])
+def test_of_two_nodes_cut_from_each_other_the_one_without_a_delay_is_fenced(active: str, moves: bool) -> None:
+    passive = "xivo-2" if active == "xivo-1" else "xivo-1"
+    allowed = one("cut node from node").allowance(Place(active, passive))
+    assert allowed.fenced == {"xivo-2"}
+    assert allowed.telephones == moves
+
+
+def test_a_failover_may_move_each_relay_once() -> None:
+    allowed = one("kill", "active").allowance(PLACE)
+    once = [Moved(box, "http") for box in BOXES]
+    moved = replace(CALM, after=Telephones("xivo-2", "6"), movements=once, fenced=["xivo-1"])
+    assert violations(moved, allowed) == []
+    found = violations(replace(moved, movements=[*once, Moved("fos2", "http")]), allowed)
+    assert found == ["the agent moved the relay of fos2 2 times, which is 1 times at most"]
+
+
+def test_what_hands_and_power_cuts_do_to_a_relay_is_not_the_agents_doing() -> None:
+    assert violations(replace(CALM, movements=[Moved("fos1", "hand"), Moved("fos1", "power")]), NOTHING) == []
+
+
+def test_a_calm_with_nothing_wrong_violates_nothing() -> None:
+    assert violations(CALM, NOTHING) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (replace(CALM, after=Telephones("xivo-2", "5")), "the telephones were started from xivo-1 to xivo-2"),
+        (replace(CALM, after=Telephones("xivo-1", "11")), "the telephones were started anew"),
+        (replace(CALM, fenced=["xivo-1"]), "xivo-1 was fenced, and nothing"),
+        (replace(CALM, failed_stops=["relay on xivo-1: error"]), "a stop failed: relay on xivo-1: error"),
+        (replace(CALM, internal_errors=["berofos: internal error"]), "the agent met an internal error"),
+        (replace(CALM, unsettled="all is right again"), "it did not settle"),
+        (replace(CALM, movements=[Moved("fos1", "http")]), "the agent moved the relay of fos1 1 times"),
+    ],
+    ids=["dragged-off", "restarted", "fenced", "stop-failed", "internal-error", "unsettled", "moved-for-nothing"],
+)
+def test_each_thing_that_must_not_happen_is_noticed(seen: Record, said: str) -> None:
+    found = violations(seen, NOTHING)
+    assert len(found) == 1
+    assert found[0].startswith(said)
+
+
+def test_a_node_fenced_twice_for_one_fault_is_noticed() -> None:
+    allowed = Allowance(fenced=frozenset({"xivo-2"}))
+    assert violations(replace(CALM, fenced=["xivo-2", "xivo-2"]), allowed) == [
+        "xivo-2 was fenced 2 times for one fault"
+    ]
+
+
+def test_stops_that_failed_are_found_in_pacemakers_log() -> None:
+    log = [
+        "pacemaker-controld [99] (log_executor_event) notice: Result of stop operation for xivo on xivo-1: ok | ",
+        "pacemaker-controld [99] (log_executor_event) notice: Result of start operation for relay on xivo-1: "
+        "error (fos1: did not follow) | graph action confirmed; call=9 key=relay_start_0 rc=1",
+        "pacemaker-controld [99] (log_executor_event) error: Result of stop operation for relay on xivo-1: "
+        "Timed Out after 20s (Resource agent did not exit within specified timeout) | call=9 key=relay_stop_0",
+    ]
+    found = ["relay on xivo-1: Timed Out after 20s (Resource agent did not exit within specified timeout)"]
+    assert failed_stops(log) == found
+
+
+def test_internal_errors_are_found_in_syslog() -> None:
+    told = ["berofos[7]: start: internal error", "berofos[7]: fos1: switched from A-D to A-B", "sshd: internal error"]
+    assert internal_errors(told) == told[:1]
