@@ -6,6 +6,7 @@ One section a device, keys mac, host, login and (our extension) port. Lines that
 from __future__ import annotations
 
 import re
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +50,13 @@ def parse_login(text: str) -> Login:
     user, separator, password = text.partition(":")
     if not separator or not user:
         raise ValueError("a login is written user:password")
+    _write_no_core_file()
     return Login(user, password)
+
+
+def _write_no_core_file() -> None:
+    """Whoever knows a password leaves none behind on the disk when it crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def parse_host(text: str) -> str:
