@@ -182,6 +182,9 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
         if given.watchdog or memory.watchdog:
             seen, reasons["watchdog"] = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)
         answer = _degraded(reasons["kicker"] or reasons["watchdog"])
+    if answer.code == ocf.OCF_NOT_RUNNING and memory.watchdog:
+        # After a probe no stop may follow: the cluster may have been away while another node took the lines.
+        _dead_mans_switch(path, memory, devices).rest({one.device: one.told for one in seen if one.told})
     if answer == RUNNING and _level(environ) >= DEEP:
         answer = verdict.judge_settings(seen, _settings(given, mode))
         reasons["settings"] = answer.reason

@@ -104,6 +104,12 @@ class DeadMansSwitch:
             self.tell(f"the kicker stood still for {still:.0f} s; ended and started again")
         self._launch(self.memory.watchdog)
 
+    def rest(self, told: Mapping[str, Values]) -> None:
+        """End a kicker that has nothing to kick: another node has the lines, and all watchdogs are off."""
+        if len(told) == len(self.devices) and all(state_in(values) == WATCHDOG_OFF for values in told.values()):
+            keeper.end(self.path)
+            self.memory.watchdog, self.memory.targets = 0, {}
+
     def keep(self, told: Mapping[str, Values], seconds: int, deadline: float) -> tuple[dict[str, Values], str]:
         """Bring all to what is wanted, `seconds` being 0 for off; `told` is what the devices in position say.
 

@@ -391,6 +391,17 @@ def test_a_foreign_process_in_the_kickers_place_is_left_alone(cluster: Cluster) 
     assert cluster.call("stop").code == 0
 
 
+def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewhere(
+    devices: Bench, cluster: Cluster
+) -> None:
+    assert cluster.call("start").code == 0
+    for device in devices.devices:
+        device.model.write("cmd=6&wen=0")  # as the start on the other node does
+        device.model.move_by_hand("0")
+    assert cluster.probe().code == 7
+    assert pid_of_kicker(cluster) == 0
+
+
 # --- changed parameters ----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,139 @@
+"""Nobody is left to switch, and the boxes do it themselves: the watchdog on two real nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .lab.cluster import RELAY, Cluster
+from .lab.devices import Device
+
+INTERVAL = 6
+MAINTENANCE_SECONDS = 60
+
+ARMED = {"modedef": "1", "wdogdef": "1"}
+LOST = "0"
+
+
+@pytest.fixture(scope="module")
+def configured(two_nodes: Cluster) -> Cluster:
+    two_nodes.configure()
+    return two_nodes
+
+
+@pytest.fixture
+def guarded(cluster: Cluster) -> Cluster:
+    """A fresh start, with the watchdog on."""
+    for device in boxes(cluster):
+        device.write(ARMED)
+    cluster.set_parameter("watchdog", str(INTERVAL))
+    cluster.lab.wait_until(lambda: watchdogs(cluster) == ["1", "1"], 20, "both watchdogs are armed")
+    cluster.lab.new_story()
+    return cluster
+
+
+def boxes(cluster: Cluster) -> list[Device]:
+    return list(cluster.lab.devices.values())
+
+
+def watchdogs(cluster: Cluster) -> list[str]:
+    return [device.order("state")["state"]["watchdog"] for device in boxes(cluster)]
+
+
+def kicks(cluster: Cluster) -> list[int]:
+    return [device.order("state")["state"]["kicks"] for device in boxes(cluster)]
+
+
+def kickers(cluster: Cluster, node: str) -> list[str]:
+    """The processes of a node that are kickers."""
+    return cluster.lab.run(node, ["pgrep", "-f", "kicker.py"]).stdout.split()
+
+
+def kicked_again(cluster: Cluster) -> Callable[[], bool]:
+    before = kicks(cluster)
+    return lambda: all(now > then for now, then in zip(kicks(cluster), before))
+
+
+def test_a_dead_node_without_a_survivor_loses_its_lines_to_d_within_the_interval(guarded: Cluster) -> None:
+    lab = guarded.lab
+    lab.kill("xivo-2")
+    lab.wait_until(kicked_again(guarded), 10, "xivo-1 alone keeps kicking")
+    killed = lab.kill("xivo-1")
+    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are at D")
+    movements = lab.movements()
+    assert [movement.cause for movement in movements] == ["watchdog", "watchdog"]
+    assert all(movement.at - killed <= INTERVAL for movement in movements)
+
+
+def test_a_box_cut_off_from_the_active_node_drops_its_lines_and_gets_them_back_once(guarded: Cluster) -> None:
+    lab = guarded.lab
+    fos1 = lab.device("fos1")
+    lab.cut("xivo-1", "fos1")
+    lab.wait_until(lambda: fos1.mode == LOST, 20, "the watchdog of fos1 has run out")
+    lab.mend("xivo-1", "fos1")
+    guarded.wait_for("xivo-1", 30)
+    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"], 20, "both are armed again")
+    lab.wait_until(kicked_again(guarded), 10, "both are kicked")
+    assert [(movement.cause, movement.target) for movement in fos1.movements()] == [("watchdog", "0"), ("http", "1")]
+    assert lab.device("fos2").movements() == [], "the other box must not move"
+    assert len(kickers(guarded, "xivo-1")) == 1
+
+
+def test_maintenance_without_any_pacemaker_ends_in_no_alarm(guarded: Cluster) -> None:
+    """Nobody monitors in maintenance mode, and Pacemaker itself is away for a while, as in an upgrade."""
+    lab = guarded.lab
+    kicker = kickers(guarded, "xivo-1")
+    guarded.set_property("maintenance-mode", "true")
+    began = time.monotonic()
+    lab.stop_cluster("xivo-1")
+    lab.wait_until(kicked_again(guarded), 10, "the kicker survives Pacemaker")
+    lab.start_cluster("xivo-1")
+    guarded.wait_for_members()
+    lab.wait_until(lambda: time.monotonic() - began > MAINTENANCE_SECONDS, 2 * MAINTENANCE_SECONDS, "it is over")
+    assert watchdogs(guarded) == ["1", "1"]
+    guarded.set_property("maintenance-mode", "false")
+    guarded.wait_for("xivo-1", 30)
+    assert lab.movements() == []
+    assert kickers(guarded, "xivo-1") == kicker
+
+
+def test_pacemaker_killed_the_other_node_takes_over_and_no_kicker_stays_behind(guarded: Cluster) -> None:
+    """The node lives on, and kicks: the survivor switches the watchdogs off, so that this does no harm."""
+    lab = guarded.lab
+    daemons = lab.must("xivo-1", ["pgrep", "pacemaker|corosync"]).split()
+    lab.must("xivo-1", ["kill", "-9", *daemons])
+    lab.note("Pacemaker and Corosync are killed on xivo-1")
+    lab.wait_until(lambda: guarded.where(RELAY, "xivo-2") == "xivo-2", 30, "the relay resource is on xivo-2")
+    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are on xivo-2")
+    lab.wait_until(lambda: watchdogs(guarded) == ["0", "0"], 20, "the watchdogs are off")
+    assert [movement.cause for movement in lab.movements()] == ["http", "http"]
+    lab.stop_cluster("xivo-1")
+    lab.start_cluster("xivo-1")
+    guarded.wait_for_members()
+    lab.wait_until(lambda: not kickers(guarded, "xivo-1"), 20, "the probe has ended the kicker")
+    assert {device.mode for device in boxes(guarded)} == {LOST}
+
+
+def test_one_xivo_in_front_of_a_pbx_hands_over_in_an_orderly_way_and_by_dying(guarded: Cluster) -> None:
+    """Scenario bypass: only xivo-1 is cabled, the PBX is at D."""
+    lab = guarded.lab
+    for device in boxes(guarded):
+        device.write({"scenario": "1"})
+    relay = guarded.starts(RELAY)
+    guarded.set_parameter("scenario", "bypass")
+    lab.must(lab.a_node(), f"crm_resource --resource {RELAY} --delete-parameter port_d_node")
+    lab.wait_until(lambda: guarded.starts(RELAY) != relay, 30, "the relay resource knows its new cabling")
+    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"] and not guarded.pending(), 30, "the lines are on xivo-1")
+    lab.new_story()
+    guarded.disable(RELAY)
+    assert {device.mode for device in boxes(guarded)} == {LOST}
+    assert watchdogs(guarded) == ["0", "0"], "no alarm"
+    assert kickers(guarded, "xivo-1") == []
+    guarded.enable(RELAY)
+    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"] and not guarded.pending(), 30, "the lines are back")
+    assert {device.mode for device in boxes(guarded)} == {"1"}
+    lab.kill("xivo-1")
+    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are at the PBX")
+    assert [movement.cause for movement in lab.movements()][-2:] == ["watchdog", "watchdog"]
