@@ -45,7 +45,6 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	git ls-files -z | xargs -0 grep -lzZE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
 	$(PYTHON) -m berofos_agent.metadata_xml | diff -u metadata/berofos.xml -
-	$(PYTHON) -m berofos_agent.manpage | diff -u docs/man/ocf_xivo_berofos.7 -
 
 bench: packages $(VENV)/installed
 	$(BIN)/python -m tests.bench
@@ -66,12 +65,13 @@ chaos-short: chaos
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
-	$(PYTHON) -m berofos_agent.manpage > docs/man/ocf_xivo_berofos.7
 	$(PYTHON) -m berofos_agent.parameter_table README.md
 
 manual:
-	PYTHONPATH=. $(PYTHON) packaging/manual_bnfos.py > docs/man/bnfos.8
-	PYTHONPATH=. $(PYTHON) packaging/manual_berofos.py docs/man
+	mkdir -p build/man
+	PYTHONPATH=. $(PYTHON) packaging/manual_agent.py > build/man/ocf_xivo_berofos.7
+	PYTHONPATH=. $(PYTHON) packaging/manual_bnfos.py > build/man/bnfos.8
+	PYTHONPATH=. $(PYTHON) packaging/manual_berofos.py build/man
 
 packages:
 	@tests/install-packages $(PACKAGES)

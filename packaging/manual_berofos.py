@@ -1,6 +1,6 @@
 """Writes the manual pages of the commands from their parsers, so that a page names every option there is.
 
-    PYTHONPATH=. python3 packaging/manual_berofos.py docs/man
+    PYTHONPATH=. python3 packaging/manual_berofos.py FOLDER
 
 The pages are kept in the repository; a test fails when they are out of date (`make manual`). What no parser says is
 written out here.

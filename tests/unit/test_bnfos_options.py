@@ -136,15 +136,3 @@ def test_nothing_but_set_get_and_show_needs_requests() -> None:
         "bnfos.main(['--help'])"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT, stdout=subprocess.DEVNULL)
-
-
-def test_manual_says_what_the_tables_say() -> None:
-    made = subprocess.run(
-        [sys.executable, "packaging/manual_bnfos.py"],
-        cwd=CHECKOUT,
-        env={"PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert made.stdout == (CHECKOUT / "docs" / "man" / "bnfos.8").read_text(), "run make manual"

@@ -10,7 +10,7 @@ import berofos_agent
 PACKAGE = Path(berofos_agent.__file__).parent
 
 FLOORS = (
-    {"agent", "manpage"},
+    {"agent"},
     {"actions"},
     {"verdict", "watchdog", "hands", "heart", "node", "ocf", "parameters", "metadata_xml", "cluster"},
     {"bank", "survey", "provisioning", "passwordchange"},

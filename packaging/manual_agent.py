@@ -1,4 +1,4 @@
-"""Builds docs/man/ocf_xivo_berofos.7 from the meta-data; run by `make metadata`, never by the agent.
+"""Writes ocf_xivo_berofos(7) from the meta-data: python3 packaging/manual_agent.py > FILE.
 
 Knows roff and how the agent is configured in a cluster; what it says of parameters and actions is the meta-data's.
 """
