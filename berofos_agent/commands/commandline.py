@@ -64,6 +64,8 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         complain(prog, exc)
         return EXIT_STATUS[type(exc)]
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the shell's prompt begins a line of its own
         return INTERRUPTED
     except BrokenPipeError:  # berofos status | head -1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
