@@ -41,13 +41,18 @@ def config(tmp_path: Path, bench: Bench) -> Path:
     return path
 
 
+def configured(config: Path, cib: str, **parameters: str) -> str:
+    """A CIB whose relay has these parameters, and its devices in this file."""
+    port_b = '<nvpair name="port_b_node"'
+    pairs = {"config": str(config), **parameters}.items()
+    given = "".join(f'<nvpair id="relay-{name}" name="{name}" value="{value}"/>' for name, value in pairs)
+    return (CIBS / cib).read_text().replace(port_b, given + port_b)
+
+
 def examined(config: Path, capsys: pytest.CaptureFixture[str], cib: str = "good-crm.xml") -> list[dict[str, str]]:
     """The findings for a cluster whose relay is declared by this file."""
     judged = config.parent / "cib.xml"
-    named = f'<nvpair id="relay-config" name="config" value="{config}"/>'
-    judged.write_text(
-        (CIBS / cib).read_text().replace('<nvpair name="port_b_node"', f'{named}<nvpair name="port_b_node"')
-    )
+    judged.write_text(configured(config, cib))
     main(["doctor", "--json", "--cib", str(judged), "--config", str(config)])
     findings: list[dict[str, str]] = json.loads(capsys.readouterr().out)["findings"]
     return findings
@@ -157,12 +162,7 @@ def test_spans_are_judged_where_the_lines_are(
 ) -> None:
     for device in bench.devices:
         device.model.move_by_hand(mode)
-    given = (
-        f'<nvpair id="relay-spans" name="spans" value="2"/><nvpair id="relay-config" name="config" value="{config}"/>'
-    )
-    text = (
-        (CIBS / "good-crm.xml").read_text().replace('<nvpair name="port_b_node"', f'{given}<nvpair name="port_b_node"')
-    )
+    text = configured(config, "good-crm.xml", spans="2")
     program = tmp_path / "bin" / "cibadmin"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ncat << 'END'\n{text}END\n")
