@@ -66,6 +66,7 @@ chaos-short: chaos
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
 	$(PYTHON) -m berofos_agent.parameter_table README.md
+	$(PYTHON) -m berofos_agent.doctor.table docs/doctor.md
 
 manual:
 	mkdir -p build/man

@@ -1,0 +1,122 @@
+"""The commands of the documentation, typed on two real nodes as they stand there; the doctor finds nothing after."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.examples import examples, write_commands
+
+from .lab.cluster import RELAY, TELEPHONES, Cluster
+from .lab.processes import TOOL_PATH
+from .lab.two_nodes import NODES
+
+PASSWORD = "uh8Yee!k"
+
+
+@pytest.fixture(scope="module")
+def configured(two_nodes: Cluster) -> Cluster:
+    two_nodes.configure(fencing=True)
+    return two_nodes
+
+
+class Console:
+    """A root shell on xivo-1."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.commands = write_commands(folder / "bin")
+
+    def type(self, page: str, name: str, status: int = 0) -> str:
+        """Type an example of a page; return what it prints."""
+        done = self.run(examples(page)[name])
+        assert done.returncode == status, f"{page}, {name}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def run(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run commands until one fails."""
+        return self.cluster.lab.run("xivo-1", ["env", f"PATH={self.commands}:{TOOL_PATH}", "sh", "-e", "-c", code])
+
+
+@pytest.fixture
+def console(cluster: Cluster, tmp_path: Path) -> Console:
+    return Console(cluster, tmp_path)
+
+
+@pytest.fixture
+def protected(cluster: Cluster) -> Iterator[None]:
+    """Passwords on the boxes and in the bnfos.conf of both nodes."""
+    configs = [cluster.lab.nodes[name].here / "overlay/etc/bnfos.conf" for name in NODES]
+    before = configs[0].read_text()
+    for device in cluster.lab.devices.values():
+        device.write({"apwd": PASSWORD, "pwd": "1"})
+    for config in configs:
+        config.write_text(before.replace("host =", f"login = admin:{PASSWORD}\nhost ="))
+        config.chmod(0o600)
+    yield
+    for device in cluster.lab.devices.values():
+        device.write({"pwd": "0"}, f"admin:{PASSWORD}")
+    for config in configs:
+        config.write_text(before)
+
+
+@pytest.mark.parametrize("page", ["cluster-crm.md", "cluster-pcs.md"])
+@pytest.mark.usefixtures("protected")
+def test_a_cluster_set_up_as_the_page_says_is_clean(cluster: Cluster, console: Console, page: str) -> None:
+    cluster.lab.must("xivo-1", f"pcs resource delete {RELAY}")
+    console.type(page, "stickiness")
+    assert "port_d_node" in console.type(page, "look")
+    console.type(page, "apply")
+    cluster.wait_for("xivo-1")
+    seen = console.type(page, "see")
+    assert "no findings; looked at 1 relay resources, 2 devices" in seen, seen
+    assert "relay-fos2" in console.type(page, "pbx")
+    stops = done(cluster).count("stop")
+    console.type(page, "change")
+    console.type(page, "maintenance")
+    cluster.wait_for("xivo-1")
+    assert done(cluster).count("stop") == stops, "a reloadable parameter changes without a restart"
+    assert "reload-agent" in done(cluster)
+
+
+def done(cluster: Cluster) -> list[str]:
+    """What the cluster had the agent do on xivo-1 so far."""
+    log = (cluster.lab.nodes["xivo-1"].log / "pacemaker" / "pacemaker.log").read_text()
+    return re.findall(rf"rsc:{RELAY} action:(\S+)", log)
+
+
+def test_failover_drills(cluster: Cluster, console: Console) -> None:
+    page = "drills.md"
+    assert "relay-lines" in console.type(page, "where")
+    console.type(page, "move")
+    cluster.wait_for("xivo-2")
+    assert "[left-by-a-move]" in console.run("berofos doctor || true").stdout
+    console.type(page, "clear")
+    cluster.move(TELEPHONES, "xivo-1")
+    cluster.wait_for("xivo-1")
+    cluster.clear(TELEPHONES)
+    console.type(page, "standby")
+    cluster.wait_for("xivo-2")
+    console.type(page, "back")
+    cluster.move(TELEPHONES, "xivo-1")
+    cluster.wait_for("xivo-1")
+    cluster.clear(TELEPHONES)
+    console.type(page, "by-hand")
+    cluster.lab.wait_until(lambda: cluster.lab.device("fos1").lines_at == "xivo-1", 15, "fos1 is put back")
+    cluster.wait_for("xivo-1")
+    console.type(page, "cleanup")
+    told = console.type(page, "doctor", status=1)
+    assert {line.rpartition("[")[2] for line in told.splitlines() if line.endswith("]")} == {"no-password]"}
+
+
+def test_first_look_at_a_trouble(cluster: Cluster, console: Console) -> None:
+    cluster.lab.device("fos2").misbehave("silent")
+    page = "troubleshooting.md"
+    told = console.run(examples(page)["first-look"].replace("berofos", "! berofos")).stdout
+    assert "ERROR: fos2 no answer from" in told, told
+    cluster.lab.device("fos2").calm()
+    console.type(page, "cleanup")

@@ -1,0 +1,93 @@
+"""The shell examples of docs/ that need no cluster, run as they stand there; tests/cluster has the others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.doctor import cib
+from berofos_agent.doctor.checks import examine
+from berofos_agent.doctor.findings import Facts
+from berofos_agent.simulator import Bench
+from tests.examples import examples, write_commands
+
+from .conftest import Installed
+
+CIBS = Path(__file__).parents[1] / "data" / "cib"
+
+
+class Host:
+    """A host with the commands, the agent, and a /etc of its own."""
+
+    def __init__(self, folder: Path, installed: Installed) -> None:
+        self.folder = folder
+        self.installed = installed
+        self.commands = write_commands(folder / "bin")
+        self.etc = folder / "etc"
+        for name in ("etc", "work"):
+            (folder / name).mkdir()
+
+    def run(self, page: str, name: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run an example of a page."""
+        etc = f"lowerdir=/etc,upperdir={self.etc},workdir={self.folder / 'work'}"
+        code = f"mount -t overlay -o {etc} overlay /etc\n{examples(page)[name]}"
+        path = f"{self.commands}:{os.environ['PATH']}"
+        return self.installed.run("sh", "-e", "-c", code, PATH=path, **environ)
+
+
+@pytest.fixture
+def host(tmp_path_factory: pytest.TempPathFactory, installed: Installed, devices: Bench) -> Iterator[Host]:
+    host = Host(tmp_path_factory.mktemp("host"), installed)
+    config = host.etc / "bnfos.conf"
+    config.write_text(devices.conf())
+    yield host
+    shutil.rmtree(host.folder)
+
+
+def test_concepts_head_start(host: Host) -> None:
+    path = host.folder / "cib.xml"
+    shutil.copy(CIBS / "fencing-without-delay--none.xml", path)
+    done = host.run("concepts.md", "head-start", CIB_file=str(path))
+    assert done.returncode == 0, done.stdout
+    assert examine(Facts(cib.read_file(str(path)))) == []
+
+
+def test_installation(host: Host) -> None:
+    known = host.run("installation.md", "known")
+    assert known.stdout.startswith("berofos\n"), known.stdout
+    assert 'name="berofos"' in known.stdout
+    assert host.run("installation.md", "permissions").returncode == 0
+    assert (host.etc / "bnfos.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_migrating_from_xivo_berofos(host: Host) -> None:
+    page = "migrating-from-xivo-berofos.md"
+    assert host.run(page, "find").stdout == "no cron job calls it\n"
+    (host.etc / "cron.d").mkdir()
+    (host.etc / "cron.d" / "switch").write_text("* * * * * root xivo-berofos master\n")
+    assert host.run(page, "find").stdout == "/etc/cron.d/switch\n"
+    checked = host.run(page, "check")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_migrating_from_a_watchdog_cron_job(host: Host) -> None:
+    page = "migrating-from-cron-watchdog.md"
+    assert host.run(page, "find").stdout == "no cron job kicks a watchdog\n"
+    (host.etc / "cron.d").mkdir()
+    (host.etc / "cron.d" / "kick").write_text("* * * * * root pidof asterisk && bnfos --kick -f fos1\n")
+    assert host.run(page, "find").stdout == "/etc/cron.d/kick\n"
+    assert "run it without --check" in host.run(page, "check").stdout
+    configured = host.run(page, "configure")
+    assert "create relay-fos1 ocf:xivo:berofos" in configured.stdout
+    assert "watchdog=60" in configured.stdout
+
+
+def test_doctor(host: Host) -> None:
+    asked = host.run("doctor.md", "doctor")
+    assert asked.stdout.startswith("ERROR: cluster was not judged: ")
+    assert "exit status 2" in asked.stdout

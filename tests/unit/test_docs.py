@@ -1,0 +1,47 @@
+"""The pages of docs/: each example is run by a test, each page is in the index, each table is what the code has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.doctor import table
+from tests.examples import DOCS, examples, unmarked
+
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+TESTS = Path(__file__).parents[1]
+
+RUNNERS = {
+    page: (TESTS / runner).read_text()
+    for page, runner in {
+        "concepts.md": "root/test_docs_on_a_host.py",
+        "installation.md": "root/test_docs_on_a_host.py",
+        "migrating-from-xivo-berofos.md": "root/test_docs_on_a_host.py",
+        "migrating-from-cron-watchdog.md": "root/test_docs_on_a_host.py",
+        "doctor.md": "root/test_docs_on_a_host.py",
+        "troubleshooting.md": "cluster/test_documentation.py",
+        "cluster-crm.md": "cluster/test_documentation.py",
+        "cluster-pcs.md": "cluster/test_documentation.py",
+        "drills.md": "cluster/test_documentation.py",
+    }.items()
+}
+"""Where the examples of a page are run."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_is_run_or_says_why_not(page: str) -> None:
+    assert unmarked(page) == []
+    assert not examples(page) or page in RUNNERS
+    for name in examples(page):
+        assert f'"{name}"' in RUNNERS[page], f"{page}: nobody runs {name}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_is_in_the_index(page: str) -> None:
+    assert page == "index.md" or f"({page})" in (DOCS / "index.md").read_text()
+
+
+def test_the_table_of_checks_is_what_the_doctor_has() -> None:
+    text = (DOCS / "doctor.md").read_text()
+    assert table.with_table(text) == text, "run `make metadata`"
