@@ -24,6 +24,7 @@ RUNNERS = {
         "cluster-crm.md": "cluster/test_documentation.py",
         "cluster-pcs.md": "cluster/test_documentation.py",
         "drills.md": "cluster/test_documentation.py",
+        "watchdog.md": "root/test_watchdog_page.py",
     }.items()
 }
 """Where the examples of a page are run."""
