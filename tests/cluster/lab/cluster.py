@@ -89,8 +89,8 @@ class Cluster:
     def reset(self) -> None:
         """Go back to a fresh start, whatever a test did: both nodes, both boxes, the configuration, lines on xivo-1."""
         self._calm_everything()
+        self.lab.wait_until(self._is_clean, SETTLING_SECONDS, "no failure is listed")
         self._replace_configuration(self._snapshot)
-        self.lab.must(self.lab.a_node(), "crm_resource --cleanup")
         self._bring_home()
 
     def set_parameter(self, name: str, value: str, resource: str = RELAY) -> None:
@@ -244,10 +244,17 @@ class Cluster:
         self.lab.must(self.lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=configuration)
 
     def _is_clean(self) -> bool:
-        """Clean up, as something that was under way may have failed after the last time."""
-        if self.failures():
+        """Clean up what is listed; True if nothing is.
+
+        Only at rest: Pacemaker 2.1.5 forgets a start that is under way when its resource is cleaned up, and then
+        waits for its end for more than a minute.
+        """
+        if not self.lab.is_at_rest():
+            return False
+        if self.lab.status().find("failures/failure") is not None:
             self.lab.must(self.lab.a_node(), "crm_resource --cleanup")
-        return not self.failures()
+            return False
+        return True
 
     def _anything_runs(self) -> bool:
         return any(True for _ in self.lab.status().iterfind(".//resource[@active='true']"))

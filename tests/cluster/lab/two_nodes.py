@@ -270,6 +270,12 @@ class Lab:
             if seen.get("online") == "true" and seen.get("pending") == "false" and seen.get("unclean") == "false"
         }
 
+    def is_at_rest(self) -> bool:
+        """True while the node that decides for the cluster has nothing to do."""
+        decider = self.status().find("summary/current_dc")
+        name = "" if decider is None else decider.get("name", "")
+        return name in NODES and "S_IDLE" in self.run(self.a_node(), f"crmadmin --status {name}").stdout
+
     def syslog(self, node: str) -> list[str]:
         """Return what a node sent to syslog since the lab began."""
         return self._collector.lines(node)
