@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-root lint bench fuzz chaos chaos-short metadata manual completions packages clean
+.PHONY: demo test test-quick test-root lint bench fuzz coverage test-versions chaos chaos-short metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -62,6 +62,15 @@ chaos: packages
 
 chaos-short: MINUTES = 1.5
 chaos-short: chaos
+
+coverage: $(VENV)/installed
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --numprocesses 4 tests/unit tests/device tests/ocf
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+test-versions:
+	tests/test-versions 3.9 3.11 3.13
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,10 @@ from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 
 AGENT = Path(__file__).parents[2] / "ocf" / "berofos"
+
+MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+MEASURING = [sys.executable] if MEASURED else []
+"""`make coverage` measures the agent as well, which its own first line would run under the system's Python."""
 
 
 def fresh_address() -> str:
@@ -73,8 +78,10 @@ class Cluster:
             **{f"OCF_RESKEY_{name}": value for name, value in {**self.parameters, **parameters}.items()},
             **self.environ,
         }
-        environ = {name: value for name, value in environ.items() if value}
-        done = subprocess.run([AGENT, *argv], env=environ, capture_output=True, text=True, timeout=30, check=False)
+        environ = {name: value for name, value in {**environ, **MEASURED}.items() if value}
+        done = subprocess.run(
+            [*MEASURING, AGENT, *argv], env=environ, capture_output=True, text=True, timeout=30, check=False
+        )
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def probe(self) -> Answer:
