@@ -19,8 +19,6 @@ from berofos_agent.bnfosconf import Entry
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing
 from berofos_agent.frame import format_mac
 
-MODE = 0o600
-
 PLACEHOLDERS = {"login": "#login = <user>:<password>", "host": ";host = 0.0.0.0"}
 """What stands in a freshly scanned file where a value is still to come; setting the value takes its place."""
 
@@ -200,11 +198,10 @@ def _refuse_special_file(path: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside the file, down to the disk, and rename it over the file."""
+    """Write to a temporary file beside the file (mkstemp's mode is 0600), down to the disk, and rename it over it."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), MODE)
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 owner = path.stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)

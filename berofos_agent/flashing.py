@@ -73,7 +73,7 @@ def flash(
     `progress` is kept up to date, so that whoever interrupts knows in what state the device is left.
     Raises UnusableAnswer with the page that was refused, Unreachable with the page that was not acknowledged.
     """
-    mac = client.mac or client.scan().mac
+    mac = client.known_mac()
     pages = frame.flash_pages(image)
     payloads = (frame.flash_page_payload(mac, image, index) for index in range(pages))
     with client.conversation() as conversation:

@@ -85,7 +85,7 @@ class Gbl4Client:
 
     def ping(self, number: int = 0, seconds: float = REPLY_SECONDS) -> float:
         """Send one ping, return the seconds until its reply; raise Unreachable."""
-        mac = self.known_mac()
+        mac = self.known_mac(seconds)
         began = time.monotonic()
         payload = frame.ping_payload(mac, number)
         self._ask(Command.PING, payload, seconds, lambda reply: reply.payload[:8] == payload, attempts=1)
@@ -93,19 +93,19 @@ class Gbl4Client:
 
     def kick(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> None:
         """Start a fresh watchdog interval; raise Unreachable, or UnusableAnswer if the device refuses."""
-        answer = self._ask(Command.KICK, frame.kick_payload(self.known_mac()), seconds)
+        answer = self._ask(Command.KICK, frame.kick_payload(self.known_mac(seconds)), seconds)
         error = frame.SUCCESS if len(answer.payload) < 7 else frame.error_of(answer.payload)
         if error != frame.SUCCESS:
             raise UnusableAnswer(self.name, f"{self.host} refused the kick with error {error}")
 
     def netconf(self, network: NetworkSettings, seconds: float = REPLY_SECONDS * ATTEMPTS) -> None:
         """Replace the whole network configuration; raise Unreachable, or UnusableAnswer if the device refuses."""
-        payload = frame.encode_network_settings(self.known_mac(), network)
+        payload = frame.encode_network_settings(self.known_mac(seconds), network)
         self._accepted("network configuration", self._ask(Command.NETCONF, payload, seconds))
 
     def erase(self, seconds: float = ERASE_SECONDS) -> None:
         """Erase settings and firmware; raise Unreachable, or UnusableAnswer if the device refuses."""
-        self._accepted("erase", self._ask(Command.ERASE, self.known_mac(), seconds, attempts=1))
+        self._accepted("erase", self._ask(Command.ERASE, self.known_mac(seconds), seconds, attempts=1))
 
     def _accepted(self, what: str, answer: Frame) -> None:
         error = self._decoded(frame.error_of, answer)

@@ -50,6 +50,9 @@ class Standin:
     leaves_at: str = ""
     """With "write" it answers nothing over HTTP from the first write on, with "read" nothing after that."""
 
+    answers_from: socket.socket | None = None
+    """The socket that answers datagrams in place of its own."""
+
     def replies_to(self, request: bytes) -> list[bytes]:
         command = request[4]
         if command in self.replies:
@@ -109,7 +112,7 @@ def _serve_udp(standin: Standin, udp: socket.socket) -> None:
             return
         standin.datagrams.append(datagram)
         for reply in standin.replies_to(datagram):
-            udp.sendto(reply, sender)
+            (standin.answers_from or udp).sendto(reply, sender)
 
 
 def _serve_tcp(standin: Standin, tcp: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -86,11 +87,19 @@ def test_wrong_answer_is_none_and_the_right_one_behind_it_counts(
         assert bnfos("--kick -f fos1").status == 0
 
 
-def test_answer_of_another_host_is_none(bench: Bench, bnfos: Bnfos) -> None:
-    """fos2 listens at 127.0.0.2 and answers in the name of fos1, whose own address nobody has."""
-    bench["fos2"].model.fault("wrong-mac", "00:19:32:00:12:1D")
-    ran = bnfos("--kick -m 00:19:32:00:12:1D -h 127.0.0.3 -t 0.3")
+def test_answer_of_another_host_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The right answer, but sent by somebody else on the LAN."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other, standing_in() as standin:
+        other.bind(("127.0.0.2", standin.port))
+        standin.answers_from = other
+        ran = bnfos_at(standin, tmp_path, capsys)("--kick -f fos1 -t 0.3")
+    assert standin.commands() == [KICK, KICK, KICK]
     assert ran.status == 1
+
+
+def test_device_nobody_knows_the_mac_of_is_not_waited_for_longer(bnfos: Bnfos, bench: Bench) -> None:
+    bench["fos1"].model.fault("silent")
+    assert "within 0.3 s" in bnfos("--ping -h 127.0.0.1 -t 0.3").err
 
 
 # --- network configuration and reset ---------------------------------------------------------------------------
@@ -185,13 +194,13 @@ def test_kicking_goes_on_in_the_background(bench: Bench, bnfos: Bnfos) -> None:
     model = bench["fos1"].model
     count = model.count
     model.count = lambda kind: (count(kind), kicked.release())[0]  # type: ignore[method-assign]
-    model.fault("drop", "1")
+    model.fault("drop", "3")
     port = str(bnfos.lan.port)
-    words = ["--kick", "-c", "-w", "0.1", "-b", "-t", "1", "-f", "fos1", "--config", str(bnfos.config)]
+    words = ["--kick", "-c", "-w", "0.1", "-b", "-t", "0.3", "-f", "fos1", "--config", str(bnfos.config)]
     subprocess.run([sys.executable, "-c", CALL, port, *words], check=True, timeout=20, stdin=subprocess.DEVNULL)
     process = _process_with(str(bnfos.config))
     try:
-        for _ in range(4):
+        for _ in range(6):
             assert kicked.acquire(timeout=10)
     finally:
         os.kill(process, signal.SIGTERM)

@@ -225,6 +225,13 @@ def test_turning_protection_on_without_a_login_says_what_to_do(bench: Bench, bnf
     assert bench["fos1"].model.password() == PASSWORD
 
 
+def test_protection_that_stays_on_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with standing_in(told={"3_pwd": "checked"}, login="Basic YWRtaW46Zm9vYmFy") as standin:
+        ran = bnfos_at(standin, tmp_path, capsys, "admin:foobar")("--set pwd=0 -f fos1")
+    assert ran.status == 1
+    assert "does not follow: pwd = 1 after writing 0" in ran.err
+
+
 def test_new_password_is_tried_where_protection_is_on(bench: Bench, bnfos: Bnfos) -> None:
     protect(bnfos, f"admin:{PASSWORD}")
     ran = bnfos("--set apwd=n3w -f fos1")
