@@ -39,6 +39,8 @@ CHECKS = (
     Check(
         "fallback-with-several", ERROR, "one bad device drops the lines of all", recovery.fallback_with_several_devices
     ),
+    Check("no-watchdog", WARNING, "a node that dies leaves nobody to switch", recovery.no_watchdog),
+    Check("out-of-hand", WARNING, "the cluster was told to do nothing", recovery.out_of_hand),
     Check("left-by-a-move", WARNING, "a constraint was left behind by a move or ban", recovery.left_by_a_move),
     Check("power-on-mode", WARNING, "after a power cut the device fights the cluster", devices.power_on_mode),
     Check("settings", WARNING, "settings are not those of the scenario", devices.settings),

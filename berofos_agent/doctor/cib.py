@@ -119,9 +119,12 @@ def parse(data: bytes, path: str) -> Cluster:
 
 
 def seconds(text: str) -> float:
-    """Return a time as Pacemaker writes it (20, 20s, 1min, 1500ms) in seconds; NaN if it is none."""
-    match = re.fullmatch(r"\s*(\d{1,9})\s*([a-z]*)\s*", text)
-    return float(match[1]) * _FACTOR.get(match[2], math.nan) if match else math.nan
+    """Return a time as Pacemaker takes it (20, 20s, 1min, 1500ms, PT1M30S) in seconds; NaN if it is none."""
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*([a-z]*)\s*", text)
+    if match:
+        return float(match[1]) * _FACTOR.get(match[2], math.nan)
+    iso = re.fullmatch(r"PT(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?", text.strip())
+    return sum(float(part or 0) * factor for part, factor in zip(iso.groups(), (3600, 60, 1))) if iso else math.nan
 
 
 class _Reader:
@@ -204,7 +207,7 @@ class _Reader:
             name=settings.get("name", ""),
             interval=seconds(settings.get("interval", "0")),
             timeout=None if timeout is None else seconds(timeout),
-            depth=int(level) if level.isdigit() else 0,
+            depth=int(level) if re.fullmatch("[0-9]{1,4}", level) else 0,
             on_fail=settings.get("on-fail", ""),
         )
 

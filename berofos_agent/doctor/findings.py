@@ -18,11 +18,17 @@ CLUSTER = "cluster"
 """The subject of what is wrong with the cluster as a whole."""
 
 _FALSE = ("false", "no", "off", "0", "n")
+_TRUE = ("true", "yes", "on", "1", "y")
 
 
 def is_off(value: str) -> bool:
     """Tell whether Pacemaker takes a value for no."""
     return value.lower() in _FALSE
+
+
+def is_on(value: str) -> bool:
+    """Tell whether Pacemaker takes a value for yes."""
+    return value.lower() in _TRUE
 
 
 class Severity(IntEnum):

@@ -30,6 +30,11 @@ def set_meta(resource: str, name: str) -> str:
     return f"crm_resource --resource {resource} --meta --set-parameter {name} --parameter-value {META[name]}"
 
 
+def delete_meta(resource: str, name: str) -> str:
+    """Back to Pacemaker's default."""
+    return f"crm_resource --resource {resource} --meta --delete-parameter {name}"
+
+
 def colocate(rsc: str, with_rsc: str) -> str:
     """Place the first where the second is."""
     constraint = f'<rsc_colocation id="{rsc}-with-{with_rsc}" rsc="{rsc}" with-rsc="{with_rsc}" score="INFINITY"/>'

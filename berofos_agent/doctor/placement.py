@@ -49,7 +49,7 @@ def no_fencing(facts: Facts) -> Iterator[Trouble]:
         enable = mends.set_property("stonith-enabled", "true")
         mend = enable if facts.cluster.fencing else f"{_CREATE_FENCING}; then {enable}"
         yield Trouble(CLUSTER, f"fencing is switched off: {text}", mend)
-    elif not facts.cluster.fencing:
+    elif not facts.cluster.fencing and not seconds(facts.cluster.properties.get("stonith-watchdog-timeout", "0")) > 0:
         yield Trouble(CLUSTER, f"has no fence device: {text}", _CREATE_FENCING)
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Callable
 
 from berofos_agent import parameters
 from berofos_agent.doctor import mends
 from berofos_agent.doctor.cib import Operation, Relay, names_of, seconds
-from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off
+from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off, is_on
 from berofos_agent.parameters import ParameterError, Parameters
 from berofos_agent.recommended import ON_FAIL, OPERATIONS
 from berofos_agent.recommended import Operation as Advised
+from berofos_agent.topology import WATCHDOG_SECONDS
+
+OUT_OF_HAND: Mapping[str, Callable[[str], bool]] = {
+    "maintenance": is_on,
+    "is-managed": is_off,
+    "target-role": lambda value: value.lower() == "stopped",
+}
+"""By meta attribute, which values take a resource out of the cluster's hands."""
 
 DEFAULT_OPERATION_SECONDS = 20.0
 """What Pacemaker takes where neither the operation nor op_defaults names a timeout."""
@@ -110,6 +119,33 @@ def stop_may_fence(facts: Facts) -> Iterator[Trouble]:
                 if found
                 else mends.add_operation(relay.id, advised),
             )
+
+
+def no_watchdog(facts: Facts) -> Iterator[Trouble]:
+    """Where port D has no node, nobody is left to switch."""
+    for relay, given in parsed(facts):
+        if not given.port_d_node and not given.watchdog:
+            yield Trouble(
+                relay.id,
+                "has no port_d_node and no watchdog: if the node dies, nobody puts the lines on port D",
+                mends.set_parameter(relay.id, "watchdog", str(WATCHDOG_SECONDS["bypass"])),
+            )
+
+
+def out_of_hand(facts: Facts) -> Iterator[Trouble]:
+    """Work that was begun by hand, and never ended: the cluster does nothing."""
+    if facts.cluster and is_on(facts.cluster.properties.get("maintenance-mode", "false")):
+        yield Trouble(
+            CLUSTER, "is in maintenance mode: nobody switches the lines", mends.delete_property("maintenance-mode")
+        )
+    for relay in facts.relays:
+        for name, holds in OUT_OF_HAND.items():
+            if name in relay.meta and holds(relay.meta[name]):
+                yield Trouble(
+                    relay.id,
+                    f"has {name}={relay.meta[name]}: nobody switches the lines",
+                    mends.delete_meta(relay.id, name),
+                )
 
 
 def no_failure_timeout(facts: Facts) -> Iterator[Trouble]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from berofos_agent.bnfosconf import Entry
 from berofos_agent.doctor import cib
@@ -82,7 +85,8 @@ def test_entities_are_never_expanded_nor_fetched(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("20", 20), ("20s", 20), (" 2 min ", 120), ("1500ms", 1.5), ("1h", 3600), ("0", 0)]
+    ("text", "seconds"),
+    [("20", 20), ("20s", 20), ("PT1M30S", 90), (" 2 min ", 120), ("1500ms", 1.5), ("1h", 3600), ("0", 0)],
 )
 def test_times_as_pacemaker_writes_them(text: str, seconds: float) -> None:
     assert cib.seconds(text) == seconds
@@ -90,3 +94,29 @@ def test_times_as_pacemaker_writes_them(text: str, seconds: float) -> None:
 
 def test_what_is_no_time_is_no_number() -> None:
     assert cib.seconds("soon") != cib.seconds("soon")
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_configuration_that_was_mangled_is_judged_or_refused_never_a_traceback(name: str) -> None:
+    """Elements and attributes are taken out, doubled and given other values, a hundred times each file."""
+    chance = random.Random(name)
+    for _ in range(100):
+        root = etree.parse(str(CIBS / name)).getroot()
+        for _ in range(chance.randint(1, 5)):
+            mangle(root, chance)
+        with contextlib.suppress(ConfigurationError):
+            examine(Facts(cib.parse(etree.tostring(root), "cib.xml")))
+
+
+def mangle(root: etree._Element, chance: random.Random) -> None:
+    element = chance.choice([one for one in root.iter() if one is not root] or [etree.SubElement(root, "status")])
+    action = chance.randrange(4)
+    if action == 0:
+        element.getparent().remove(element)
+    elif action == 1:
+        element.getparent().append(etree.fromstring(etree.tostring(element)))
+    elif action == 2:
+        element.attrib.pop(chance.choice(element.keys() or ["id"]), None)
+    else:
+        value = chance.choice(["", "\u00b2", "-INFINITY", "1e99", "relay", "telephony", "a;b:c", " ", "PT", "9" * 40])
+        element.set(chance.choice(element.keys() or ["id"]), value)
