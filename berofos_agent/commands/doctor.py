@@ -103,9 +103,8 @@ def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
     """Look at the spans of the resources whose lines are on this node; on the other they are in alarm by right."""
     from berofos_agent import node, spans
     from berofos_agent.doctor.devices import owner_of
-    from berofos_agent.doctor.recovery import parsed
 
-    watching = [(relay, given) for relay, given in parsed(facts) if given.spans]
+    watching = [(relay, given) for relay, given in facts.parsed if given.spans]
     alarms = {}
     for relay, given in watching:
         mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
@@ -143,9 +142,10 @@ def as_text(findings: Sequence[Finding], hints: Sequence[str], facts: Facts) -> 
         lines.append(f"{finding.check.severity.name}: {trouble.subject} {trouble.text}  [{finding.check.id}]")
         lines.append(f"    {trouble.mend}")
     lines += [f"bnfos.conf has to be the same on all nodes; to compare:\n    {hint}" for hint in hints]
-    looked_at = [f"{len(facts.relays)} relay resources"] if facts.cluster else []
-    looked_at += [f"{len(file.entries)} devices of {file.path}" for file in facts.files]
-    lines.append(f"{len(findings) or 'no'} findings; looked at {', '.join(looked_at) or 'nothing'}")
+    looked_at = [f"resource {relay.id}" for relay in facts.relays]
+    looked_at += [f"{entry.name} of {file.path}" for file in facts.files for entry in file.entries]
+    count = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
+    lines.append(f"{count}; looked at {', '.join(looked_at) or 'nothing'}")
     return "\n".join(lines)
 
 

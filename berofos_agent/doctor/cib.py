@@ -62,10 +62,10 @@ class Relay:
     cloned_by: str = ""
     group: str = ""
 
-
-def names_of(relay: Relay) -> list[str]:
-    """Return the names under which constraints place a relay: its own, and those of what it is in."""
-    return [name for name in (relay.id, relay.group, relay.cloned_by) if name]
+    @property
+    def names(self) -> list[str]:
+        """Under which constraints place it: its own name, and those of what it is in."""
+        return [name for name in (self.id, self.group, self.cloned_by) if name]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from berofos_agent.doctor.findings import Facts, Look, Trouble
-from berofos_agent.doctor.recovery import parsed
 from berofos_agent.errors import DeviceError, NotABerofos, Refused, Unreachable
 from berofos_agent.parameters import Parameters
 from berofos_agent.settings import WATCHDOG_FAILURE
@@ -141,7 +140,7 @@ def _told_by_others(look: Look) -> tuple[str, ...]:
 
 def owner_of(facts: Facts, look: Look) -> Parameters | None:
     """Return the parameters of the resource that switches a device; None if no resource does."""
-    for _relay, given in parsed(facts):
+    for _relay, given in facts.parsed:
         if given.config == look.path and (not given.devices or look.name in given.devices):
             return given
     return None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Callable
+
+from berofos_agent import parameters
+from berofos_agent.parameters import ParameterError, Parameters
 
 if TYPE_CHECKING:
     from berofos_agent.bnfosconf import Entry
@@ -85,10 +90,36 @@ class Facts:
         """The cluster's resources of our agent."""
         return self.cluster.relays if self.cluster else ()
 
-    @property
-    def colocations(self) -> Sequence[Colocation]:
-        """The cluster's colocations, those of groups included."""
-        return self.cluster.colocations if self.cluster else ()
+    @cached_property
+    def followed(self) -> Mapping[str, Sequence[Colocation]]:
+        """By resource, the colocations that place it with another; those of groups included."""
+        return _grouped(self.cluster, lambda one: one.rsc)
+
+    @cached_property
+    def followers(self) -> Mapping[str, Sequence[Colocation]]:
+        """By resource, the colocations that place another with it."""
+        return _grouped(self.cluster, lambda one: one.with_rsc)
+
+    @cached_property
+    def relay_names(self) -> frozenset[str]:
+        """All names under which constraints place relays."""
+        return frozenset(name for relay in self.relays for name in relay.names)
+
+    @cached_property
+    def parsed(self) -> Sequence[tuple[Relay, Parameters]]:
+        """The relays whose parameters are in order; placement.bad_parameters tells of the others."""
+        found = []
+        for relay in self.relays:
+            with contextlib.suppress(ParameterError):
+                found.append((relay, parameters.parse(relay.parameters.get)))
+        return found
+
+
+def _grouped(cluster: Cluster | None, key: Callable[[Colocation], str]) -> dict[str, list[Colocation]]:
+    groups: dict[str, list[Colocation]] = {}
+    for colocation in cluster.colocations if cluster else ():
+        groups.setdefault(key(colocation), []).append(colocation)
+    return groups
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ def colocate(rsc: str, with_rsc: str) -> str:
     return f"cibadmin --create --scope constraints --xml-text '{constraint}'"
 
 
+def set_influence(id: str) -> str:
+    """Let what a constraint places not move what it is placed with."""
+    constraint = f'<rsc_colocation id="{id}" influence="false"/>'
+    return f"cibadmin --modify --xpath \"//rsc_colocation[@id='{id}']\" --xml-text '{constraint}'"
+
+
 def delete_colocation(id: str) -> str:
     """Take a constraint out."""
     return f"cibadmin --delete --xml-text '<rsc_colocation id=\"{id}\"/>'"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from berofos_agent import parameters
 from berofos_agent.doctor import mends
-from berofos_agent.doctor.cib import Cluster, FenceDevice, Relay, names_of, seconds
+from berofos_agent.doctor.cib import Cluster, Colocation, FenceDevice, Relay, seconds
 from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off
 from berofos_agent.node import relay_mode_for
 from berofos_agent.parameters import ParameterError
@@ -139,9 +139,7 @@ def unknown_nodes(facts: Facts) -> Iterator[Trouble]:
 def not_colocated(facts: Facts) -> Iterator[Trouble]:
     """The lines may be on one node and the telephones on the other."""
     for relay in facts.relays:
-        followed = [
-            one for one in facts.colocations if one.rsc in names_of(relay) and one.with_rsc not in names_of(relay)
-        ]
+        followed = _followed(facts, relay)
         if any(one.mandatory for one in followed) or _followers(facts, relay):
             continue
         wish = f" (only with score {followed[0].score})" if followed else ""
@@ -164,24 +162,26 @@ def colocated_backwards(facts: Facts) -> Iterator[Trouble]:
 
 
 def critical(facts: Facts) -> Iterator[Trouble]:
-    """A relay that does not start takes the telephones with it."""
+    """A relay that does not start takes the telephones with it. A colocation's influence, if it has one, decides."""
     for relay in facts.relays:
-        dragging = [
-            one for one in facts.colocations if one.rsc in names_of(relay) and one.mandatory and one.influence is None
-        ]
-        if dragging and not is_off(relay.meta.get("critical", "true")):
+        binding = [one for one in _followed(facts, relay) if one.mandatory]
+        told = [one for one in binding if one.influence]
+        by_default = [one for one in binding if one.influence is None]
+        if told or (by_default and not is_off(relay.meta.get("critical", "true"))):
             yield Trouble(
                 relay.id,
                 "is critical: a relay that cannot be started moves the telephones to the other node",
-                mends.set_meta(relay.id, "critical"),
+                mends.set_influence(told[0].id) if told else mends.set_meta(relay.id, "critical"),
             )
+
+
+def _followed(facts: Facts, relay: Relay) -> list[Colocation]:
+    """The colocations that place the relay with something else."""
+    found = [one for name in relay.names for one in facts.followed.get(name, ())]
+    return [one for one in found if one.with_rsc not in relay.names]
 
 
 def _followers(facts: Facts, relay: Relay) -> list[tuple[str, str]]:
     """Resources that are placed with the relay, and the constraint or group that says so."""
-    relays = [name for one in facts.relays for name in names_of(one)]
-    return [
-        (one.rsc, one.id or relay.group)
-        for one in facts.colocations
-        if one.with_rsc in names_of(relay) and one.rsc not in relays and one.mandatory
-    ]
+    found = [one for name in relay.names for one in facts.followers.get(name, ())]
+    return [(one.rsc, one.id) for one in found if one.mandatory and one.rsc not in facts.relay_names]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Callable
 
-from berofos_agent import parameters
 from berofos_agent.doctor import mends
-from berofos_agent.doctor.cib import Operation, Relay, names_of, seconds
+from berofos_agent.doctor.cib import Operation, seconds
 from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off, is_on
-from berofos_agent.parameters import ParameterError, Parameters
 from berofos_agent.recommended import ON_FAIL, OPERATIONS
 from berofos_agent.recommended import Operation as Advised
 from berofos_agent.topology import WATCHDOG_SECONDS
@@ -39,7 +36,7 @@ def start_failure_not_fatal(facts: Facts) -> Iterator[Trouble]:
 
 def fallback_with_several_devices(facts: Facts) -> Iterator[Trouble]:
     """Recovery is stop and start, so the good lines are dropped for the sake of a bad one."""
-    for relay, given in parsed(facts):
+    for relay, given in facts.parsed:
         declared = next((file.entries for file in facts.files if file.path == given.config), ())
         devices = given.devices or [entry.name for entry in declared]
         if given.on_stop == "fallback" and len(devices) > 1:
@@ -53,15 +50,23 @@ def fallback_with_several_devices(facts: Facts) -> Iterator[Trouble]:
 
 def shared_devices(facts: Facts) -> Iterator[Trouble]:
     """Two resources take one relay from each other."""
-    for (one, mine), (other, others) in itertools.combinations(parsed(facts), 2):
-        shared = sorted({*mine.devices} & {*others.devices})
-        if mine.config == others.config and (shared or not mine.devices or not others.devices):
-            which = ", ".join(shared or mine.devices or others.devices) or "all devices"
+    of_all: dict[str, str] = {}
+    of_one: dict[tuple[str, str], str] = {}
+    for relay, given in facts.parsed:
+        clashes = {of_one[given.config, name]: name for name in given.devices if (given.config, name) in of_one}
+        if given.config in of_all:
+            clashes = {of_all[given.config]: ", ".join(given.devices) or "all devices"}
+        elif not given.devices:
+            clashes = {other: name for (config, name), other in of_one.items() if config == given.config}
+        for other, which in clashes.items():
             yield Trouble(
-                other.id,
-                f"and {one.id} both switch {which}: they take the lines from each other",
-                mends.set_parameter(other.id, "devices", "DEVICE"),
+                relay.id,
+                f"and {other} both switch {which}: they take the lines from each other",
+                mends.set_parameter(relay.id, "devices", "DEVICE"),
             )
+        of_one.update({(given.config, name): relay.id for name in given.devices})
+        if not given.devices:
+            of_all[given.config] = relay.id
 
 
 def no_monitor(facts: Facts) -> Iterator[Trouble]:
@@ -123,7 +128,7 @@ def stop_may_fence(facts: Facts) -> Iterator[Trouble]:
 
 def no_watchdog(facts: Facts) -> Iterator[Trouble]:
     """Where port D has no node, nobody is left to switch."""
-    for relay, given in parsed(facts):
+    for relay, given in facts.parsed:
         if not given.port_d_node and not given.watchdog:
             yield Trouble(
                 relay.id,
@@ -172,8 +177,7 @@ def no_migration_threshold(facts: Facts) -> Iterator[Trouble]:
 
 def left_by_a_move(facts: Facts) -> Iterator[Trouble]:
     """A move or ban stays in force until it is cleared."""
-    names = {name for relay in facts.relays for name in names_of(relay)}
-    names |= {one.with_rsc for one in facts.colocations if one.rsc in names}
+    names = facts.relay_names | {one.with_rsc for name in facts.relay_names for one in facts.followed.get(name, ())}
     for id, rsc in (facts.cluster.moved if facts.cluster else {}).items():
         if rsc in names:
             yield Trouble(
@@ -181,17 +185,6 @@ def left_by_a_move(facts: Facts) -> Iterator[Trouble]:
                 f"is still bound by a move or ban ({id}): it cannot go where the cluster would send it",
                 f"crm_resource --clear --resource {rsc}",
             )
-
-
-def parsed(facts: Facts) -> list[tuple[Relay, Parameters]]:
-    """The relays whose parameters are in order; placement.bad_parameters tells of the others."""
-    found = []
-    for relay in facts.relays:
-        try:
-            found.append((relay, parameters.parse(relay.parameters.get)))
-        except ParameterError:
-            continue
-    return found
 
 
 def _is(op: Operation, advised: Advised) -> bool:

@@ -73,7 +73,7 @@ def test_a_cluster_set_up_as_the_page_says_is_clean(cluster: Cluster, console: C
     console.type(page, "apply")
     cluster.wait_for("xivo-1")
     seen = console.type(page, "see")
-    assert "no findings; looked at 1 relay resources, 2 devices" in seen, seen
+    assert "no findings; looked at resource relay, fos1 of /etc/bnfos.conf, fos2 of" in seen, seen
     assert "relay-fos2" in console.type(page, "pbx")
     stops = done(cluster).count("stop")
     console.type(page, "change")
