@@ -18,7 +18,7 @@ from tests.cluster.lab.processes import LabError
 from tests.cluster.lab.two_nodes import Lab
 
 from .faults import FAULTS
-from .judge import violations
+from .judge import Record, violations
 from .schedule import Round, rounds
 from .stage import Stage
 
@@ -31,6 +31,17 @@ class Tally:
 
     faults: Counter[str] = field(default_factory=Counter)
     settling: dict[int, float] = field(default_factory=dict)
+    failovers: dict[str, list[float]] = field(default_factory=dict)
+    """By fault: seconds from its beginning until the last line had followed, where nothing else was wrong."""
+
+    def count(self, one: Round, settling: float, began: float, record: Record) -> None:
+        """Take a round that began at a moment of time.monotonic()."""
+        self.faults.update(event.fault for event in one.events)
+        self.settling[one.number] = settling
+        moves = [moved.at for moved in record.movements]
+        if len(one.events) == 1 and record.after.node != record.before.node and moves:
+            event = one.events[0]
+            self.failovers.setdefault(event.fault, []).append(max(moves) - began - event.at)
 
     def report(self) -> list[str]:
         lines = [f"{sum(self.faults.values())} faults in {len(self.settling)} rounds:"]
@@ -42,11 +53,13 @@ class Tally:
                 f"time to settle after the last fault's end: median {median:.1f} s, "
                 f"slowest {self.settling[slowest]:.1f} s (round {slowest})"
             )
+        for fault, times in sorted(self.failovers.items()):
+            lines.append(f"lines on the other node after '{fault}': {len(times)} times, slowest {max(times):.1f} s")
         return lines
 
 
 def main(argv: list[str]) -> int:
-    """Return 0 when nothing was violated, 1 when something was, 2 when there is no lab."""
+    """Return 0 when nothing was violated, 1 when something was, 2 when the lab failed, 130 when interrupted."""
     given = _arguments(argv)
     _say(f"chaos, seed {given.seed}; the same again: make chaos MINUTES={given.minutes:g} SEED={given.seed}")
     tale: list[str] = []
@@ -69,8 +82,8 @@ def main(argv: list[str]) -> int:
         _say(f"the lab failed, with seed {given.seed}: {exc}")
         return 2
     except KeyboardInterrupt:
-        wrong = []
-        _say("interrupted")
+        _say(*tally.report(), f"seed {given.seed}: interrupted")
+        return 130
     _say(*tally.report(), f"seed {given.seed}: {'VIOLATED' if wrong else 'nothing was violated'}")
     return 1 if wrong else 0
 
@@ -86,20 +99,20 @@ def _play(stage: Stage, given: argparse.Namespace, tally: Tally) -> list[str]:
         stage.new_round(one.fencing)
         _say("", f"round {one.number}, {_circumstances(one)}; {stage.place.active} is active")
         _say(*(f"    {event}" for event in one.events))
-        _torment(stage, one)
+        began = time.monotonic()
+        _torment(stage, one, began)
         seconds, unsettled = stage.settle(one.cleanup)
-        tally.faults.update(event.fault for event in one.events)
-        tally.settling[one.number] = seconds
-        found = violations(stage.record(unsettled), one.allowance(stage.place))
+        record = stage.record(unsettled)
+        tally.count(one, seconds, began, record)
+        found = violations(record, one.allowance(stage.place))
         if found:
             return [f"VIOLATED with seed {given.seed} in round {one.number}:", *(f"  {what}" for what in found)]
-        _say(f"    all is right on {stage.telephones().node}, {seconds:.1f} s after the last fault's end")
+        _say(f"    all is right on {record.after.node}, {seconds:.1f} s after the last fault's end")
     return []
 
 
-def _torment(stage: Stage, one: Round) -> None:
+def _torment(stage: Stage, one: Round, began: float) -> None:
     """Let each fault begin and end at its time."""
-    began = time.monotonic()
     due = [(event.at, FAULTS[event.fault].begin, event.arguments) for event in one.events]
     due += [(event.over, FAULTS[event.fault].end, event.arguments) for event in one.events]
     for at, happen, arguments in sorted(due, key=lambda step: step[0]):

@@ -26,10 +26,11 @@ class Telephones:
 
 @dataclass(frozen=True)
 class Moved:
-    """One movement of a relay: which box, and who did it."""
+    """One movement of a relay: which box, who did it, and when (time.monotonic())."""
 
     device: str
     cause: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True)

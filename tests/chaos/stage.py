@@ -59,7 +59,7 @@ class Stage:
         return Record(
             before=self._before,
             after=self.telephones() if not unsettled else self._before,
-            movements=[Moved(each.device, each.cause) for each in self.lab.movements()],
+            movements=[Moved(each.device, each.cause, each.at) for each in self.lab.movements()],
             fenced=[line.split()[2] for line in self._tale[self._told :] if line.endswith(" is fenced")],
             failed_stops=failed_stops(line for name in NODES for line in self._new_lines(name)),
             internal_errors=internal_errors(
