@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 
+from tests.chaos.__main__ import Tally
 from tests.chaos.faults import BOX_FAULTS, BOXES, FAULTS, NODE_FAULTS, NOTHING, Allowance, Place, boxes_of
 from tests.chaos.judge import Moved, Record, Telephones, failed_stops, internal_errors, violations
 from tests.chaos.schedule import LATEST_BEGIN, Event, Round, rounds
@@ -147,3 +148,18 @@ def test_stops_that_failed_are_found_in_pacemakers_log() -> None:
 def test_internal_errors_are_found_in_syslog() -> None:
     told = ["berofos[7]: start: internal error", "berofos[7]: fos1: switched from A-D to A-B", "sshd: internal error"]
     assert internal_errors(told) == told[:1]
+
+
+def test_the_report_tells_faults_settling_and_how_long_the_lines_took() -> None:
+    tally = Tally()
+    moved = [Moved("fos1", "http", at=103.1), Moved("fos2", "http", at=103.4)]
+    failed_over = replace(CALM, after=Telephones("xivo-2", "6"), movements=moved)
+    tally.count(one("kill", "active"), 2.5, began=100.0, record=failed_over)
+    tally.count(replace(one("slow", "fos1", "5"), number=2), 7.0, began=200.0, record=CALM)
+    assert tally.report() == [
+        "2 faults in 2 rounds:",
+        "     1  kill",
+        "     1  slow",
+        "time to settle after the last fault's end: median 4.8 s, slowest 7.0 s (round 2)",
+        "lines on the other node after 'kill': 1 times, slowest 3.4 s",
+    ]
