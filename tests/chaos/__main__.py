@@ -54,7 +54,9 @@ class Tally:
                 f"slowest {self.settling[slowest]:.1f} s (round {slowest})"
             )
         for fault, times in sorted(self.failovers.items()):
-            lines.append(f"lines on the other node after '{fault}': {len(times)} times, slowest {max(times):.1f} s")
+            lines.append(
+                f"failovers by '{fault}': {len(times)}, the slowest {max(times):.1f} s until the last line had followed"
+            )
         return lines
 
 

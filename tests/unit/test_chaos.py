@@ -161,5 +161,5 @@ def test_the_report_tells_faults_settling_and_how_long_the_lines_took() -> None:
         "     1  kill",
         "     1  slow",
         "time to settle after the last fault's end: median 4.8 s, slowest 7.0 s (round 2)",
-        "lines on the other node after 'kill': 1 times, slowest 3.4 s",
+        "failovers by 'kill': 1, the slowest 3.4 s until the last line had followed",
     ]
