@@ -158,7 +158,8 @@ PARAMETERS = (
         "60",
         "Seconds without an answer",
         "For how many seconds (0 to 86400) devices that do not answer are taken to keep their position: the resource "
-        "is degraded that long and fails then. 0 fails at once.",
+        "is degraded that long and fails then. 0 fails at once. More than the monitor's interval and request_timeout "
+        "together, or the first monitor without an answer fails already.",
         _seconds(0, 86400),
         reloadable=True,
     ),
