@@ -12,12 +12,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
-from berofos_agent import bnfosconf, keeper, node, ocf, parameters, spans, state, verdict
+from berofos_agent import bnfosconf, guard, keeper, node, ocf, parameters, spans, state, verdict
 from berofos_agent.errors import (
     ConfigurationError,
     ConfigurationMissing,
     DeviceError,
-    DidNotFollow,
     NotABerofos,
     Refused,
 )
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from berofos_agent.bank import Outcome
     from berofos_agent.device import Device, Switched
     from berofos_agent.settings import Values
-    from berofos_agent.watchdog import DeadMansSwitch
 
 Result = TypeVar("Result")
 
@@ -123,12 +121,9 @@ def start(environ: Mapping[str, str], deadline: float) -> int:
     answer = verdict.judge_start(errors, len(in_position))
     if answer == RUNNING:
         degraded = {"position": verdict.together(errors) if errors else ""}
-        if given.watchdog and _interval(given, mode):
-            switch = _dead_mans_switch(path, memory, devices)
-            degraded["watchdog"], answer = _arm(switch, given.watchdog, in_position, end)
-        elif given.watchdog:
-            here = [device for device in devices if device.name in in_position]
-            degraded["watchdog"] = _still_on(_dead_mans_switch(path, memory, here).stop(end))
+        if given.watchdog:
+            seconds = guard.interval(given, mode)
+            degraded["watchdog"], answer = guard.begin(path, memory, devices, in_position, seconds, end)
         for kind, reason in degraded.items():
             if reason:
                 ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
@@ -136,25 +131,6 @@ def start(environ: Mapping[str, str], deadline: float) -> int:
     _show(environ, memory, [mode] if in_position else [])
     state.save(path, memory)
     return _end(answer)
-
-
-def _arm(switch: DeadMansSwitch, seconds: int, names: Sequence[str], deadline: float) -> tuple[str, Verdict]:
-    """Arm the watchdogs; return what is to be warned of and the start's answer.
-
-    A device that does not answer kicks stays unarmed, as it would drop the lines; one that does not follow fails
-    the start. What fails it, leaves no kicker, and no watchdog armed that can be reached.
-    """
-    try:
-        errors = switch.start(seconds, names, deadline)
-        if not any(isinstance(error, DidNotFollow) for error in errors):
-            return (f"{verdict.together(errors)}; watchdog not armed" if errors else ""), RUNNING
-        switch.stop(deadline)
-        keeper.end(switch.path)
-        return "", verdict.judge_start(errors, len(names))
-    except BaseException:
-        keeper.end(switch.path)
-        switch.stop(deadline)
-        raise
 
 
 def monitor(environ: Mapping[str, str], deadline: float) -> int:
@@ -165,7 +141,7 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     memory, damage = state.load(path)
     if damage:
         ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
-    reasons = {"kicker": _revive(path, memory)}  # first of all: it is what must not wait for a device
+    reasons = {"kicker": guard.revive(path, memory)}  # first of all: it is what must not wait for a device
     trouble, devices = "", []
     try:
         devices = _devices(given)
@@ -182,13 +158,13 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     if answer == RUNNING:
         reasons["watchdog"] = ""
         if given.watchdog or memory.watchdog:
-            seen, reasons["watchdog"] = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)
+            seconds = guard.interval(given, mode)
+            seen, reasons["watchdog"] = guard.keep(path, memory, devices, seen, seconds, deadline)
         answer = _degraded(reasons["kicker"] or reasons["watchdog"])
-    if answer.code == ocf.OCF_NOT_RUNNING and memory.watchdog:
-        # After a probe no stop may follow: the cluster may have been away while another node took the lines.
-        _dead_mans_switch(path, memory, devices).rest({one.device: one.told for one in seen if one.told})
+    if answer.code == ocf.OCF_NOT_RUNNING:
+        guard.rest(path, memory, devices, seen)
     if answer == RUNNING and _level(environ) >= DEEP:
-        answer = verdict.judge_settings(seen, _settings(given, mode))
+        answer = verdict.judge_settings(seen, guard.settings(given, mode))
         reasons["settings"] = answer.reason
     if answer == RUNNING and _level(environ) >= DEEP and now - memory.moved_at > spans.WAKING_SECONDS:
         reasons["spans"] = spans.judge([spans.read(span, environ) for span in given.spans])
@@ -237,7 +213,7 @@ def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
             _name, mode = _position(environ, given)
             devices = _devices(given)
             seen = [one for one in _ask(devices, deadline) if one.mode == mode]
-            reason = _keep(_dead_mans_switch(path, memory, devices), seen, given, mode, deadline)[1]
+            reason = guard.keep(path, memory, devices, seen, guard.interval(given, mode), deadline)[1]
             state.save(path, memory)
         except tuple(EXIT_CODE) as exc:
             reason = str(exc)
@@ -255,11 +231,13 @@ def after_stop(environ: Mapping[str, str], memory: State) -> None:
             end = min(deadline, time.monotonic() + STOP_SECONDS)
             errors: list[DeviceError] = []
             if memory.watchdog:  # before the relay is moved or left: a clean stop must not end in an alarm
-                errors += _dead_mans_switch(state.path_of(environ), memory, _devices(given)).stop(end)
+                errors += guard.end(state.path_of(environ), memory, _devices(given), end)
             if given.on_stop == "fallback":
                 errors += _switch(_devices(given), "0", end, "stop, on_stop=fallback", memory)[0]
             for error in errors:
                 ocf.tell_syslog(f"stop: {error}", syslog.LOG_WARNING)
+        except tuple(EXIT_CODE) as exc:
+            ocf.tell_syslog(f"stop: {exc}", syslog.LOG_ERR)
         finally:
             if memory.attribute:
                 node.set_attribute(_attribute_name(environ), "")
@@ -317,53 +295,6 @@ def _all_at_once(
 def _ask(devices: Sequence[Device], deadline: float) -> list[Seen]:
     outcomes = _all_at_once(devices, lambda device, end: device.read(end), deadline)
     return [Seen(outcome.device.name, outcome.result, outcome.error) for outcome in outcomes]
-
-
-def _interval(given: Parameters, mode: str) -> int:
-    """Return the watchdog's interval on the node with this relay mode; at D the relay is where it would be put."""
-    return given.watchdog if mode == "1" else 0
-
-
-def _settings(given: Parameters, mode: str) -> Mapping[str, str]:
-    """Return the settings a device should have while this node has the lines."""
-    expected = expected_settings(given.scenario, given.watchdog)
-    if not _interval(given, mode):
-        expected.pop("wdogitime", None)  # the start at B sets it
-        expected["wdog"] = "0"
-    return expected
-
-
-def _dead_mans_switch(path: str, memory: State, devices: Sequence[Device]) -> DeadMansSwitch:
-    from berofos_agent.watchdog import DeadMansSwitch
-
-    return DeadMansSwitch(path, memory, devices, ocf.tell_syslog)
-
-
-def _revive(path: str, memory: State) -> str:
-    """Start a kicker that is gone or stands still again; return why that failed."""
-    if not memory.watchdog:
-        return ""
-    try:
-        _dead_mans_switch(path, memory, ()).revive()
-    except (KickerError, StateError) as exc:
-        return str(exc)
-    return ""
-
-
-def _keep(
-    switch: DeadMansSwitch, seen: Sequence[Seen], given: Parameters, mode: str, deadline: float
-) -> tuple[list[Seen], str]:
-    """Let the watchdogs be as the parameters want it; return what the devices say then, and what is wrong."""
-    try:
-        told = {one.device: one.told for one in seen if one.told}
-        written, reason = switch.keep(told, _interval(given, mode), deadline)
-    except (KickerError, StateError) as exc:
-        return list(seen), str(exc)
-    return [Seen(one.device, written.get(one.device, one.told)) for one in seen], reason
-
-
-def _still_on(errors: Sequence[DeviceError]) -> str:
-    return f"{verdict.together(errors)}; watchdog still on" if errors else ""
 
 
 def _degraded(reason: str) -> Verdict:

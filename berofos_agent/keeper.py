@@ -102,6 +102,15 @@ def pid_of(state: str) -> int:
     return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
+def _is_kicker(pid: int, state: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return False
+    return os.fsencode(state) in words and any(word.endswith(b"/kicker.py") for word in words)
+
+
 def end(state: str) -> bool:
     """End the kicker, frozen or not, and return when it is gone, whether there was one; raise KickerError."""
     pid = pid_of(state)
@@ -123,6 +132,8 @@ def _kill(state: str, pid: int) -> None:
     try:
         if pid_of(state) != pid:  # it ended by itself, and the number may be another's now
             return
+        if not _is_kicker(pid, state):
+            raise KickerError(f"process {pid} has a lock on {kicker_lock(state)}, but is no kicker; end it")
         signal.pidfd_send_signal(process, signal.SIGKILL)  # it has nothing to clean up; works on a frozen one too
         gone = select.poll()
         gone.register(process, select.POLLIN)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -381,14 +383,25 @@ def test_a_kicker_ends_itself_when_the_state_is_of_another_start(cluster: Cluste
     assert pid_of_kicker(cluster)
 
 
-def test_a_foreign_process_in_the_kickers_place_is_left_alone(cluster: Cluster) -> None:
-    """The lock tells whose kicker it is, not a number in a file."""
+def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Bench, cluster: Cluster) -> None:
+    """The kernel tells whose the lock is, and what is no kicker is not ended for holding it."""
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
+    )
+    lock = str(cluster.folder / "berofos-relay.state.kicker")
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as stranger:
+        assert stranger.stdout
+        assert stranger.stdout.readline() == "\n"
+        answer = cluster.call("start")
+        assert answer.code == 1
+        assert f"process {stranger.pid} has a lock on" in answer.reason
+        assert cluster.call("stop").code == 0
+        assert stranger.poll() is None
+        stranger.communicate("")
+    assert watchdogs(devices) == ["0", "0"]
     assert cluster.call("start").code == 0
-    pid = pid_of_kicker(cluster)
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: pid_of_kicker(cluster) == 0)
-    (cluster.folder / "berofos-relay.state.kicker").write_text(str(os.getpid()))
-    assert cluster.call("stop").code == 0
 
 
 def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewhere(

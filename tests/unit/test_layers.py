@@ -12,7 +12,7 @@ PACKAGE = Path(berofos_agent.__file__).parent
 FLOORS = (
     {"agent"},
     {"actions"},
-    {"verdict", "watchdog", "hands", "heart", "node", "ocf", "parameters", "metadata_xml", "cluster"},
+    {"verdict", "guard", "watchdog", "hands", "heart", "node", "ocf", "parameters", "metadata_xml", "cluster"},
     {"bank", "survey", "provisioning", "passwordchange"},
     {"device", "flashing"},
     {"webclient", "gbl4"},

@@ -27,6 +27,7 @@ MODULES = [
     "bnfosconf",
     "device",
     "gbl4",
+    "guard",
     "keeper",
     "mac",
     "names",
@@ -70,9 +71,8 @@ RETURNED = {
     "_installation_error",
     "_internal_error",
     "judge",
-    "_arm",
-    "_still_on",
     "keep",
+    "_keep_off",
     "_report",
     "_sections",
 }
