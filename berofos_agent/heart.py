@@ -18,7 +18,7 @@ from typing import Any, Callable
 from berofos_agent import kicker
 from berofos_agent.bnfosconf import Entry
 from berofos_agent.errand import Errand
-from berofos_agent.heartbeat import Condition, Health, Lines, Place
+from berofos_agent.heartbeat import EXCHANGES, Condition, Health, Lines, Place
 from berofos_agent.kicker import Target, clock
 from berofos_agent.notify import notify, watchdog_seconds
 
@@ -28,7 +28,7 @@ LOOK_SECONDS = 300.0
 """From look to look at a device all seems well with: somebody may have moved its relay, or disarmed it."""
 RETRY_CHECKS = 2
 """A device that cannot be reached is tried again after so many checks."""
-ERRAND_SECONDS = 12.0
+MARGIN_SECONDS = 3.0
 TICK_SECONDS = 1.0
 
 
@@ -61,6 +61,7 @@ class Heart:
         self._check_over: int | None = None
         self._check_at = 0.0
         self._errand: Errand | None = None
+        self._errand_seconds = EXCHANGES * orders.request_seconds + MARGIN_SECONDS
         self._errand_at = self._look_at = self._notify_at = 0.0
         self._sent_to: Sequence[str] = ()
         self._events: list[subprocess.Popen[bytes]] = []
@@ -103,7 +104,7 @@ class Heart:
     def _wait(self, sock: socket.socket, waker: socket.socket) -> None:
         targets = list(self._targets.values())
         pace = self._orders.watchdog / 3
-        wait = TICK_SECONDS
+        wait = min(TICK_SECONDS, self._check_at - clock())
         if self._health.kicks and targets:
             kicker.send_what_is_due(sock, targets, pace)
             wait = min(wait, *(target.due_at - clock() for target in targets))
@@ -115,7 +116,7 @@ class Heart:
             waker.recv(64)
         if sock in ready and kicker.hear(sock, targets, pace):
             self._take_answers(targets)
-        if self._errand in ready or (self._errand and clock() > self._errand_at + ERRAND_SECONDS):
+        if self._errand in ready or (self._errand and clock() > self._errand_at + self._errand_seconds):
             self._end_errand()
         if self._check and (self._check_over in ready or clock() > self._check_at):
             self._end_check()
@@ -196,11 +197,11 @@ class Heart:
 
     def _end_errand(self) -> None:
         assert self._errand
-        if clock() > self._errand_at + ERRAND_SECONDS:
+        if clock() > self._errand_at + self._errand_seconds:
             self._errand.cancel()
         if not self._errand.take():
             return
-        unknown = {name: ("failed", f"{name}: no answer within {ERRAND_SECONDS:g} s") for name in self._sent_to}
+        unknown = {name: ("failed", f"{name}: no answer within {self._errand_seconds:g} s") for name in self._sent_to}
         result, self._errand = self._errand.result or unknown, None
         if any(what == "failed" for what, _told in result.values()):
             self._errand_at = clock() + RETRY_CHECKS * self._orders.check_seconds
@@ -251,7 +252,7 @@ class Heart:
         if self._errand:
             self._errand.cancel()
         self._send("hand_over" if self._orders.on_stop == "hand-over" else "leave", list(self._entries))
-        until = clock() + ERRAND_SECONDS + 1
+        until = clock() + self._errand_seconds + 1
         while self._errand and clock() < until:
             self._wait(sock, waker)
 

@@ -22,6 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+EXCHANGES = 3
+"""How many exchanges with a device it takes, at most, to fetch its lines or to leave them."""
+
 
 class Condition(Enum):
     """How the telephone system is."""

@@ -23,6 +23,7 @@ import time
 CHECK_SECONDS = 1.0
 HEAD_BYTES = 11  # magic, command and MAC: what an answer has in common with its kick
 LARGEST_DATAGRAM = 2048
+MOST_DATAGRAMS = 64
 
 Address = tuple[str, int]
 
@@ -69,8 +70,14 @@ def main(argv: list[str]) -> int:
     """Kick until the state file is gone; return 1 if another kicker does already."""
     state, token, seconds = argv[1], argv[2], float(argv[3])
     targets = [Target(order) for order in argv[4:]]
-    lock = take_lock(f"{state}.kicker")
+    syslog.openlog("berofos-kicker", syslog.LOG_PID, syslog.LOG_DAEMON)
+    try:
+        lock = take_lock(f"{state}.kicker")
+    except OSError as exc:
+        syslog.syslog(syslog.LOG_ERR, f"{state}.kicker: {exc.strerror}")
+        return 1
     if lock < 0:
+        syslog.syslog(syslog.LOG_ERR, f"{state} has a kicker already")
         return 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         while still_wanted(state, token):
@@ -82,7 +89,6 @@ def main(argv: list[str]) -> int:
                 write_report(f"{state}.kicks", targets)
     forget(f"{state}.kicks")
     forget(f"{state}.kicker")
-    syslog.openlog("berofos-kicker", syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_NOTICE, f"{state} is gone or of another start: no more kicks")
     return 0
 
@@ -115,18 +121,17 @@ def send_what_is_due(sock: socket.socket, targets: list[Target], seconds: float)
 
 
 def hear(sock: socket.socket, targets: list[Target], seconds: float) -> bool:
-    """Read all that has come; return whether a kick was answered."""
+    """Read what has come, a flood not to its end, as kicks must go out meanwhile; return whether one was answered."""
     answered = False
-    while True:
+    for _ in range(MOST_DATAGRAMS):
         try:
             datagram, sender = sock.recvfrom(LARGEST_DATAGRAM)
-        except BlockingIOError:
-            return answered
         except OSError:
-            continue
+            break
         now = clock()
         for target in targets:
             answered = target.heard(datagram, sender, now, seconds) or answered
+    return answered
 
 
 def write_report(path: str, targets: list[Target]) -> None:
