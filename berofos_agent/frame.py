@@ -64,12 +64,17 @@ class Frame:
 
 def checksum(data: bytes) -> int:
     """XOR of all bytes: of a frame without its last byte, and of a firmware image."""
-    # Folded in halves as one long number: byte by byte this would take longer than a page takes on the wire.
-    value, size = int.from_bytes(data, "big"), len(data)
-    while size > 1:
-        size = (size + 1) // 2
-        value = (value >> 8 * size) ^ (value & ((1 << 8 * size) - 1))
-    return value
+    # In blocks as long numbers, and the last one folded: byte by byte this would take longer than a page on the wire.
+    block = 0
+    for start in range(0, len(data), _BLOCK_BYTES):
+        block ^= int.from_bytes(data[start : start + _BLOCK_BYTES], "little")
+    for half in _HALVES_IN_BITS:
+        block ^= block >> half
+    return block & 0xFF
+
+
+_BLOCK_BYTES = 128
+_HALVES_IN_BITS = (512, 256, 128, 64, 32, 16, 8)
 
 
 def encode(command: int, payload: bytes = b"") -> bytes:

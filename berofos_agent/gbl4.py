@@ -189,7 +189,8 @@ class Conversation:
         datagrams = (frame.encode(command, payload) for payload in payloads)
         datagram = next(datagrams, None)
         while datagram is not None:
-            self._pass_over_late_replies()
+            if self._late:
+                self._pass_over_late_replies()
             began = time.monotonic()
             self._sock.sendto(datagram, self._address)
             following = next(datagrams, None)
@@ -268,10 +269,13 @@ def is_broadcast(address: Address) -> bool:
     return False
 
 
-@functools.lru_cache(maxsize=4)  # the acknowledgement of each page of a firmware image is the same
+_decode = functools.lru_cache(maxsize=4)(frame.decode)
+"""The acknowledgement of each page of a firmware image is the same."""
+
+
 def _reply_in(datagram: bytes, command: Command) -> Frame | None:
     try:
-        reply = frame.decode(datagram)
+        reply = _decode(datagram)
     except FrameError:
         return None
     return reply if reply.command == command else None
@@ -280,12 +284,13 @@ def _reply_in(datagram: bytes, command: Command) -> Frame | None:
 def _hear(sock: socket.socket, until: float) -> tuple[bytes, Address] | None:
     """Return the next datagram and its sender, None at that time; passes over 'port unreachable' of earlier sends."""
     while (left := until - time.monotonic()) > 0:
-        sock.settimeout(left)
+        # Setting a time limit costs as much as receiving a page's acknowledgement, so one a little short is kept.
+        limit = sock.gettimeout()
+        if limit is None or not left / 2 <= limit <= left:
+            sock.settimeout(left * 0.9)
         try:
             datagram, sender = sock.recvfrom(LARGEST_DATAGRAM + 1)
-        except socket.timeout:
-            return None
-        except ConnectionRefusedError:
+        except (socket.timeout, ConnectionRefusedError):
             continue
         if len(datagram) <= LARGEST_DATAGRAM:
             return datagram, sender

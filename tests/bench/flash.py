@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,8 +32,9 @@ def rows() -> Iterator[Row]:
     mac = frame.parse_mac(FIRST_MAC)
     with _device_in_flash_mode() as address:
         pairs = [(_flash(address, mac, image), _bare_exchanges(address, mac, image)) for _ in range(REPETITIONS)]
-    ratio = statistics.median(one / other for one, other in pairs)
-    yield Row("flashing a page / one UDP round trip", ratio, "x", LIMIT, "256 KiB over loopback, in turns, median")
+    flashed, bare = (min(column) for column in zip(*pairs))
+    how = f"256 KiB over loopback, the quickest of {REPETITIONS} in turns"
+    yield Row("flashing a page / one UDP round trip", flashed / bare, "x", LIMIT, how)
 
 
 @contextlib.contextmanager
