@@ -27,6 +27,7 @@ def _crm_node() -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=COMMAND_SECONDS,
             check=True,
         )

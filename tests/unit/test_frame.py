@@ -152,3 +152,41 @@ def test_mac_in_each_notation(text: str) -> None:
 def test_no_mac_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="not a MAC address"):
         frame.parse_mac(text)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason"),
+    [
+        (b"GBL\x04\x4d", "5 bytes are too short for a GBL4 frame"),
+        (b"HTTP/1.0", "does not start with GBL4"),
+        (bytes.fromhex("47424c04014d"), "wrong checksum"),
+    ],
+)
+def test_a_datagram_is_refused_with_its_reason(datagram: bytes, reason: str) -> None:
+    """The first one is magic and a right checksum, but has no command."""
+    with pytest.raises(FrameError) as refused:
+        frame.decode(datagram)
+    assert str(refused.value) == reason
+
+
+def test_numbers_of_16_bits_have_no_sign() -> None:
+    assert frame.ping_payload(MAC, 0xFFFE) == MAC + b"\xff\xfe"
+    assert frame.flash_page_payload(MAC, b"", 0x8001)[6:8] == b"\x80\x01"
+
+
+def test_what_announces_an_image_and_what_kicks() -> None:
+    assert frame.flash_prepare_payload(MAC, IMAGE) == MAC + bytes.fromhex("0001 4a")
+    assert frame.flash_prepare_payload(MAC, bytes(0x8001 * 512 - 1) + b"\xf0") == MAC + bytes.fromhex("8001 f0")
+    assert frame.kick_payload(MAC) == MAC + b"\0"
+    assert frame.encode(Command.SCAN) == bytes.fromhex("47424c04014c")
+
+
+def test_each_page_holds_its_own_512_bytes() -> None:
+    image = bytes(range(256)) * 5
+    assert [len(frame.flash_page_payload(MAC, image, index)) for index in range(3)] == [520, 520, 520]
+    assert frame.flash_page_payload(MAC, image, 1)[8:] == image[512:1024]
+
+
+def test_flash_mode_on_the_wire_is_1() -> None:
+    assert frame.encode_scan_reply(replace(SCANNED, operational=False))[12] == 1
+    assert frame.encode_scan_reply(SCANNED)[12] == 0

@@ -173,3 +173,52 @@ def test_text_without_magic_is_no_berofos(text: str) -> None:
 def test_value_that_is_no_flag_is_an_error_not_a_zero() -> None:
     with pytest.raises(ValueError, match="4_mode: 'banana' is no flag"):
         parse_config("bnfos_confmap_magic=0.1\n4_mode=banana\n")
+
+
+SENTENCES = {
+    ("mode", "on"): "0 or 1 expected",
+    ("port", "0"): "a number from 1 to 65535 expected",
+    ("address", "foo"): "an IPv4 address such as 10.34.1.20 expected",
+    ("hostname", "-"): "a host name of at most 63 letters, digits, dots and hyphens expected",
+    ("smtpto", "\n"): "at most 63 printable characters expected",
+    ("apwd", ""): "1 to 15 printable ASCII characters expected",
+    ("smtptest", "0"): "1 expected",
+    ("wdogstate", "1"): "it can only be read",
+}
+
+
+@pytest.mark.parametrize(("given", "sentence"), SENTENCES.items(), ids=lambda each: str(each[0]))
+def test_a_refusal_says_what_is_expected(given: tuple[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match="expected|read") as refused:
+        check(*given)
+    assert str(refused.value) == f"{given[0]}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("port", "1"), ("apwd", "x"), ("smtpto", "x" * 63), ("hostname", "FOS-1"), ("hostname", "F")]
+)
+def test_values_at_the_edge_are_taken(keyword: str, value: str) -> None:
+    assert check(keyword, value) == value
+
+
+def test_every_character_of_a_value_that_means_something_in_a_url_is_encoded() -> None:
+    assert write_target({"smtpserv": "a/b?c&d=e f%XY"}) == "/?cmd=2&mhost=a%2Fb%3Fc%26d%3De%20f%25XY"
+
+
+def test_a_setting_without_a_group_still_says_cmd() -> None:
+    assert write_target({"smtptest": "1", "wdogdef": "0"}) == "/?cmd=7&cmd=2&wen=0"
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [("fos\x1b[2J", "fos\ufffd[2J"), (" fos 1 ", " fos 1 "), ("a\tb", "a\ufffdb"), ("fos 1X", "fos 1X")],
+)
+def test_what_is_told_is_read_as_it_is_but_for_what_cannot_be_shown(told: str, read: str) -> None:
+    assert parse_config(f"bnfos_confmap_magic=0.1\n3_dn={told}\n")[1] == {"hostname": read}
+
+
+def test_only_a_setting_told_twice_differently_is_an_error() -> None:
+    text = "bnfos_confmap_magic=0.1\n2_mail=a\n2_mail=b\n4_mode=1\n4_mode=1\n"
+    assert parse_config(text)[1] == {"mode": "1"}
+    with pytest.raises(ValueError, match="^4_mode is told twice, differently$"):
+        parse_config(text + "4_mode=0\n")

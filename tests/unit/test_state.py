@@ -146,3 +146,69 @@ def test_removing_tells_whether_it_was_there(tmp_path: Path) -> None:
 )
 def test_where_it_is(environ: dict[str, str], path: str) -> None:
     assert state.path_of(environ) == path
+
+
+def test_a_fresh_state_knows_nothing() -> None:
+    assert vars(state.State()) == {
+        "seen": {},
+        "conditions": {},
+        "attribute": "",
+        "moved_at": 0.0,
+        "watchdog": 0,
+        "token": "",
+        "targets": {},
+    }
+
+
+def test_a_file_of_the_first_version_knows_no_watchdog(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    path.write_text('{"seen": {"fos1": 0.5}, "conditions": {}, "attribute": "A-B"}')
+    loaded, damage = state.load(str(path))
+    assert damage == ""
+    fresh = state.State()
+    fresh.seen, fresh.attribute = {"fos1": 0.5}, "A-B"
+    assert vars(loaded) == vars(fresh)
+
+
+def test_a_time_of_this_very_moment_counts_and_the_next_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "clock", lambda: 100.0)
+    path = str(tmp_path / "relay.state")
+    memory = state.State()
+    memory.seen = {"boot": 0.0, "now": 100.0, "next": 100.5}
+    memory.moved_at = 0.25
+    state.save(path, memory)
+    loaded = state.load(path)[0]
+    assert loaded.seen == {"boot": 0.0, "now": 100.0}
+    assert loaded.moved_at == 0.25
+
+
+def test_a_file_larger_than_any_state_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    memory = state.State()
+    memory.attribute = "x" * state.MAXIMUM_BYTES
+    state.save(path, memory)
+    assert "is corrupted" in state.load(path)[1]
+
+
+def test_the_default_folder_is_made_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run" / "resource-agents"
+    monkeypatch.setattr(state, "DEFAULT_FOLDER", str(folder))
+    for _twice in range(2):
+        state.save(str(folder / "relay.state"), state.State())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1755
+    with pytest.raises(state.StateError, match="No such file or directory"):
+        state.save(str(tmp_path / "other" / "relay.state"), state.State())
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_link_of_root_is_followed_by_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run")
+    own, roots = os.stat, lambda told: os.stat_result((*told[:4], 0, *told[5:]))
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "lstat", lambda path, **options: roots(own(path, follow_symlinks=False, **options)))
+    monkeypatch.setattr(os, "stat", lambda path, **options: roots(own(path, **options)))
+    state.save(str(tmp_path / "link" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == ["relay.state"]

@@ -103,3 +103,22 @@ def test_settings_that_will_bite_later(told: dict[str, str], words: str) -> None
 
 def test_settings_a_firmware_does_not_tell_are_not_held_against_it() -> None:
     assert judge_settings([at("fos1", "1")], {"wdogdef": "0"}).code == ocf.OCF_SUCCESS
+
+
+def test_one_line_for_several_errors() -> None:
+    errors_ = [errors.Unreachable(name, "no answer") for name in ("fos1", "fos2", "fos3")]
+    assert verdict.together(errors_[:1]) == "fos1: no answer"
+    assert verdict.together(errors_) == "fos1: no answer (also fos2, fos3)"
+    assert verdict.together([errors_[1], *errors_[:2]]) == "fos2: no answer (also fos1)"
+
+
+def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
+    answer = judge_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
+    assert answer == verdict.Verdict(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
+    armed = judge_monitor([at("fos1", "0", wdogstate="1"), Seen("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
+    assert armed == verdict.Verdict(1, "fos1: relay connects A-D, not A-B")
+
+
+def test_all_settings_that_are_wrong_are_told() -> None:
+    answer = judge_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
+    assert answer.reason == "fos1: scenario=1, not 0; modedef=0, not 1; correct it with bnfos --set"
