@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-root lint bench fuzz coverage test-versions chaos chaos-short metadata manual completions packages clean
+.PHONY: demo test test-quick test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -64,10 +64,16 @@ chaos-short: MINUTES = 1.5
 chaos-short: chaos
 
 coverage: $(VENV)/installed
+	mkdir -p build/coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 4 tests/unit tests/device tests/ocf
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutation: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	EXAMPLES=15 $(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
 
 test-versions:
 	tests/test-versions 3.9 3.11 3.13
@@ -96,4 +102,4 @@ completions: $(VENV)/installed
 	PYTHONPATH=. $(BIN)/python packaging/completions.py build/completions
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist mutants *.egg-info .mypy_cache .pytest_cache .ruff_cache
