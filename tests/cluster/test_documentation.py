@@ -83,6 +83,25 @@ def test_a_cluster_set_up_as_the_page_says_is_clean(cluster: Cluster, console: C
     assert "reload-agent" in done(cluster)
 
 
+@pytest.mark.parametrize("page", ["cluster-crm.md", "cluster-pcs.md"])
+@pytest.mark.usefixtures("protected")
+def test_in_front_of_a_pbx_each_device_has_a_resource_with_the_watchdog(
+    cluster: Cluster, console: Console, page: str
+) -> None:
+    cluster.lab.must("xivo-1", f"pcs resource delete {RELAY}")
+    set_up = console.run("berofos provision --scenario bypass --yes")
+    assert set_up.returncode == 0, set_up.stdout + set_up.stderr
+    assert console.run(examples(page)["pbx"].rstrip() + " | sh").returncode == 0
+    relays = [f"{RELAY}-{name}" for name in cluster.lab.devices]
+    cluster.lab.wait_until(lambda: {cluster.where(relay) for relay in relays} == {"xivo-1"}, 20, "all have started")
+    asked = console.run("berofos doctor")
+    assert asked.returncode == 0, asked.stdout
+    assert set(cluster.lab.lines().values()) == {"xivo-1"}
+    for relay in relays:
+        cluster.lab.must("xivo-1", f"pcs resource delete {relay}")
+    assert set(cluster.lab.lines().values()) == {"xivo-2"}, "a stop puts the lines on D"
+
+
 def done(cluster: Cluster) -> list[str]:
     """What the cluster had the agent do on xivo-1 so far."""
     log = (cluster.lab.nodes["xivo-1"].log / "pacemaker" / "pacemaker.log").read_text()
