@@ -28,6 +28,7 @@ MOST_DEVICES = 4096
 """More than any LAN has; a flood of forged replies must not fill the memory."""
 
 Decoded = TypeVar("Decoded")
+Heard = TypeVar("Heard")
 
 _PAYLOAD = len(frame.MAGIC) + 1
 
@@ -160,7 +161,7 @@ class Conversation:
     def __init__(self, client: Gbl4Client, sock: socket.socket, address: Address, broadcast: bool) -> None:
         self._client = client
         self._sock = sock
-        self._address = address
+        self._send: Callable[[bytes], int] = (lambda data: sock.sendto(data, address)) if broadcast else sock.send
         self.is_broadcast = broadcast
         self._late = 0
 
@@ -178,7 +179,7 @@ class Conversation:
         """
         datagram = frame.encode(command, payload)
         began = time.monotonic()
-        self._sock.sendto(datagram, self._address)
+        self._send(datagram)
         return self._answer(command, datagram, began, seconds, is_reply, attempts)
 
     def ask_each(self, command: Command, payloads: Iterable[bytes], seconds: float, attempts: int) -> Iterator[Frame]:
@@ -192,7 +193,7 @@ class Conversation:
             if self._late:
                 self._pass_over_late_replies()
             began = time.monotonic()
-            self._sock.sendto(datagram, self._address)
+            self._send(datagram)
             following = next(datagrams, None)
             yield self._answer(command, datagram, began, seconds, _any, attempts)
             datagram = following
@@ -209,13 +210,13 @@ class Conversation:
         mac = datagram[_PAYLOAD:-1][:6]
         for attempt in range(1, attempts + 1):
             until = began + seconds * attempt / attempts
-            while (heard := _hear(self._sock, until)) is not None:
-                reply = _reply_in(heard[0], command)
+            while (heard := _hear(self._sock, until, self._sock.recv)) is not None:
+                reply = _reply_in(heard, command)
                 if reply and reply.payload.startswith(mac) and is_reply(reply):
                     self._late = attempt - 1
                     return reply
             if attempt < attempts:
-                self._sock.sendto(datagram, self._address)
+                self._send(datagram)
         where = f"{self._client.host} (UDP port {self._client.port})"
         raise Unreachable(self._client.name, f"no answer from {where} within {round(seconds, 1):g} s")
 
@@ -225,7 +226,7 @@ class Conversation:
         A reply does not say which page it is for, so a late one would be taken for the next page's.
         """
         until = time.monotonic() + REPLY_SECONDS
-        while self._late and _hear(self._sock, until) is not None:
+        while self._late and _hear(self._sock, until, self._sock.recv) is not None:
             self._late -= 1
         self._late = 0
 
@@ -245,7 +246,7 @@ def broadcast_scan(
         sock.sendto(request, (address, port))
         quiet_until = min(end, time.monotonic() + quiet)
         while True:
-            heard = _hear(sock, quiet_until)
+            heard = _hear(sock, quiet_until, sock.recvfrom)
             if heard is None:
                 return list(found.values())
             datagram, sender = heard
@@ -274,6 +275,8 @@ _decode = functools.lru_cache(maxsize=4)(frame.decode)
 
 
 def _reply_in(datagram: bytes, command: Command) -> Frame | None:
+    if len(datagram) > LARGEST_DATAGRAM:
+        return None
     try:
         reply = _decode(datagram)
     except FrameError:
@@ -281,17 +284,15 @@ def _reply_in(datagram: bytes, command: Command) -> Frame | None:
     return reply if reply.command == command else None
 
 
-def _hear(sock: socket.socket, until: float) -> tuple[bytes, Address] | None:
-    """Return the next datagram and its sender, None at that time; passes over 'port unreachable' of earlier sends."""
+def _hear(sock: socket.socket, until: float, receive: Callable[[int], Heard]) -> Heard | None:
+    """Return what is received next, None at that time; passes over 'port unreachable' of earlier sends."""
     while (left := until - time.monotonic()) > 0:
         # Setting a time limit costs as much as receiving a page's acknowledgement, so one a little short is kept.
         limit = sock.gettimeout()
         if limit is None or not left / 2 <= limit <= left:
             sock.settimeout(left * 0.9)
         try:
-            datagram, sender = sock.recvfrom(LARGEST_DATAGRAM + 1)
+            return receive(LARGEST_DATAGRAM + 1)
         except (socket.timeout, ConnectionRefusedError):
             continue
-        if len(datagram) <= LARGEST_DATAGRAM:
-            return datagram, sender
     return None
