@@ -114,3 +114,9 @@ def test_a_scan_of_a_flooded_lan_ends_and_stays_small() -> None:
     with hostile_ear(*invented, flood=True) as (_host, port), ends_soon_and_small():
         found = broadcast_scan("127.0.0.1", port, quiet=SECONDS, seconds=1.0)
     assert 0 < len(found) <= gbl4.MOST_DEVICES
+
+
+def test_a_scan_of_the_lan_passes_over_what_is_no_berofos() -> None:
+    with hostile_ear(*FORGED.values()) as (_host, port):
+        found = broadcast_scan("127.0.0.1", port, quiet=SECONDS, seconds=5.0)
+    assert [told.mac for _sender, told in found] == [OTHER_MAC]

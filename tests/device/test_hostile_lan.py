@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import logging
+import socket
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -241,3 +242,24 @@ def test_an_error_of_a_write_shows_no_password_even_as_a_traceback() -> None:
             shown = traceback.format_exc()
     assert "UnusableAnswer: fos1: 127.0.0.1 answers, but not in HTTP" in shown
     assert NEW_PASSWORD not in shown
+
+
+def test_another_version_of_config_txt_is_told() -> None:
+    with hostile_server([whole(CONFIG.replace(b"=0.1", b"=0.2"))]) as server:
+        assert client_of(server).read(5) == {"mode": "1", "wdogitime": "60", "bnfos_confmap_magic": "0.2"}
+
+
+def test_without_time_nothing_is_sent() -> None:
+    with hostile_server([whole(CONFIG)]) as server:
+        with pytest.raises(Unreachable, match="no answer from 127.0.0.1 within 0 s"):
+            client_of(server).read(0.0)
+        assert server.requests == []
+
+
+def test_a_name_that_is_not_known_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*_args: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(Unreachable, match="fos1: host name fos1.example.org is not known"):
+        WebClient("fos1", "fos1.example.org").read(5)

@@ -212,3 +212,30 @@ def test_a_header_hidden_in_a_comment_is_no_header(path: Path) -> None:
     file = written(path, text)
     file.set("fos2", "host", "10.0.0.3")
     assert file.text == text.replace("10.0.0.2", "10.0.0.3")
+
+
+def test_a_section_is_not_added_twice(path: Path) -> None:
+    path.write_text("[fos1]\n")
+    with pytest.raises(ConfigurationError, match=r"\[fos1\] is there already"):
+        ConfFile.load(str(path)).append("fos1", {})
+
+
+def test_a_text_without_the_section_is_refused() -> None:
+    with pytest.raises(KeyError, match="fos2"):
+        confedit.set_value("[fos1]\n", "fos2", "host", "10.0.0.1")
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = "[fos1]\nhost = 10.0.0.1\n"
+    path.write_text(before)
+    file = ConfFile.load(str(path))
+    file.set("fos1", "host", "10.0.0.99")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ConfigurationError, match="cannot be written: No space left on device"):
+        file.save()
+    assert path.read_text() == before
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
