@@ -36,7 +36,7 @@ def unusable(facts: Facts) -> Iterator[Trouble]:
     for file in facts.files:
         if file.problem:
             yield Trouble(
-                file.path, file.problem.replace(f"{file.path}: ", ""), f"bnfos --scan -x, or edit {file.path}"
+                file.path, file.problem.removeprefix(file.path).lstrip(":, "), f"bnfos --scan -x, or edit {file.path}"
             )
 
 

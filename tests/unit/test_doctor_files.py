@@ -75,12 +75,14 @@ def test_a_password_that_is_guessed_first_is_told_without_telling_it(config: Pat
 
 
 @pytest.mark.parametrize("text", [None, "", "[fos1]\n", "host = 1\n", "[fos1]\nhost = a b\n"])
-def test_a_file_that_cannot_be_used(config: Path, text: str | None) -> None:
+def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None) -> None:
     if text is None:
         config.unlink()
     else:
         config.write_text(text)
-    assert found(config) == ["no-config"]
+    (finding,) = examine(Facts(files=[files.look(str(config))]))
+    assert (finding.check.id, finding.trouble.subject) == ("no-config", str(config))
+    assert str(config) not in finding.trouble.text
 
 
 @pytest.mark.parametrize(
