@@ -18,6 +18,7 @@ from berofos_agent import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 from berofos_agent.simulator.model import Power
+from tests.measured import MEASURED
 from tests.ocf.conftest import fresh_address
 
 
@@ -64,7 +65,7 @@ class Site:
             stderr=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
-            env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.notices.getsockname())},
+            env={**MEASURED, "PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.notices.getsockname())},
         )
 
     def end(self) -> str:

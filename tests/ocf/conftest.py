@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,9 @@ import pytest
 from berofos_agent import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
+from tests.measured import MEASURED, MEASURING
 
 AGENT = Path(__file__).parents[2] / "ocf" / "berofos"
-
-MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-MEASURING = [sys.executable] if MEASURED else []
-"""`make coverage` measures the agent as well, which its own first line would run under the system's Python."""
 
 
 def fresh_address() -> str:
