@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +95,42 @@ def test_a_network_that_is_away_is_an_unanswered_kick() -> None:
         assert kicker.send_what_is_due(sock, [fos1], 0)
         assert kicker.send_what_is_due(sock, [fos1], 0)
     assert fos1.unanswered == 1
+
+
+def answering(sock: socket.socket, kicks: int) -> None:
+    """Answer so many kicks, each behind a forged refusal."""
+    for _ in range(kicks):
+        kick, sender = sock.recvfrom(100)
+        sock.sendto(b"rubbish", sender)
+        sock.sendto(kick, sender)
+
+
+def test_it_kicks_and_reports_until_its_state_file_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kicker, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    state = tmp_path / "relay.state"
+    state.write_text("token-1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        order = f"fos1=127.0.0.1:{device.getsockname()[1]}:47424c040b00193200121d0062"
+        ended: list[int] = []
+        argv = ["kicker.py", str(state), "token-1", "0.05", order]
+        thread = threading.Thread(target=lambda: ended.append(kicker.main(argv)), daemon=True)
+        thread.start()
+        answering(device, 3)
+        report = (tmp_path / "relay.state.kicks").read_text()
+        assert report.startswith("at ")
+        assert report.splitlines()[1].startswith("fos1 ")
+        state.write_text("token-2")
+        thread.join(10)
+    assert ended == [0]
+    assert [path.name for path in tmp_path.iterdir()] == ["relay.state"]
+
+
+def test_it_ends_at_once_where_it_can_hold_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    assert kicker.main(["kicker.py", str(tmp_path / "gone" / "relay.state"), "token", "1"]) == 1
+    monkeypatch.setattr(kicker, "take_lock", lambda _path: -1)
+    assert kicker.main(["kicker.py", str(tmp_path / "relay.state"), "token", "1"]) == 1
+    assert [line.rpartition(" ")[2] for line in logged] == ["directory", "already"]
