@@ -231,7 +231,8 @@ class Heart:
         self._lines[name].place = Place.AWAY
 
     def _failed(self, name: str, trouble: str) -> None:
-        """Tell of a trouble once, not at every attempt."""
+        """Tell of a trouble once, not at every attempt; a look that failed is repeated."""
+        self._look_at = 0.0
         if self._troubles.get(name) != trouble:
             self._tell(trouble)
         self._troubles[name] = trouble

@@ -88,7 +88,7 @@ class Lines:
         if gap >= self.interval:
             self.steady_since = now
         self.answered_at = now
-        return gap > self.interval * 0.6
+        return gap > self.interval * 0.4
 
     def fetched(self, now: float) -> bool:
         """The relay is here and the watchdog armed; return whether the lines had been lost."""

@@ -28,12 +28,13 @@ LONG, SHORT = "120", "1"
 
 
 class Clock:
-    """The boxes' time: real, and can be put forward."""
+    """The boxes' time: five times slower than ours, so that a busy machine trips nothing, and can be put forward."""
 
+    SLOWNESS = 5
     ahead = 0.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self.ahead
+        return time.monotonic() / self.SLOWNESS + self.ahead
 
 
 @pytest.fixture

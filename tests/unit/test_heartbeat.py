@@ -124,8 +124,8 @@ def test_an_answer_after_a_gap_asks_for_a_look() -> None:
     """The device may have started anew in between, unarmed."""
     lines = lines_here()
     assert not lines.heard(105)
-    assert not lines.heard(113)
-    assert lines.heard(123)
+    assert not lines.heard(110.5)
+    assert lines.heard(117.5)
     assert lines.place is Place.HERE
 
 
