@@ -21,7 +21,6 @@ from berofos_agent.simulator.model import Power
 from tests.measured import MEASURED
 from tests.ocf.conftest import fresh_address
 
-
 SLOWNESS = 2
 """The boxes' time is slower than ours, so that a busy machine trips nothing."""
 
