@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from berofos_agent.commands.berofos import SUBCOMMANDS
 from berofos_agent.doctor import table
-from tests.examples import DOCS, examples, unmarked
+from tests.examples import CHECKOUT, DOCS, examples, unmarked
 
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 TESTS = Path(__file__).parents[1]
@@ -46,3 +50,23 @@ def test_every_page_is_in_the_index(page: str) -> None:
 def test_the_table_of_checks_is_what_the_doctor_has() -> None:
     text = (DOCS / "doctor.md").read_text()
     assert table.with_table(text) == text, "run `make metadata`"
+
+
+COMMANDS = sorted(
+    {
+        command.split("  #")[0].strip()
+        for page in [CHECKOUT / "README.md", *DOCS.glob("*.md")]
+        for command in re.findall(r"^(?:\$ )?berofos +([a-z-]+ ?[^\n|>&;]*)", page.read_text(), re.M)
+    }
+)
+"""What the pages give to `berofos`, those included that no test can run: whoever types them at night must be able to."""
+
+
+def test_the_pages_have_commands() -> None:
+    assert "switch b" in COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_pages_is_one(command: str) -> None:
+    name, *arguments = shlex.split(command)
+    assert importlib.import_module(SUBCOMMANDS[name].module).parser().parse_args(arguments)
