@@ -22,7 +22,7 @@ UNKNOWN = 3
 _EXAMPLES = """\
   berofos check               # all devices of /etc/bnfos.conf
   berofos check --port b      # critical when the lines are not on port B
-  berofos check --scenario bypass --watchdog 60 fos1
+  berofos check --scenario bypass --watchdog 15 fos1
 
 exit status:
   0 OK

@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         "--watchdog",
         type=commandline.interval,
         metavar="SECONDS",
-        help="the watchdog's interval, 0 for none (fallback: 0, bypass: 60)",
+        help="the watchdog's interval, 0 for none (fallback: 0, bypass: 15)",
     )
     parser.add_argument("--arm", action="store_true", help="start the watchdog now; something has to kick it already")
     how = parser.add_mutually_exclusive_group()

@@ -81,7 +81,7 @@ def test_a_pbx_on_port_d_gets_its_watchdog_ready_but_not_armed(desk: Desk) -> No
     desk.device("fos1").model.write("cmd=6&wen=0")
     assert desk.berofos("provision", "--yes", "--scenario", "bypass", "fos1").status == 0
     values = desk.device("fos1").model.values()
-    assert (values["scenario"], values["wdogdef"], values["wdogitime"], values["wdog"]) == ("1", "1", "60", "0")
+    assert (values["scenario"], values["wdogdef"], values["wdogitime"], values["wdog"]) == ("1", "1", "15", "0")
 
 
 def test_the_watchdog_is_armed_when_asked(desk: Desk) -> None:

@@ -84,7 +84,7 @@ def test_migrating_from_a_watchdog_cron_job(host: Host) -> None:
     assert "run it without --check" in host.run(page, "check").stdout
     configured = host.run(page, "configure")
     assert "create relay-fos1 ocf:xivo:berofos" in configured.stdout
-    assert "watchdog=60" in configured.stdout
+    assert "watchdog=15" in configured.stdout
 
 
 def test_doctor(host: Host) -> None:

@@ -48,7 +48,7 @@ def test_the_order_is_that_of_the_documentation() -> None:
 
 def test_with_a_pbx_the_watchdog_is_armed_last_and_only_if_asked() -> None:
     unarmed = wanted_settings("bypass", WATCHDOG_SECONDS["bypass"], move=True, arm=False)
-    assert unarmed == {"scenario": "1", "mode": "1", "modedef": "1", "wdogitime": "60", "wdogdef": "1"}
+    assert unarmed == {"scenario": "1", "mode": "1", "modedef": "1", "wdogitime": "15", "wdogdef": "1"}
     assert list(wanted_settings("bypass", 60, move=True, arm=True))[-2:] == ["wdogdef", "wdog"]
 
 
