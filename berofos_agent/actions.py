@@ -9,6 +9,7 @@ import contextlib
 import signal
 import syslog
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
@@ -73,6 +74,9 @@ def run(action: str, environ: Mapping[str, str]) -> int:
         with _alarm(deadline):
             return _HANDLERS[action](environ, deadline)
     except tuple(EXIT_CODE) as exc:
+        if isinstance(exc, OutOfTime):
+            for line in traceback.format_exc().splitlines():
+                ocf.tell_syslog(f"{action}: {line}", syslog.LOG_ERR)
         ocf.exit_reason(str(exc))
         return exit_code_of(type(exc))
 

@@ -5,10 +5,11 @@ One section a device, keys mac, host, login and (our extension) port. Lines that
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing
@@ -22,6 +23,7 @@ _SECTION = re.compile(r"\[([^\[\]]*)\]")
 _WORD = re.compile(r"[a-z]{1,20}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
 
 
 class Login(NamedTuple):
@@ -60,10 +62,21 @@ def _write_no_core_file() -> None:
 
 
 def parse_host(text: str) -> str:
-    """Return a host name or IPv4 address; raise ValueError for anything else."""
-    if not _HOST.fullmatch(text):
+    """Return a host name or IPv4 address; raise ValueError for anything else.
+
+    The system would take 10.34.1 for 10.34.0.1, and 010 for 8: another host than the one meant.
+    """
+    if not _HOST.fullmatch(text) or (_DIGITS_AND_DOTS.fullmatch(text) and not _is_ipv4(text)):
         raise ValueError(f"not a host name or IPv4 address: {text[:40]!r}")
     return text
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_port(text: str) -> int:
@@ -91,7 +104,7 @@ def read(path: str) -> list[Entry]:
 def read_text(path: str) -> str:
     """Return the text of the file; raise ConfigurationMissing or ConfigurationError."""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             data = file.read(MAXIMUM_BYTES + 1)
     except FileNotFoundError:
         raise ConfigurationMissing(f"{path} is missing on this node; `bnfos --scan -x` writes it") from None
@@ -104,6 +117,10 @@ def read_text(path: str) -> str:
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for a writer
 
 
 def parse(text: str, path: str) -> list[Entry]:

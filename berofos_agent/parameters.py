@@ -229,6 +229,8 @@ def parse(given: Given) -> Parameters:
     values = {parameter.name: _checked(parameter, given(parameter.name)) for parameter in PARAMETERS}
     if values["port_d_node"] and str(values["port_d_node"]).lower() == str(values["port_b_node"]).lower():
         raise ParameterError("port_b_node and port_d_node name the same node")
+    if values["state"] == values["config"]:
+        raise ParameterError("state and config name the same file")
     if not values["on_stop"]:
         values["on_stop"] = "keep" if values["port_d_node"] else "fallback"
     del values["state"]  # state.path_of reads it, before anything else is judged

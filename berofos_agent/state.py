@@ -54,10 +54,12 @@ def clock() -> float:
 
 
 def path_of(environ: Mapping[str, str]) -> str:
-    """Return where the state file of the instance in this environment is."""
+    """Return where the state file of this environment's instance is; never bnfos.conf, which a stop would remove."""
     folder = environ.get("HA_RSCTMP") or DEFAULT_FOLDER
     instance = environ.get("OCF_RESOURCE_INSTANCE", "default").replace("/", "_")
-    return environ.get("OCF_RESKEY_state") or f"{folder}/berofos-{instance}.state"
+    named = environ.get("OCF_RESKEY_state")
+    is_config = named == (environ.get("OCF_RESKEY_config") or "/etc/bnfos.conf")
+    return named if named and not is_config else f"{folder}/berofos-{instance}.state"
 
 
 def kicker_lock(path: str) -> str:
@@ -66,8 +68,8 @@ def kicker_lock(path: str) -> str:
 
 
 def exists(path: str) -> bool:
-    """Tell whether the cluster started the resource here."""
-    return os.path.lexists(path)
+    """Tell whether the cluster started the resource here; a folder is no state file, and would never go away."""
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def remove(path: str) -> bool:

@@ -332,6 +332,29 @@ def test_force_check_of_a_running_resource_keeps_its_state(devices: Bench, clust
     assert cluster.state.exists()
 
 
+def test_a_folder_named_as_state_is_no_resource_that_runs(devices: Bench, cluster: Cluster) -> None:
+    cluster.parameters["state"] = str(cluster.folder)
+    assert cluster.probe().code == 7
+    answer = cluster.call("start")
+    assert answer.code == 1
+    assert "cannot write the state file: Is a directory" in answer.reason
+    assert untouched(devices)
+    assert cluster.call("stop").code == 0
+    assert cluster.probe().code == 7
+
+
+def test_bnfos_conf_named_as_state_is_kept(devices: Bench, cluster: Cluster) -> None:
+    config = Path(cluster.parameters["config"])
+    before = config.read_text()
+    cluster.parameters["state"] = str(config)
+    assert cluster.probe().code == 7
+    answer = cluster.call("start")
+    assert (answer.code, answer.reason) == (6, "state and config name the same file")
+    assert cluster.call("stop").code == 0
+    assert config.read_text() == before
+    assert untouched(devices)
+
+
 # --- stop ------------------------------------------------------------------------------------------------------
 
 

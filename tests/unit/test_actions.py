@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from berofos_agent import actions, errors, parameters, state
@@ -42,3 +44,19 @@ def test_every_error_of_the_package_has_an_exit_code() -> None:
 
     for kind in family(errors.BerofosError)[1:]:
         assert actions.exit_code_of(kind)
+
+
+def test_what_hangs_has_its_place_in_syslog(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """The reason says that it is there."""
+
+    def dead_file_system(_environ: object, _deadline: float) -> int:
+        threading.Event().wait()
+        return 0
+
+    told: list[str] = []
+    monkeypatch.setattr(actions.ocf, "tell_syslog", lambda line, *_priority: told.append(line))
+    monkeypatch.setattr(actions, "_HANDLERS", {"monitor": dead_file_system})
+    assert actions.run("monitor", {"OCF_RESKEY_CRM_meta_timeout": "1"}) == 1
+    assert "see syslog" in capfd.readouterr().err
+    assert any("dead_file_system" in line for line in told)
+    assert all(line.startswith("monitor: ") for line in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ def test_be_lenient(line: str, attribute: str, value: object) -> None:
         ("[fos1]\nhots = 1\n", "f, line 2: unknown key 'hots'"),
         ("[fos1]\nmac = 00:19\n", "f, line 2: not a MAC address"),
         ("[fos1]\nhost = http://10.0.0.1/\n", "f, line 2: not a host name"),
+        ("[fos1]\nhost = 10.34.1\n", "f, line 2: not a host name or IPv4 address: '10.34.1'"),
+        ("[fos1]\nhost = 10.34.1.999\n", "f, line 2: not a host name or IPv4"),
         ("[fos1]\nport = 70000\n", "f, line 2: not a port"),
         ("[fos1]\nlogin = admin\n", "f, line 2: a login is written user:password"),
         ("[fos1]\nhost = a\nhost = b\n", "f, line 3: a second host"),
@@ -105,6 +108,13 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         bnfosconf.read(str(tmp_path))
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "bnfos.conf"
+    os.mkfifo(path)
+    with pytest.raises(ConfigurationError, match="declares no device"):
+        bnfosconf.read(str(path))
 
 
 def test_select_keeps_the_order_asked_for_and_names_what_is_missing() -> None:

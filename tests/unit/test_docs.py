@@ -59,7 +59,7 @@ COMMANDS = sorted(
         for command in re.findall(r"^(?:\$ )?berofos +([a-z-]+ ?[^\n|>&;]*)", page.read_text(), re.M)
     }
 )
-"""What the pages give to `berofos`, those included that no test can run: whoever types them at night must be able to."""
+"""What the pages give to `berofos`, those included that no test can run: someone types them at night."""
 
 
 def test_the_pages_have_commands() -> None:

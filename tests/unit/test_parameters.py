@@ -53,6 +53,7 @@ def test_devices_are_words() -> None:
         ("spans", "1,2", "span numbers expected"),
         ("config", "bnfos.conf", "an absolute path expected"),
         ("state", "relay.state", "an absolute path expected"),
+        ("state", "/etc/bnfos.conf", "state and config name the same file"),
         ("port_b_node", "xivo 1", "one node name expected"),
         ("port_d_node", "XIVO-1", "name the same node"),
     ],

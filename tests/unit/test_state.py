@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from berofos_agent import state
+from berofos_agent.bnfosconf import DEFAULT_PATH
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -142,6 +143,8 @@ def test_removing_tells_whether_it_was_there(tmp_path: Path) -> None:
         ({"OCF_RESOURCE_INSTANCE": "relay"}, "/run/resource-agents/berofos-relay.state"),
         ({"HA_RSCTMP": "/x", "OCF_RESOURCE_INSTANCE": "a/../b"}, "/x/berofos-a_.._b.state"),
         ({"OCF_RESKEY_state": "/y/z"}, "/y/z"),
+        ({"OCF_RESKEY_state": "/y/z", "OCF_RESKEY_config": "/y/z"}, "/run/resource-agents/berofos-default.state"),
+        ({"OCF_RESKEY_state": DEFAULT_PATH}, "/run/resource-agents/berofos-default.state"),
     ],
 )
 def test_where_it_is(environ: dict[str, str], path: str) -> None:
