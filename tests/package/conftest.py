@@ -23,9 +23,9 @@ def _root() -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with what `make deb` makes; the tests that run in the build ran where there is no network."""
+    """The folder with what `make deb` makes; the tests that run in a build have a test of their own."""
     folder = tmp_path_factory.mktemp("built")
-    run("unshare", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh", BUILD, folder)
+    run(BUILD, folder, DEB_BUILD_OPTIONS="nocheck")
     return folder
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from .bareroot import Root, run
+from .versions import newer
 
 CHECKS = Path(__file__).parents[2] / "packaging" / "debian" / "tests"
 OURS = re.compile(r"bero|bnfos|xivo")
@@ -38,9 +39,6 @@ wait $first $second
 cat reasons
 """
 
-NAMES_BETWEEN_MODULES = re.compile(r"\b(path_of|exit_reason|tell_syslog|together)\b")
-"""Any mixture of modules that spell these differently fails at once."""
-
 
 def test_apt_install_pulls_everything_and_the_cluster_names_the_agent(installed: Root) -> None:
     assert installed.run("crm_resource", "--list-agents", "ocf:xivo").split() == ["berofos"]
@@ -69,22 +67,9 @@ def test_the_packages_own_test_drives_the_agent_through_ocf_tester(bare: Root, b
 def test_a_monitor_in_the_middle_of_an_upgrade_does_not_fail(installed: Root, package: Path, tmp_path: Path) -> None:
     """Three upgrades and downgrades under monitors without a pause, between versions that do not go together."""
     installed.put(package, "/root/older.deb")
-    installed.put(version_with_other_names(package, tmp_path), "/root/newer.deb")
+    installed.put(newer(package, tmp_path), "/root/newer.deb")
     told = installed.run("bash", "-euc", MONITORS_WHILE_UPGRADED)
     assert set(told.splitlines()) == {"monitor: 0"}, told
-
-
-def version_with_other_names(package: Path, folder: Path) -> Path:
-    """Build a newer version in which functions that modules call of each other have other names."""
-    tree = folder / "newer"
-    run("dpkg-deb", "--raw-extract", package, tree)
-    for module in (tree / "usr/lib/python3/dist-packages/berofos_agent").glob("*.py"):
-        module.write_text(NAMES_BETWEEN_MODULES.sub(r"\1_newer", module.read_text()))
-    control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", control.read_text()))
-    deb = folder / "newer.deb"
-    run("dpkg-deb", "--root-owner-group", "--build", tree, deb)
-    return deb
 
 
 def test_purge_leaves_only_the_administrators_own_file_and_says_so(installed: Root, package: Path) -> None:

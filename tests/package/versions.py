@@ -1,0 +1,24 @@
+"""A newer version of the package, with which the modules of the older one do not go together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .bareroot import run
+
+NAMES_BETWEEN_MODULES = re.compile(r"\b(path_of|exit_reason|tell_syslog|together)\b")
+"""Functions that modules call of each other: a module that spells them otherwise fails at once with the others."""
+
+
+def newer(package: Path, folder: Path) -> Path:
+    """Build it in a folder and return its file."""
+    tree = folder / "newer"
+    run("dpkg-deb", "--raw-extract", package, tree)
+    for module in (tree / "usr/lib/python3/dist-packages/berofos_agent").glob("*.py"):
+        module.write_text(NAMES_BETWEEN_MODULES.sub(r"\1_newer", module.read_text()))
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", control.read_text()))
+    deb = folder / "newer.deb"
+    run("dpkg-deb", "--root-owner-group", "--build", tree, deb)
+    return deb
