@@ -13,7 +13,7 @@ PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pa
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
 
-test: packages lint test-quick test-root
+test: packages lint test-quick test-root test-package
 
 test-quick: $(VENV)/installed
 	$(PYTEST) --numprocesses 4 tests/unit tests/device tests/ocf

@@ -2,8 +2,7 @@
 
     PYTHONPATH=. python3 packaging/manual_berofos.py FOLDER
 
-The pages are kept in the repository; a test fails when they are out of date (`make manual`). What no parser says is
-written out here.
+What no parser says is written out here.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ monitor() {
 monitor & first=$!
 monitor & second=$!
 for round in 1 2 3; do
-    dpkg --install newer.deb > dpkg.log 2>&1
-    dpkg --install older.deb >> dpkg.log 2>&1
+    dpkg --no-force-unsafe-io --install newer.deb > dpkg.log 2>&1
+    dpkg --no-force-unsafe-io --install older.deb >> dpkg.log 2>&1
 done
 touch enough
 wait $first $second

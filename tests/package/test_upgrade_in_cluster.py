@@ -46,7 +46,7 @@ def monitored(cluster: Cluster, times: int) -> None:
     fos1 = cluster.lab.device("fos1")
 
     def reads() -> int:
-        return int(fos1.order("state")["state"]["requests"]["read"])
+        return int(fos1.order("state")["state"]["requests"].get("read", 0))
 
     enough = reads() + times
     cluster.lab.wait_until(lambda: reads() >= enough, MONITOR_SECONDS * times * 4, "the cluster has asked the boxes")
