@@ -136,7 +136,7 @@ def test_escape_sequences_of_a_page_do_not_reach_a_terminal() -> None:
 def test_a_write_is_judged_by_its_status_not_by_its_page() -> None:
     for answer in ([head(b"Content-Length: 100") + b"<html>"], [head(CHUNKED) + b"xyz\r\n"], endlessly(head(), BLOCK)):
         with hostile_server(answer) as server, ends_soon_and_small():
-            client_of(server).write({"mode": "1"}, SECONDS)
+            client_of(server).write({"mode": "1"}, 5)
             assert server.requests[0].startswith(b"GET /?cmd=4&mode=1 HTTP/1.1\r\n")
 
 
