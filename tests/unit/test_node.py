@@ -85,3 +85,14 @@ def test_the_attribute_is_set_or_deleted(command: Callable[[str, str], Path], va
     said = command("attrd_updater", "exit 1")
     set_attribute("relay-lines", value)
     assert said.read_text() == f"{arguments}\n"
+
+
+def test_what_the_clusters_commands_say_is_not_said_by_the_agent(
+    command: Callable[[str, str], Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Standard output belongs to the action, and an error there is no reason of ours."""
+    for name in ("crm_node", "attrd_updater"):
+        command(name, "echo noise; echo noise >&2; exit 1")
+    set_attribute("relay-lines", "A-B")
+    this_node({})
+    assert tuple(capfd.readouterr()) == ("", "")

@@ -215,3 +215,14 @@ def test_a_link_of_root_is_followed_by_everybody(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "stat", lambda path, **options: roots(own(path, **options)))
     state.save(str(tmp_path / "link" / "relay.state"), state.State())
     assert os.listdir(tmp_path / "run") == ["relay.state"]
+
+
+def test_a_link_in_its_place_is_not_read(tmp_path: Path) -> None:
+    other = tmp_path / "other.state"
+    memory = state.State()
+    memory.attribute = "of another resource"
+    state.save(str(other), memory)
+    (tmp_path / "relay.state").symlink_to(other)
+    loaded, damage = state.load(str(tmp_path / "relay.state"))
+    assert loaded.attribute == ""
+    assert "Too many levels of symbolic links" in damage
