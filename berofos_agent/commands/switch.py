@@ -18,7 +18,7 @@ _EXAMPLES = """\
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    return _run(parser().parse_args(argv))
+    return _run(parser().parse_intermixed_args(argv))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -107,6 +107,11 @@ def test_switch_by_the_letter_on_the_socket(desk: Desk) -> None:
     assert [device.model.mode for device in desk.bench.devices] == ["1", "0"]
 
 
+def test_switch_takes_options_between_port_and_device(desk: Desk) -> None:
+    assert desk.berofos("switch", "b", "--timeout", "2", "fos2").status == 0
+    assert [device.model.mode for device in desk.bench.devices] == ["0", "1"]
+
+
 def test_switch_moves_the_others_when_one_does_not_follow(desk: Desk) -> None:
     desk.device("fos1").model.fault("weld")
     ran = desk.berofos("switch", "b")
