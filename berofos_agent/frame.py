@@ -18,6 +18,7 @@ import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from berofos_agent.mac import format_mac as format_mac
 from berofos_agent.mac import parse_mac as parse_mac
@@ -49,8 +50,7 @@ class FrameError(ValueError):
     """These bytes are no GBL4 frame, or its payload is too short for its command."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One request or reply."""
 
     command: int
