@@ -49,7 +49,12 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
         _edited(path, entry.name, login)
         was = old or entry.login
         device = Device(entry._replace(login=was), seconds)
-        changes.append(Change(entry, path, seconds, was, login, device.read(time.monotonic() + seconds)))
+        try:
+            told = device.read(time.monotonic() + seconds)
+        except Refused as exc:
+            what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
+            raise Refused(entry.name, f"{what}; nothing changed") from exc
+        changes.append(Change(entry, path, seconds, was, login, told))
     return changes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from berofos_agent.doctor.findings import Facts, Look, Trouble
+from berofos_agent.doctor.mends import with_config
 from berofos_agent.errors import DeviceError, NotABerofos, Refused, Unreachable
 from berofos_agent.parameters import Parameters
 from berofos_agent.settings import WATCHDOG_FAILURE
@@ -44,7 +45,11 @@ def unusable(facts: Facts) -> Iterator[Trouble]:
     """It answers, but with nothing to rely on."""
     for look, failure in _failures(facts):
         if not isinstance(failure, (Unreachable, Refused, NotABerofos)):
-            yield Trouble(look.name, failure.what, f"switch it off and on again; then berofos status {look.name}")
+            yield Trouble(
+                look.name,
+                failure.what,
+                f"switch it off and on again; then {with_config(f'berofos status {look.name}', look.path)}",
+            )
 
 
 def watchdog_failure(facts: Facts) -> Iterator[Trouble]:
@@ -54,7 +59,7 @@ def watchdog_failure(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 look.name,
                 "notes a watchdog failure: nobody kicked it in time, and it took the lines to port D",
-                f"find out why; then bnfos --set wdog=0 -f {look.name}",
+                f"find out why; then {with_config(f'bnfos --set wdog=0 -f {look.name}', look.path)}",
             )
 
 
@@ -65,7 +70,7 @@ def power_on_mode(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 look.name,
                 "has modedef=0: after a power cut it stays on port D and fights the cluster",
-                f"bnfos --set modedef=1 -f {look.name}",
+                with_config(f"bnfos --set modedef=1 -f {look.name}", look.path),
             )
 
 
@@ -81,7 +86,10 @@ def settings(facts: Facts) -> Iterator[Trouble]:
         }
         if wrong:
             is_so = ", ".join(f"{keyword}={look.told[keyword]}, not {value}" for keyword, value in wrong.items())
-            mend = " && ".join(f"bnfos --set {keyword}={value} -f {look.name}" for keyword, value in wrong.items())
+            mend = " && ".join(
+                with_config(f"bnfos --set {keyword}={value} -f {look.name}", look.path)
+                for keyword, value in wrong.items()
+            )
             yield Trouble(look.name, f"has {is_so}", mend)
 
 
@@ -90,7 +98,9 @@ def unprotected(facts: Facts) -> Iterator[Trouble]:
     for look in facts.looks:
         if look.told.get("pwd") == "0":
             yield Trouble(
-                look.name, "has no password: whoever reaches it can switch it", f"berofos password {look.name}"
+                look.name,
+                "has no password: whoever reaches it can switch it",
+                with_config(f"berofos password {look.name}", look.path),
             )
 
 
@@ -102,7 +112,7 @@ def old_firmware(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 look.name,
                 f"has firmware {look.report.firmware}, older than 1.53: it loses settings",
-                f"bnfos --flash bnfos_v153.bin -f {look.name} (docs/firmware.md)",
+                with_config(f"bnfos --flash bnfos_v153.bin -f {look.name}", look.path) + " (docs/firmware.md)",
             )
 
 

@@ -10,6 +10,7 @@ from shlex import quote
 from berofos_agent import bnfosconf
 from berofos_agent.bnfosconf import Entry
 from berofos_agent.doctor.findings import ConfigFile, Facts, Trouble
+from berofos_agent.doctor.mends import with_config
 from berofos_agent.errors import ConfigurationError
 from berofos_agent.frame import format_mac
 
@@ -72,7 +73,8 @@ def guessable_password(facts: Facts) -> Iterator[Trouble]:
     for file in facts.files:
         for entry in file.entries:
             if entry.login and entry.login.password.lower() in (*GUESSED_FIRST, entry.name.lower()):
-                yield Trouble(entry.name, "has a password that is guessed first", f"berofos password {entry.name}")
+                mend = with_config(f"berofos password {entry.name}", file.path)
+                yield Trouble(entry.name, "has a password that is guessed first", mend)
 
 
 def has_arbiter(path: str = "/etc/corosync/corosync.conf") -> bool:

@@ -1,13 +1,19 @@
-"""The commands that mend a cluster's configuration, as text; runs none.
+"""The commands that mend what is wrong, as text; runs none.
 
-They are Pacemaker's own, which are there whether the administrator uses crmsh or pcs.
+Those for the cluster are Pacemaker's own, which are there whether the administrator uses crmsh or pcs.
 """
 
 from __future__ import annotations
 
 from shlex import quote
 
+from berofos_agent.bnfosconf import DEFAULT_PATH
 from berofos_agent.recommended import META, Operation
+
+
+def with_config(command: str, path: str) -> str:
+    """For a device: the command, told where the device is declared unless it looks there anyway."""
+    return command if path == DEFAULT_PATH else f"{command} --config {quote(path)}"
 
 
 def set_property(name: str, value: str) -> str:

@@ -62,6 +62,15 @@ def test_good_devices_are_clean(config: Path, capsys: pytest.CaptureFixture[str]
     assert examined(config, capsys) == []
 
 
+def test_what_mends_a_device_finds_it_in_the_same_file(
+    bench: Bench, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench["fos2"].model.write("cmd=1&rm=0")
+    assert [finding["mend"] for finding in examined(config, capsys)] == [
+        f"bnfos --set modedef=1 -f fos2 --config {config}"
+    ]
+
+
 def fault(name: str, argument: str = "") -> Break:
     return lambda bench, _config: bench["fos2"].model.fault(name, argument)
 
