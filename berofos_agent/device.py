@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from berofos_agent.bnfosconf import Entry
-from berofos_agent.errors import DidNotFollow
+from berofos_agent.errors import DeviceError, DidNotFollow, Unreachable
 from berofos_agent.settings import Values
 from berofos_agent.webclient import WebClient
 
@@ -78,10 +79,20 @@ class Device:
         began = time.monotonic()
         before = self.read(deadline).get("mode", "")
         if before != mode:
-            after = self.write({"mode": mode}, deadline).get("mode", "")
+            after = self._move(mode, deadline)
             if after != mode:
                 raise DidNotFollow(self.name, "does not tell its relay mode")
         return Switched(before, mode, round((time.monotonic() - began) * 1000))
+
+    def _move(self, mode: str, deadline: float) -> str:
+        """Write the relay mode and return it as read back: an order can be heard though its answer was lost."""
+        try:
+            return self.write({"mode": mode}, deadline).get("mode", "")
+        except Unreachable:
+            with contextlib.suppress(DeviceError):
+                if self.read(deadline).get("mode") == mode:
+                    return mode
+            raise
 
     def identify(self, deadline: float) -> ScanReply:
         """Return what the device tells of itself over UDP; raise NotABerofos for a MAC other than bnfos.conf's."""

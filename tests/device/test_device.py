@@ -15,6 +15,7 @@ from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable
 from berofos_agent.gbl4 import Gbl4Client, broadcast_scan
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, BenchDevice
+from tests.device.hostile import hostile_server
 
 
 @pytest.fixture
@@ -59,6 +60,29 @@ def test_a_welded_relay_is_noticed(fos1: BenchDevice) -> None:
     fos1.model.fault("weld")
     with pytest.raises(DidNotFollow, match="fos1: does not follow: mode=0 after writing mode=1"):
         client_of(fos1).switch("1", soon())
+
+
+def told(mode: str) -> list[bytes]:
+    body = f"bnfos_confmap_magic=0.1\n4_mode={mode}\n".encode()
+    return [b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body]
+
+
+NOTHING: list[bytes] = []
+
+
+@pytest.mark.parametrize("after", [[NOTHING, told("1")], [told("1"), NOTHING, told("1")]], ids=["order", "read-back"])
+def test_a_relay_that_moved_counts_though_an_answer_was_lost(after: list[list[bytes]]) -> None:
+    with hostile_server(told("0"), *after) as server:
+        done = Device(bnfosconf.Entry("fos1", "127.0.0.1", port=server.port), 1.0).switch("1", soon())
+    assert (done.before, done.after) == ("0", "1")
+
+
+@pytest.mark.parametrize("after", [NOTHING, told("0")], ids=["silence", "elsewhere"])
+def test_a_relay_that_did_not_move_is_the_lost_answers_error(after: list[bytes]) -> None:
+    with hostile_server(told("0"), NOTHING, after) as server:
+        device = Device(bnfosconf.Entry("fos1", "127.0.0.1", port=server.port), 1.0)
+        with pytest.raises(Unreachable, match="closed the connection without an answer"):
+            device.switch("1", soon())
 
 
 def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
