@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from .lab.cluster import RELAY, Cluster
 from .lab.devices import Device
+from .lab.two_nodes import NODES
 
 INTERVAL = 6
 MAINTENANCE_SECONDS = 60
@@ -24,14 +25,24 @@ def configured(two_nodes: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def guarded(cluster: Cluster) -> Cluster:
-    """A fresh start, with the watchdog on."""
+def guarded(cluster: Cluster) -> Iterator[Cluster]:
+    """A fresh start, with the watchdog on.
+
+    The configuration without it is put back before the boxes are, or the monitor would see boxes not set up for it.
+    """
+    lab = cluster.lab
+    before = lab.must(lab.a_node(), "cibadmin --query --scope configuration")
     for device in boxes(cluster):
         device.write(ARMED)
     cluster.set_parameter("watchdog", str(INTERVAL))
-    cluster.lab.wait_until(lambda: watchdogs(cluster) == ["1", "1"], 20, "both watchdogs are armed")
-    cluster.lab.new_story()
-    return cluster
+    lab.wait_until(lambda: watchdogs(cluster) == ["1", "1"], 20, "both watchdogs are armed")
+    lab.new_story()
+    yield cluster
+    for node in NODES:
+        lab.boot(node)
+        lab.start_cluster(node)
+    cluster.wait_for_members()
+    lab.must(lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=before)
 
 
 def boxes(cluster: Cluster) -> list[Device]:
