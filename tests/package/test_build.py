@@ -34,11 +34,11 @@ def test_nobody_can_build_it_without_a_network_and_gets_the_same_bytes(built: Pa
     """From the source package, with all tests, in another folder, another time zone, with another umask."""
     (source,) = built.glob("*.dsc")
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder, "elsewhere", "source")
+        tree = Path(folder, "elsewhere", "resource-agents-berofos")
         tree.parent.mkdir()
         run("dpkg-source", "--no-check", "--extract", source, tree)
         run("chown", "--recursive", "nobody:nogroup", folder)
-        surroundings = {"TZ": "Pacific/Chatham", "HOME": "/nonexistent", "TREE": str(tree)}
+        surroundings = {"TZ": "Pacific/Chatham", "HOME": "/nonexistent", "DEB_BUILD_OPTIONS": "", "TREE": str(tree)}
         run("unshare", "--net", "sh", "-ec", AS_NOBODY, **surroundings)
         assert digests(tree.parent) == digests(built)
 
