@@ -30,7 +30,8 @@ class DeviceError(BerofosError):
     """Something about one device."""
 
     def __init__(self, device: str, what: str) -> None:
-        super().__init__(f"{device}: {what}")
+        is_named = what.startswith(f"{device}: ")  # one that is known by its address only
+        super().__init__(what if is_named else f"{device}: {what}")
         self.device = device
         self.what = what
 

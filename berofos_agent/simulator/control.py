@@ -28,7 +28,8 @@ def order(path: str, text: str) -> dict[str, Any]:
             with connection.makefile("r", encoding="utf-8") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline())
         except (OSError, ValueError) as exc:
-            raise BerofosError(f"{path}: no simulator takes orders there ({exc})") from exc
+            why = getattr(exc, "strerror", None) or exc
+            raise BerofosError(f"{path}: no simulator takes orders there ({why})") from exc
     return answer
 
 

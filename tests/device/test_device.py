@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,13 @@ def test_a_host_that_refuses_connections(fos1: BenchDevice) -> None:
     client.web.port = 9
     with pytest.raises(Unreachable, match="Connection refused"):
         client.read(soon())
+
+
+def test_a_device_known_by_its_address_is_named_once() -> None:
+    with socket.socket() as deaf, pytest.raises(Unreachable) as caught:
+        deaf.bind(("127.0.0.1", 0))
+        Device(bnfosconf.Entry("127.0.0.1", "127.0.0.1", port=deaf.getsockname()[1]), 1.0).read(soon())
+    assert str(caught.value) == "127.0.0.1: Connection refused"
 
 
 def test_scan_ping_and_kick(fos1: BenchDevice) -> None:
