@@ -168,9 +168,11 @@ def test_a_host_that_refuses_connections(fos1: BenchDevice) -> None:
 
 
 def test_a_device_known_by_its_address_is_named_once() -> None:
-    with socket.socket() as deaf, pytest.raises(Unreachable) as caught:
+    with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        Device(bnfosconf.Entry("127.0.0.1", "127.0.0.1", port=deaf.getsockname()[1]), 1.0).read(soon())
+        device = Device(bnfosconf.Entry("127.0.0.1", "127.0.0.1", port=deaf.getsockname()[1]), 1.0)
+        with pytest.raises(Unreachable) as caught:
+            device.read(soon())
     assert str(caught.value) == "127.0.0.1: Connection refused"
 
 
