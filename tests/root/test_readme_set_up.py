@@ -54,14 +54,8 @@ def judge(cib: Path) -> None:
     assert (order.get("first"), order.get("then"), order.get("kind")) == ("xivo", "relay", "Optional")
 
 
-def test_crmsh(installed: Installed, cib: Path) -> None:
-    done = installed.run("sh", "-e", "-c", example("crm"), CIB_file=str(cib))
-    assert done.returncode == 0, done.stdout
-    judge(cib)
-
-
-def test_pcs(installed: Installed, cib: Path) -> None:
-    commands = example("pcs").replace("pcs ", f"pcs -f {cib} ")
-    done = installed.run("sh", "-e", "-c", commands)
+@pytest.mark.parametrize("tool", ["crm", "pcs"])
+def test_commands(tool: str, installed: Installed, cib: Path) -> None:
+    done = installed.run("sh", "-e", "-c", f"cd {cib.parent}\n{example(tool)}", CIB_file=str(cib))
     assert done.returncode == 0, done.stdout
     judge(cib)
