@@ -1,4 +1,4 @@
-"""The command `berofos heartbeat`: its arguments, its log and its events; heart.py does the work."""
+"""The command `berofos heartbeat`: its arguments, its log and its events; heartbeat/loop.py does the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from berofos_agent import bnfosconf
 from berofos_agent.commands import commandline
-from berofos_agent.heart import ON_STOP, Heart, Orders
+from berofos_agent.heartbeat.loop import ON_STOP, Heart, Orders
 
 PROG = "berofos heartbeat"
 SYSLOG_NAME = "berofos-heartbeat"

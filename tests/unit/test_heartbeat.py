@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from berofos_agent.heartbeat import Condition, Health, Lines, Place
+from berofos_agent.heartbeat.decisions import Condition, Health, Lines, Place
 
 GOOD, BAD = True, False
 

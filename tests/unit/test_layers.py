@@ -12,17 +12,17 @@ PACKAGE = Path(berofos_agent.__file__).parent
 FLOORS = (
     {"agent"},
     {"actions"},
-    {"verdict", "guard", "watchdog", "hands", "heart", "node", "ocf", "parameters", "metadata_xml", "cluster"},
+    {"verdict", "guard", "watchdog", "node", "ocf", "parameters", "metadata_xml", "cluster"},
     {"bank", "survey", "provisioning", "passwordchange"},
     {"device", "flashing"},
     {"webclient", "gbl4"},
     {"names"},
     {"settings", "frame", "bnfosconf", "confedit", "errors", "topology", "picture"},
-    {"spans", "keeper", "kicker", "state", "heartbeat", "errand", "notify"},
+    {"spans", "keeper", "kicker", "state"},
 )
 """From the roof to the ground: a module imports only from its own floor and those below."""
 
-CODECS = {"frame", "settings", "verdict", "errors", "topology", "picture", "heartbeat"}
+CODECS = {"frame", "settings", "verdict", "errors", "topology", "picture", "heartbeat/decisions"}
 CONNECTIONS = {"socket", "requests", "urllib3", "time", "os", "subprocess", "threading"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import notify
+from berofos_agent.heartbeat import notify
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])

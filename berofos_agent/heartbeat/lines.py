@@ -14,7 +14,7 @@ from berofos_agent import watchdog
 from berofos_agent.bank import all_at_once
 from berofos_agent.bnfosconf import Entry
 from berofos_agent.device import Device
-from berofos_agent.heartbeat import EXCHANGES
+from berofos_agent.heartbeat.decisions import EXCHANGES
 from berofos_agent.settings import WATCHDOG_ON
 from berofos_agent.topology import LINES
 

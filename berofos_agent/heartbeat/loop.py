@@ -1,6 +1,6 @@
 """The heartbeat's one loop: checks health, kicks, sends errands to the devices, tells what changed; decides nothing.
 
-What to do when is in heartbeat.py. The loop never waits for anything but select: the health command and whatever
+What to do when is in decisions.py. The loop never waits for anything but select: the health command and whatever
 needs HTTP run as children, so that no kick is late for their sake.
 """
 
@@ -17,10 +17,10 @@ from typing import Any, Callable
 
 from berofos_agent import kicker
 from berofos_agent.bnfosconf import Entry
-from berofos_agent.errand import Errand
-from berofos_agent.heartbeat import EXCHANGES, Condition, Health, Lines, Place
+from berofos_agent.heartbeat.decisions import EXCHANGES, Condition, Health, Lines, Place
+from berofos_agent.heartbeat.errand import Errand
+from berofos_agent.heartbeat.notify import notify, watchdog_seconds
 from berofos_agent.kicker import Target, clock
-from berofos_agent.notify import notify, watchdog_seconds
 
 ON_STOP = ("hand-over", "leave")
 
@@ -274,9 +274,9 @@ _TAKE: dict[str, Callable[[Heart, str, str], None]] = {
 
 def _do(errand: str, entries: Sequence[Entry], orders: Orders) -> object:
     """Do an errand; called in the child, so that only there the HTTP library is imported."""
-    from berofos_agent import hands
+    from berofos_agent.heartbeat import lines
 
-    return hands.ERRANDS[errand](entries, orders.watchdog, orders.request_seconds)
+    return lines.ERRANDS[errand](entries, orders.watchdog, orders.request_seconds)
 
 
 def _quiet(argv: Sequence[str]) -> subprocess.Popen[bytes]:
