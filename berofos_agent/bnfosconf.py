@@ -152,7 +152,7 @@ def _sections(text: str, path: str) -> Iterator[tuple[str, int, dict[str, object
         key, separator, value = stripped.partition("=")
         key = key.strip().lower()
         if not separator:
-            raise ConfigurationError(f"{where}: neither [section] nor key = value")
+            raise ConfigurationError(f"{where}: neither [section] nor key = value (a comment has a line of its own)")
         if section is None:
             raise ConfigurationError(f"{where}: stands before the first [section]")
         if key not in _KEYS:

@@ -81,7 +81,7 @@ class Device:
         if before != mode:
             after = self._move(mode, deadline)
             if after != mode:
-                raise DidNotFollow(self.name, "does not tell its relay mode")
+                raise DidNotFollow(self.name, "does not tell its relay mode; update its firmware")
         return Switched(before, mode, round((time.monotonic() - began) * 1000))
 
     def _move(self, mode: str, deadline: float) -> str:

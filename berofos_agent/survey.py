@@ -55,7 +55,7 @@ class Report:
     def failure(self) -> DeviceError | None:
         """Why this device cannot be relied on, None if it can."""
         if self.told and self.mode is None:
-            return UnusableAnswer(self.device.name, "does not tell its relay mode")
+            return UnusableAnswer(self.device.name, "does not tell its relay mode; update its firmware")
         return self.error or self.stranger
 
     @property

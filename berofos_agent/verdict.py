@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     @property
     def failure(self) -> DeviceError:
         """Why the relay mode is not known."""
-        return self.error or UnusableAnswer(self.device, "does not tell its relay mode")
+        return self.error or UnusableAnswer(self.device, "does not tell its relay mode; update its firmware")
 
 
 class Verdict(NamedTuple):

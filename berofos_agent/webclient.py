@@ -121,7 +121,7 @@ class WebClient:
             version, values = parse_config(text)
         except LookupError:
             raise NotABerofos(
-                self.name, f"{self.host} answers, but is no bero*fos (no {MAGIC_KEY} in config.txt)"
+                self.name, f"{self.host} answers, but is no bero*fos (no {MAGIC_KEY} in config.txt); right address?"
             ) from None
         except ValueError as exc:
             raise UnusableAnswer(self.name, f"config.txt of {self.host}: {exc}") from None
@@ -152,7 +152,7 @@ class WebClient:
         if answer.status == 401:
             raise Refused(self.name, self._why_refused())
         if not 200 <= answer.status < 300:
-            raise UnusableAnswer(self.name, f"{self.host} answered HTTP status {answer.status}")
+            raise UnusableAnswer(self.name, f"{self.host} answered HTTP status {answer.status}; switch it off and on")
         return answer.body
 
     def _why_refused(self) -> str:
