@@ -179,7 +179,8 @@ PARAMETERS = (
         "string",
         None,
         "DAHDI spans that should be alive",
-        "Numbers of the DAHDI spans (N of /proc/dahdi/N), separated by spaces, that must be out of alarm while the "
+        "Numbers of the DAHDI spans, the ISDN ports of the telephone server (N of /proc/dahdi/N), separated by spaces, "
+        "that must be out of alarm while the "
         "lines are on this node. A monitor of depth 10 reports an alarm; a start never waits for them.",
         _spans,
         reloadable=True,

@@ -9,28 +9,23 @@ import sys
 
 from lxml import etree
 
-from berofos_agent import metadata_xml
+from berofos_agent import clustertext, metadata_xml
+from berofos_agent.recommended import recommend
+
+_RECOMMENDED = recommend("relay", "xivo", "xivo-1", "xivo-2", ())
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
 
 EXAMPLES = {
-    "Two servers, xivo-1 at port B, xivo-2 at port D, and xivo the telephone service; with crm(8):": """\
-crm configure primitive relay ocf:xivo:berofos \\
-    params port_b_node=xivo-1 port_d_node=xivo-2 \\
-    meta critical=false failure-timeout=60s migration-threshold=3 \\
-    op start timeout=20s op stop timeout=20s on-fail=ignore \\
-    op monitor interval=10s timeout=20s \\
-    op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10
-crm configure colocation relay-with-xivo inf: relay xivo
-crm configure order relay-after-xivo Optional: xivo relay""",
-    "The same with pcs(8):": """\
-pcs resource create relay ocf:xivo:berofos \\
-    port_b_node=xivo-1 port_d_node=xivo-2 \\
-    op start timeout=20s op stop timeout=20s on-fail=ignore \\
-    op monitor interval=10s timeout=20s \\
-    op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
-    meta critical=false failure-timeout=60s migration-threshold=3
-pcs constraint colocation add relay with xivo INFINITY
-pcs constraint order xivo then relay kind=Optional""",
+    "Two servers, xivo-1 at port B, xivo-2 at port D, and xivo the telephone service; with crm(8):": _without_comments(
+        clustertext.as_crm(_RECOMMENDED)
+    ),
+    "The same with pcs(8):": _without_comments(clustertext.as_pcs(_RECOMMENDED)),
 }
+"""What `berofos cluster-config` prints."""
 
 FILES = {
     "/etc/bnfos.conf": "Declares the devices; `bnfos --scan -x` writes it.",
