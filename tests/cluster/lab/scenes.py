@@ -5,10 +5,11 @@ Each scene begins with everything on one node and takes its times from the relay
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .cluster import MONITOR_SECONDS, TELEPHONES, Cluster
+from .cluster import MONITOR_SECONDS, RELAY, TELEPHONES, Cluster
 from .two_nodes import NODES, Lab
 
 
@@ -38,6 +39,28 @@ def node_killed(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
         lambda: set(lab.lines().values()) == {other(node)}, seconds, f"the lines have left {node}, which is dead"
     )
     return lab.movements(since=killed)[-1].at - killed
+
+
+@dataclass(frozen=True)
+class Failover:
+    """The seconds of a failover, by who spent them."""
+
+    detection: float
+    """Corosync: until the survivor knows that the node is lost."""
+    decision: float
+    """Pacemaker: until it orders the start of the relay; the telephones are started in that time."""
+    switching: float
+    """The agent: until the last relay has moved."""
+
+
+def failover_split(cluster: Cluster, node: str, seconds: float = 20.0) -> Failover:
+    """Kill the active node; return where the time until the lines are on the other one went."""
+    lab = cluster.lab
+    killed = time.monotonic()
+    switched = killed + node_killed(cluster, node, seconds)
+    lost = lab.logged_at(other(node), f"Node {node} state is now lost", killed)
+    ordered = lab.logged_at(other(node), f"Requesting local execution of start operation for {RELAY}", lost)
+    return Failover(lost - killed, ordered - lost, switched - ordered)
 
 
 def telephones_moved(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
@@ -95,3 +118,11 @@ def measure() -> list[Figure]:
         cluster.clear(TELEPHONES)
         figures.append(figure("fenced", node_killed(cluster, "xivo-2")))
     return figures
+
+
+def measure_split() -> Failover:
+    """Bring a lab up, kill the active node and return where the time went."""
+    with Lab() as lab:
+        cluster = Cluster(lab)
+        cluster.configure()
+        return failover_split(cluster, NODES[0])

@@ -17,7 +17,7 @@ class Collector:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._lines: dict[str, list[str]] = {}
+        self._lines: dict[str, list[tuple[float, str]]] = {}
         self._ours, self._waker = socket.socketpair()
         self._selector.register(self._ours, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._collect, name="syslog", daemon=True)
@@ -45,7 +45,14 @@ class Collector:
 
     def lines(self, node: str) -> list[str]:
         """Return what the node logged, oldest first, without the priority."""
-        return list(self._lines[node])
+        return [line for _at, line in self._lines[node]]
+
+    def first(self, node: str, words: str, since: float) -> float:
+        """Return when (time.monotonic()) the node first logged these words from that moment on; raise LookupError."""
+        for at, line in list(self._lines[node]):
+            if at >= since and words in line:
+                return at
+        raise LookupError(f"{node} did not log {words!r}")
 
     def _collect(self) -> None:
         while True:
@@ -55,6 +62,6 @@ class Collector:
                 node, log = key.data
                 datagram = key.fileobj.recv(65536)  # type: ignore[union-attr]
                 line = _PRIORITY.sub(b"", datagram).rstrip(b"\0\n").decode(errors="replace")
-                self._lines[node].append(line)
+                self._lines[node].append((time.monotonic(), line))
                 with log.open("a", encoding="utf-8") as file:
                     file.write(f"{time.strftime('%H:%M:%S')} {line}\n")

@@ -280,6 +280,10 @@ class Lab:
         """Return what a node sent to syslog since the lab began."""
         return self._collector.lines(node)
 
+    def logged_at(self, node: str, words: str, since: float) -> float:
+        """Return when (time.monotonic()) a node first logged these words from that moment on; raise LookupError."""
+        return self._collector.first(node, words, since)
+
     # --- time --------------------------------------------------------------------------------------------------
 
     def note(self, what: str) -> None:
