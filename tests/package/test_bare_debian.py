@@ -84,3 +84,16 @@ def test_purge_leaves_only_the_administrators_own_file_and_says_so(installed: Ro
     told = installed.run("dpkg", "--purge", "resource-agents-berofos")
     assert "/etc/bnfos.conf stays" in told
     assert installed.files() - before - {"run/resource-agents"} == {"etc/bnfos.conf"}
+
+
+def test_apt_get_install_bntools_still_gives_bnfos(installed: Root, package: Path) -> None:
+    """The first command of XiVO's documentation, where a repository has the package."""
+    repository = installed.folder / "srv" / "repository"
+    repository.mkdir()
+    shutil.copy(package, repository)
+    (repository / "Packages").write_text(run("sh", "-c", f"cd {repository} && dpkg-scanpackages . 2> scan.log"))
+    source = installed.folder / "etc/apt/sources.list.d/local.list"
+    source.write_text("deb [trusted=yes] file:/srv/repository ./\n")
+    installed.run_with_network("apt-get", "update")
+    installed.run_with_network("apt-get", "install", "--yes", "bntools")
+    assert "usage" in installed.run("bnfos", "--help").lower()
