@@ -80,8 +80,7 @@ test-versions:
 
 metadata:
 	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
-	$(PYTHON) -m berofos_agent.parameter_table README.md
-	$(PYTHON) -m berofos_agent.doctor.table docs/doctor.md
+	PYTHONPATH=. $(PYTHON) packaging/document_tables.py
 
 manual:
 	mkdir -p build/man

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import re
+import runpy
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from berofos_agent.commands.berofos import SUBCOMMANDS
-from berofos_agent.doctor import table
 from tests.examples import CHECKOUT, DOCS, examples, unmarked
 
+TABLES: dict[str, Any] = runpy.run_path(str(CHECKOUT / "packaging" / "document_tables.py"))
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 TESTS = Path(__file__).parents[1]
 
@@ -47,9 +49,9 @@ def test_every_page_is_in_the_index(page: str) -> None:
     assert page == "index.md" or f"({page})" in (DOCS / "index.md").read_text()
 
 
-def test_the_table_of_checks_is_what_the_doctor_has() -> None:
-    text = (DOCS / "doctor.md").read_text()
-    assert table.with_table(text) == text, "run `make metadata`"
+@pytest.mark.parametrize("file", TABLES["TABLES"])
+def test_the_tables_are_what_the_code_has(file: str) -> None:
+    assert TABLES["up_to_date"](file) == (CHECKOUT / file).read_text(), "run `make metadata`"
 
 
 COMMANDS = sorted(

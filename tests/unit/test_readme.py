@@ -5,14 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from berofos_agent import parameter_table
-
 README = Path(__file__).parents[2] / "README.md"
-
-
-def test_the_table_of_parameters_is_what_the_code_declares() -> None:
-    text = README.read_text()
-    assert parameter_table.with_table(text) == text, "run `make metadata`"
 
 
 def test_its_links_lead_somewhere() -> None:

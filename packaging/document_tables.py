@@ -1,0 +1,49 @@
+"""Brings the tables in README.md and docs/ up to date with the code: python3 packaging/document_tables.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from berofos_agent.doctor.checks import CHECKS
+from berofos_agent.parameters import PARAMETERS
+
+ROOT = Path(__file__).parents[1]
+
+
+def parameters() -> str:
+    """Return the agent's parameters."""
+    rows = (
+        f"| `{one.name}` | {one.type}{', required' if one.required else ''} | {one.default or ''} | "
+        f"{'yes' if one.reloadable else 'no'} | {one.longdesc} |"
+        for one in PARAMETERS
+    )
+    return _table("| name | type | default | reloadable | meaning |", rows)
+
+
+def checks() -> str:
+    """Return the doctor's checks, in their order."""
+    rows = (f"| `{check.id}` | {check.severity.name.lower()} | {check.meaning} |" for check in CHECKS)
+    return _table("| check | severity | it means |", rows)
+
+
+TABLES = {"README.md": parameters, "docs/doctor.md": checks}
+"""By file, what stands there between <!-- NAME --> and <!-- end of NAME -->, NAME being the function's."""
+
+
+def up_to_date(file: str) -> str:
+    """Return a file's text with its table as it should be; raise ValueError without the marks."""
+    table = TABLES[file]
+    text = (ROOT / file).read_text(encoding="utf-8")
+    begin_mark, end_mark = f"<!-- {table.__name__} -->\n", f"<!-- end of {table.__name__} -->\n"
+    begin, end = text.index(begin_mark) + len(begin_mark), text.index(end_mark)
+    return text[:begin] + table() + text[end:]
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    return "\n".join([head, "|---" * (head.count("|") - 1) + "|", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    for name in TABLES:
+        (ROOT / name).write_text(up_to_date(name), encoding="utf-8")
