@@ -16,7 +16,7 @@ demo: packages
 test: packages lint test-quick test-root test-package
 
 test-quick: $(VENV)/installed
-	$(PYTEST) --numprocesses 4 tests/unit tests/device tests/ocf
+	$(PYTEST) --numprocesses 6 tests/unit tests/device tests/ocf
 
 test-root: $(VENV)/installed
 	$(PYTEST) tests/root tests/cluster
@@ -66,7 +66,7 @@ chaos-short: chaos
 coverage: $(VENV)/installed
 	mkdir -p build/coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 4 tests/unit tests/device tests/ocf
+	$(BIN)/coverage run -m pytest --numprocesses 6 tests/unit tests/device tests/ocf
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -20,7 +20,7 @@ from berofos_agent.simulator.model import FIRST_MAC
 from .rows import Row
 
 IMAGE_BYTES = 256 * 1024
-REPETITIONS = 21
+REPETITIONS = 101
 LIMIT = 1.3
 
 Address = tuple[str, int]
