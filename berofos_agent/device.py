@@ -62,17 +62,24 @@ class Device:
         """
         self.web.write(values, self.seconds(deadline))
         follow_until = min(deadline, time.monotonic() + FOLLOW_SECONDS)
+        wrong: Values = {}
         while True:
-            told = self.read(deadline)
+            try:
+                told = self.read(deadline)
+            except Unreachable:
+                if not wrong:
+                    raise
+                break  # there was no time for another look, so what was seen last stands
             wrong = {
                 keyword: told[keyword] for keyword in values if told.get(keyword, values[keyword]) != values[keyword]
             }
             if not wrong:
                 return told
             if time.monotonic() + FOLLOW_PAUSE_SECONDS >= follow_until:
-                seen = ", ".join(f"{keyword}={value}" for keyword, value in wrong.items())
-                raise DidNotFollow(self.name, f"does not follow: {seen} after writing {_written(values, wrong)}")
+                break
             time.sleep(FOLLOW_PAUSE_SECONDS)
+        seen = ", ".join(f"{keyword}={value}" for keyword, value in wrong.items())
+        raise DidNotFollow(self.name, f"does not follow: {seen} after writing {_written(values, wrong)}")
 
     def switch(self, mode: str, deadline: float) -> Switched:
         """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""

@@ -104,6 +104,20 @@ def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
     assert client.switch("1", soon()).after == "1"
 
 
+def test_a_welded_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: BenchDevice) -> None:
+    fos1.model.fault("weld")
+    client = client_of(fos1)
+    original = client.web.read
+    looks = iter(["before", "after"])
+
+    def read(seconds: float) -> dict[str, str]:
+        return original(seconds if next(looks, None) else 0.0)
+
+    client.web.read = read  # type: ignore[method-assign]
+    with pytest.raises(DidNotFollow, match="fos1: does not follow"):
+        client.switch("1", soon())
+
+
 def test_several_settings_are_one_request(fos1: BenchDevice) -> None:
     told = client_of(fos1).write({"scenario": "1", "modedef": "1", "wdogitime": "30"}, soon())
     assert (told["scenario"], told["modedef"], told["wdogitime"]) == ("1", "1", "30")
