@@ -44,7 +44,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	git ls-files -z | xargs -0 grep -lzZE '^#!/bin/(ba)?sh' -- | xargs -0 -r $(BIN)/shellcheck
-	$(PYTHON) -m berofos_agent.metadata_xml | diff -u metadata/berofos.xml -
+	$(PYTHON) -m berofos_agent.agent.metadata | diff -u metadata/berofos.xml -
 
 bench: packages $(VENV)/installed
 	$(BIN)/python -m tests.bench
@@ -79,7 +79,7 @@ test-versions:
 	tests/test-versions 3.9 3.11 3.13
 
 metadata:
-	$(PYTHON) -m berofos_agent.metadata_xml > metadata/berofos.xml
+	$(PYTHON) -m berofos_agent.agent.metadata > metadata/berofos.xml
 	PYTHONPATH=. $(PYTHON) packaging/document_tables.py
 
 manual:

@@ -18,9 +18,10 @@ from typing import Any
 
 import shtab
 
-from berofos_agent.commands import bnfos_options, xivo_berofos
+from berofos_agent.commands import xivo_berofos
 from berofos_agent.commands.berofos import SUBCOMMANDS
-from berofos_agent.settings import SETTINGS
+from berofos_agent.commands.bnfos import options
+from berofos_agent.device.settings import SETTINGS
 
 _NAMES = "sed -n 's/^[[:space:]]*\\[\\([^]]*\\)\\].*/\\1/p' /etc/bnfos.conf 2>/dev/null"
 _KEYWORDS = "\n".join(SETTINGS)  # lines, as shtab 1.5.5 of Debian 12 splits at nothing else
@@ -44,7 +45,7 @@ FILE_NAME = {"bash": "{}", "zsh": "_{}"}
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parsers of the commands by their names."""
-    return {"berofos": _berofos(), "xivo-berofos": xivo_berofos.parser(), "bnfos": bnfos_options.new_parser()}
+    return {"berofos": _berofos(), "xivo-berofos": xivo_berofos.parser(), "bnfos": options.new_parser()}
 
 
 def _berofos() -> argparse.ArgumentParser:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from berofos_agent.agent.parameters import PARAMETERS
 from berofos_agent.doctor.checks import CHECKS
-from berofos_agent.parameters import PARAMETERS
 
 ROOT = Path(__file__).parents[1]
 

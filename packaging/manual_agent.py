@@ -9,8 +9,9 @@ import sys
 
 from lxml import etree
 
-from berofos_agent import clustertext, metadata_xml
-from berofos_agent.recommended import recommend
+from berofos_agent.agent import metadata
+from berofos_agent.cluster import rendering
+from berofos_agent.cluster.recommendation import recommend
 
 _RECOMMENDED = recommend("relay", "xivo", "xivo-1", "xivo-2", ())
 
@@ -21,9 +22,9 @@ def _without_comments(text: str) -> str:
 
 EXAMPLES = {
     "Two servers, xivo-1 at port B, xivo-2 at port D, and xivo the telephone service; with crm(8):": _without_comments(
-        clustertext.as_crm(_RECOMMENDED)
+        rendering.as_crm(_RECOMMENDED)
     ),
-    "The same with pcs(8):": _without_comments(clustertext.as_pcs(_RECOMMENDED)),
+    "The same with pcs(8):": _without_comments(rendering.as_pcs(_RECOMMENDED)),
 }
 """What `berofos cluster-config` prints."""
 
@@ -37,7 +38,7 @@ SEE_ALSO = "berofos(8), bnfos(8), xivo-berofos(8), pacemaker(7), crm(8), pcs(8)"
 
 def build() -> str:
     """Return the manual page as roff."""
-    root = etree.fromstring(metadata_xml.build().encode())
+    root = etree.fromstring(metadata.build().encode())
     name, version = root.get("name", ""), root.get("version", "")
     page = [
         f'.TH OCF_XIVO_{name.upper()} 7 "" "{name} {version}" "OCF resource agents"',

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from berofos_agent.commands.bnfos_options import EXAMPLES, MODES, NOTES, OPTIONS, needs_text
-from berofos_agent.settings import SETTINGS
+from berofos_agent.commands.bnfos.options import EXAMPLES, MODES, NOTES, OPTIONS, needs_text
+from berofos_agent.device.settings import SETTINGS
 
 NAME = "bnfos \\- find, set up, flash and ask bero*fos ISDN failover switches"
 
@@ -30,7 +30,7 @@ def manual() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield '.\\" Made by packaging/manual_bnfos.py; change the tables in berofos_agent/commands/bnfos_options.py.'
+    yield '.\\" Made by packaging/manual_bnfos.py; change the tables in berofos_agent/commands/bnfos/options.py.'
     yield '.TH BNFOS 8 "" "resource-agents-berofos" "System Administration"'
     yield from (".SH NAME", NAME, ".SH SYNOPSIS", ".B bnfos", ".I MODE", ".RI [ OPTION ...]", ".SH DESCRIPTION")
     for paragraph in DESCRIPTION:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
+from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
 from berofos_agent.errors import BerofosError
-from berofos_agent.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
 
 if TYPE_CHECKING:
-    from berofos_agent.survey import Remark, Report
+    from berofos_agent.device.inspection import Remark, Report
 
 PROG = "berofos check"
 
@@ -68,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
-    from berofos_agent.bank import all_at_once
-    from berofos_agent.survey import Remark, Severity, look_at
+    from berofos_agent.device.inspection import Remark, Severity, look_at
+    from berofos_agent.device.parallel import all_at_once
 
     outcomes = all_at_once(devices, look_at, time.monotonic() + arguments.timeout + 2)
     found: list[tuple[str, Remark]] = []
@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _judge(report: Report, arguments: argparse.Namespace) -> list[Remark]:
-    from berofos_agent.survey import Remark, Severity, differences, remarks
+    from berofos_agent.device.inspection import Remark, Severity, differences, remarks
 
     found = remarks(report)
     if report.mode and arguments.port and report.mode != MODE_OF_PORT[arguments.port]:

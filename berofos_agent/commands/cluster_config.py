@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import Callable
 
-from berofos_agent import bnfosconf
-from berofos_agent.clustertext import RENDERERS
+from berofos_agent.cluster.recommendation import recommend
+from berofos_agent.cluster.rendering import RENDERERS
+from berofos_agent.config import bnfosconf
 from berofos_agent.errors import ConfigurationError
-from berofos_agent.recommended import recommend
 
 _DESCRIPTION = """\
 Print the cluster configuration for the devices of bnfos.conf, to be applied as

@@ -15,7 +15,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TextIO
 
-from berofos_agent import bnfosconf
+from berofos_agent.commands.picture import Paint, plain
+from berofos_agent.config import bnfosconf
 from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
@@ -27,10 +28,9 @@ from berofos_agent.errors import (
     Unreachable,
     UnusableAnswer,
 )
-from berofos_agent.picture import Paint, plain
 
 if TYPE_CHECKING:
-    from berofos_agent.device import Device, Switched
+    from berofos_agent.device.device import Device, Switched
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 
@@ -122,7 +122,7 @@ def devices_of(arguments: argparse.Namespace) -> list[Device]:
     """Return the devices meant; raise ConfigurationError."""
     names: Sequence[str] = getattr(arguments, "devices", ())
     entries = bnfosconf.select(bnfosconf.read(arguments.config), names, arguments.config)
-    from berofos_agent.device import Device
+    from berofos_agent.device.device import Device
 
     return [Device(entry, arguments.timeout) for entry in entries]
 
@@ -167,7 +167,7 @@ def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None
 
 def movement(device: Device, switched: Switched) -> str:
     """Return the sentence that tells of a switch, for syslog and people alike."""
-    from berofos_agent.topology import LINES
+    from berofos_agent.device.topology import LINES
 
     before, after = LINES.get(switched.before, "unknown"), LINES[switched.after]
     if not switched.moved:

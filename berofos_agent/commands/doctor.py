@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from berofos_agent.bnfosconf import DEFAULT_PATH
+from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _gather(cib_path: str | None, config: str | None) -> Facts:
-    from berofos_agent.doctor import cib, files, live
+    from berofos_agent.cluster import cib, live
+    from berofos_agent.doctor import files
     from berofos_agent.doctor.findings import Facts
 
     cluster, why_not = None, ""
@@ -101,7 +102,7 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
 
 def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
     """Look at the spans of the resources whose lines are on this node; on the other they are in alarm by right."""
-    from berofos_agent import node, spans
+    from berofos_agent.agent import dahdi, node
     from berofos_agent.doctor.devices import owner_of
 
     watching = [(relay, given) for relay, given in facts.parsed if given.spans]
@@ -109,16 +110,16 @@ def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
     for relay, given in watching:
         mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
         if mode in [look.report.mode for look in facts.looks if owner_of(facts, look) == given and look.report.mode]:
-            alarms[relay.id] = spans.judge([spans.read(number, environ) for number in given.spans])
+            alarms[relay.id] = dahdi.judge([dahdi.read(number, environ) for number in given.spans])
     return {resource: alarm for resource, alarm in alarms.items() if alarm}
 
 
 def _ask(file: ConfigFile) -> list[Look]:
     """Ask all devices of a file at once."""
-    from berofos_agent.bank import all_at_once
-    from berofos_agent.device import Device
+    from berofos_agent.device.device import Device
+    from berofos_agent.device.inspection import Report, look_at
+    from berofos_agent.device.parallel import all_at_once
     from berofos_agent.doctor.findings import Look
-    from berofos_agent.survey import Report, look_at
 
     devices = [Device(entry) for entry in file.entries]
     outcomes = all_at_once(devices, look_at, time.monotonic() + DEVICES_SECONDS)

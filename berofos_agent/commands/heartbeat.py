@@ -8,9 +8,9 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from berofos_agent import bnfosconf
 from berofos_agent.commands import commandline
-from berofos_agent.heartbeat.loop import ON_STOP, Heart, Orders
+from berofos_agent.config import bnfosconf
+from berofos_agent.heartbeat.daemon import ON_STOP, Heart, Orders
 
 PROG = "berofos heartbeat"
 SYSLOG_NAME = "berofos-heartbeat"

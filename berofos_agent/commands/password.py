@@ -7,10 +7,11 @@ import getpass
 import sys
 from collections.abc import Sequence
 
-from berofos_agent import bnfosconf, settings
-from berofos_agent.bnfosconf import Login
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, EXIT_STATUS, FAILED
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.bnfosconf import Login
+from berofos_agent.device import settings
 from berofos_agent.errors import BerofosError
 
 PROG = "berofos password"
@@ -53,14 +54,14 @@ def _run(arguments: argparse.Namespace) -> int:
     except ValueError as exc:
         commandline.complain(PROG, f"{exc}; nothing changed")
         return FAILED
-    from berofos_agent import passwordchange
+    from berofos_agent.device import password
 
-    login = Login(passwordchange.USER, old) if old else None
-    changes = passwordchange.prepare(entries, arguments.config, login, new, arguments.timeout)
+    login = Login(password.USER, old) if old else None
+    changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
     status = DONE
     for change in changes:
         try:
-            passwordchange.make(change)
+            password.make(change)
         except BerofosError as exc:
             commandline.complain(PROG, exc)
             status = status or EXIT_STATUS[type(exc)]

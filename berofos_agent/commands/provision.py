@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, FAILED, printable
-from berofos_agent.settings import SETTINGS
-from berofos_agent.topology import LINES, SCENARIO, WATCHDOG_SECONDS
+from berofos_agent.device.settings import SETTINGS
+from berofos_agent.device.topology import LINES, SCENARIO, WATCHDOG_SECONDS
 
 if TYPE_CHECKING:
-    from berofos_agent.bank import Outcome
-    from berofos_agent.device import Device
-    from berofos_agent.settings import Values
-    from berofos_agent.survey import Difference
+    from berofos_agent.device.device import Device
+    from berofos_agent.device.inspection import Difference
+    from berofos_agent.device.parallel import Outcome
+    from berofos_agent.device.settings import Values
 
 PROG = "berofos provision"
 
@@ -71,14 +71,19 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
-    from berofos_agent import cluster, provisioning
-    from berofos_agent.bank import all_at_once
-    from berofos_agent.survey import differences
+    from berofos_agent.cluster import resources
+    from berofos_agent.device import provisioning
+    from berofos_agent.device.inspection import differences
+    from berofos_agent.device.parallel import all_at_once
 
-    resources = cluster.relay_resources()
-    if resources:
-        commandline.complain(PROG, f"the cluster manages the relay ({', '.join(resources)}), so its mode is left alone")
-    wanted = provisioning.wanted_settings(arguments.scenario, arguments.watchdog, move=not resources, arm=arguments.arm)
+    managed_by = resources.relay_resources()
+    if managed_by:
+        commandline.complain(
+            PROG, f"the cluster manages the relay ({', '.join(managed_by)}), so its mode is left alone"
+        )
+    wanted = provisioning.wanted_settings(
+        arguments.scenario, arguments.watchdog, move=not managed_by, arm=arguments.arm
+    )
     looks = all_at_once(devices, lambda device, end: device.read(end), time.monotonic() + arguments.timeout)
     found = [(look, differences(look.result, wanted)) for look in looks if look.result is not None]
     for look, changes in found:
@@ -118,8 +123,8 @@ def _agreed(different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -
 
 
 def _write(arguments: argparse.Namespace, different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -> int:
-    from berofos_agent import provisioning
-    from berofos_agent.bank import all_at_once
+    from berofos_agent.device import provisioning
+    from berofos_agent.device.parallel import all_at_once
 
     before: Mapping[str, Values] = {look.device.name: look.result or {} for look, _changes in different}
     changes = {look.device.name: {one.keyword: one.wanted for one in found} for look, found in different}

@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from berofos_agent import frame, settings
+from berofos_agent.config.mac import format_mac, parse_mac
+from berofos_agent.device import frame, settings
 from berofos_agent.errors import BerofosError, ConfigurationError
 from berofos_agent.simulator import Bench, DeviceSpec, running, specs
 from berofos_agent.simulator.control import answer_line, order
@@ -135,7 +136,7 @@ def _device(text: str) -> DeviceSpec:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
     name, address, port, mac = parts
     try:
-        return DeviceSpec(name, _address(address), _port(port), mac=frame.format_mac(frame.parse_mac(mac)))
+        return DeviceSpec(name, _address(address), _port(port), mac=format_mac(parse_mac(mac)))
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from None
 

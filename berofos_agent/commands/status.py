@@ -10,16 +10,15 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from berofos_agent import picture
-from berofos_agent.commands import commandline
+from berofos_agent.commands import commandline, picture
 from berofos_agent.commands.commandline import DONE, EXIT_STATUS, printable
-from berofos_agent.picture import Lights, Paint
-from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
-from berofos_agent.topology import LINES, SCENARIO
+from berofos_agent.commands.picture import Lights, Paint
+from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
+from berofos_agent.device.topology import LINES, SCENARIO
 
 if TYPE_CHECKING:
-    from berofos_agent.device import Device
-    from berofos_agent.survey import Report
+    from berofos_agent.device.device import Device
+    from berofos_agent.device.inspection import Report
 
 PROG = "berofos status"
 
@@ -81,8 +80,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
-    from berofos_agent.bank import all_at_once
-    from berofos_agent.survey import look_at
+    from berofos_agent.device.inspection import look_at
+    from berofos_agent.device.parallel import all_at_once
 
     deadline = time.monotonic() + arguments.timeout + 2
     outcomes = all_at_once(devices, look_at, deadline)
@@ -99,7 +98,7 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return what is known of a device for a program; None is unknown."""
-    from berofos_agent.survey import remarks
+    from berofos_agent.device.inspection import remarks
 
     told = report.told or {}
     scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
@@ -123,7 +122,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def as_text(report: Report, paint: Paint) -> list[str]:
     """Return what is known of a device for a person, at most 80 columns wide."""
-    from berofos_agent.survey import remarks
+    from berofos_agent.device.inspection import remarks
 
     entry = report.device.entry
     title = f"{entry.name}  {entry.host}  {report.mac or 'MAC unknown'}  firmware {report.firmware or 'unknown'}"

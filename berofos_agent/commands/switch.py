@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from berofos_agent.commands import commandline
-from berofos_agent.topology import MODE_OF_PORT
+from berofos_agent.device.topology import MODE_OF_PORT
 
 PROG = "berofos switch"
 
@@ -36,12 +36,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
-    from berofos_agent import cluster
-    from berofos_agent.bank import all_at_once
+    from berofos_agent.cluster import resources
+    from berofos_agent.device.parallel import all_at_once
 
-    resources = cluster.relay_resources()
-    if resources:
-        commandline.complain(PROG, f"warning: {cluster.warning(resources)}")
+    managed_by = resources.relay_resources()
+    if managed_by:
+        commandline.complain(PROG, f"warning: {resources.warning(managed_by)}")
     mode = MODE_OF_PORT[arguments.port]
     deadline = time.monotonic() + 4 * arguments.timeout
     outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), deadline)

@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as exc:
         _log_error(arguments, exc)
         raise
-    from berofos_agent.bank import all_at_once
+    from berofos_agent.device.parallel import all_at_once
 
     mode = MODE[arguments.state]
     outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)

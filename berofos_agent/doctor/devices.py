@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from berofos_agent.agent.parameters import Parameters
+from berofos_agent.device.inspection import OLDEST_FIRMWARE
+from berofos_agent.device.settings import WATCHDOG_FAILURE
+from berofos_agent.device.topology import expected_settings
 from berofos_agent.doctor.findings import Facts, Look, Trouble
-from berofos_agent.doctor.mends import with_config
+from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import DeviceError, NotABerofos, Refused, Unreachable
-from berofos_agent.parameters import Parameters
-from berofos_agent.settings import WATCHDOG_FAILURE
-from berofos_agent.survey import OLDEST_FIRMWARE
-from berofos_agent.topology import expected_settings
 
 
 def in_flash_mode(facts: Facts) -> Iterator[Trouble]:

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
-from berofos_agent import bnfosconf
-from berofos_agent.bnfosconf import Entry
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.config.mac import format_mac
 from berofos_agent.doctor.findings import ConfigFile, Facts, Trouble
-from berofos_agent.doctor.mends import with_config
+from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import ConfigurationError
-from berofos_agent.frame import format_mac
 
 GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
 """Passwords that are no secret: names of what is protected, and those of the documentation's examples."""

@@ -9,14 +9,14 @@ from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
-from berofos_agent import parameters
-from berofos_agent.parameters import ParameterError, Parameters
+from berofos_agent.agent import parameters
+from berofos_agent.agent.parameters import ParameterError, Parameters
 
 if TYPE_CHECKING:
-    from berofos_agent.bnfosconf import Entry
-    from berofos_agent.doctor.cib import Cluster, Colocation, Relay
-    from berofos_agent.settings import Values
-    from berofos_agent.survey import Report
+    from berofos_agent.cluster.cib import Cluster, Colocation, Relay
+    from berofos_agent.config.bnfosconf import Entry
+    from berofos_agent.device.inspection import Report
+    from berofos_agent.device.settings import Values
 
 
 CLUSTER = "cluster"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from berofos_agent import parameters
-from berofos_agent.doctor import mends
-from berofos_agent.doctor.cib import Cluster, Colocation, FenceDevice, Relay, seconds
+from berofos_agent.agent import parameters
+from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.agent.parameters import ParameterError
+from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, seconds
+from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off
-from berofos_agent.node import relay_mode_for
-from berofos_agent.parameters import ParameterError
 
 HEAD_START_SECONDS = 3
 _TELEPHONES = "TELEPHONES"
@@ -46,7 +46,7 @@ def no_fencing(facts: Facts) -> Iterator[Trouble]:
         return
     text = "two nodes that do not hear each other will both switch the relay, for ever"
     if is_off(_stonith(facts.cluster)):
-        enable = mends.set_property("stonith-enabled", "true")
+        enable = remedies.set_property("stonith-enabled", "true")
         mend = enable if facts.cluster.fencing else f"{_CREATE_FENCING}; then {enable}"
         yield Trouble(CLUSTER, f"fencing is switched off: {text}", mend)
     elif not facts.cluster.fencing and not seconds(facts.cluster.properties.get("stonith-watchdog-timeout", "0")) > 0:
@@ -69,7 +69,7 @@ def fencing_without_delay(facts: Facts) -> Iterator[Trouble]:
     yield Trouble(
         CLUSTER,
         "fencing gives no node a head start: two that do not hear each other kill each other",
-        mends.set_parameter(device.id, "pcmk_delay_base", delay),
+        remedies.set_parameter(device.id, "pcmk_delay_base", delay),
     )
 
 
@@ -119,7 +119,7 @@ def bad_parameters(facts: Facts) -> Iterator[Trouble]:
             parameters.parse(relay.parameters.get)
         except ParameterError as exc:
             name = re.match(r"\w+", str(exc))
-            yield Trouble(relay.id, str(exc), mends.set_parameter(relay.id, name[0] if name else "NAME", "VALUE"))
+            yield Trouble(relay.id, str(exc), remedies.set_parameter(relay.id, name[0] if name else "NAME", "VALUE"))
 
 
 def unknown_nodes(facts: Facts) -> Iterator[Trouble]:
@@ -132,7 +132,7 @@ def unknown_nodes(facts: Facts) -> Iterator[Trouble]:
                 yield Trouble(
                     relay.id,
                     f"{name}={node} is no node of this cluster; it has {', '.join(known)}",
-                    mends.set_parameter(relay.id, name, "NODE"),
+                    remedies.set_parameter(relay.id, name, "NODE"),
                 )
 
 
@@ -144,9 +144,9 @@ def not_colocated(facts: Facts) -> Iterator[Trouble]:
             continue
         wish = f" (only with score {followed[0].score})" if followed else ""
         with_rsc = followed[0].with_rsc if followed else _TELEPHONES
-        mend = mends.colocate(relay.id, with_rsc)
+        mend = remedies.colocate(relay.id, with_rsc)
         if followed:
-            mend = f"{mends.delete_colocation(followed[0].id)} && {mend}"
+            mend = f"{remedies.delete_colocation(followed[0].id)} && {mend}"
         yield Trouble(relay.id, f"is not colocated with the telephones{wish}: the lines may be elsewhere", mend)
 
 
@@ -154,10 +154,10 @@ def colocated_backwards(facts: Facts) -> Iterator[Trouble]:
     """The telephones depend on the relay: a relay fault stops them."""
     for relay in facts.relays:
         for follower, id in _followers(facts, relay):
-            mend = f"{mends.delete_colocation(id)} && {mends.colocate(relay.id, follower)}"
+            mend = f"{remedies.delete_colocation(id)} && {remedies.colocate(relay.id, follower)}"
             if id == relay.group:
                 remove = f"pcs resource group remove {id} {relay.id}, or crm configure modgroup {id} remove {relay.id}"
-                mend = f"{remove}; then {mends.colocate(relay.id, follower)}"
+                mend = f"{remove}; then {remedies.colocate(relay.id, follower)}"
             yield Trouble(relay.id, f"{follower} follows the relay ({id}): a relay fault stops the telephones", mend)
 
 
@@ -171,7 +171,7 @@ def critical(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 "is critical: a relay that cannot be started moves the telephones to the other node",
-                mends.set_influence(told[0].id) if told else mends.set_meta(relay.id, "critical"),
+                remedies.set_influence(told[0].id) if told else remedies.set_meta(relay.id, "critical"),
             )
 
 

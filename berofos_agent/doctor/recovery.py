@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Callable
 
-from berofos_agent.doctor import mends
-from berofos_agent.doctor.cib import Operation, seconds
+from berofos_agent.cluster.cib import Operation, seconds
+from berofos_agent.cluster.recommendation import ON_FAIL, OPERATIONS
+from berofos_agent.cluster.recommendation import Operation as Advised
+from berofos_agent.device.topology import WATCHDOG_SECONDS
+from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Trouble, is_off, is_on
-from berofos_agent.recommended import ON_FAIL, OPERATIONS
-from berofos_agent.recommended import Operation as Advised
-from berofos_agent.topology import WATCHDOG_SECONDS
 
 OUT_OF_HAND: Mapping[str, Callable[[str], bool]] = {
     "maintenance": is_on,
@@ -30,7 +30,7 @@ def start_failure_not_fatal(facts: Facts) -> Iterator[Trouble]:
         yield Trouble(
             CLUSTER,
             "start-failure-is-fatal=false: a start that fails is repeated without a pause",
-            mends.delete_property("start-failure-is-fatal"),
+            remedies.delete_property("start-failure-is-fatal"),
         )
 
 
@@ -43,7 +43,7 @@ def fallback_with_several_devices(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 f"has on_stop=fallback and {len(devices)} devices: one that fails drops the lines of all",
-                f"{mends.set_parameter(relay.id, 'devices', devices[0])}; a resource of its own for each other one "
+                f"{remedies.set_parameter(relay.id, 'devices', devices[0])}; a resource of its own for each other one "
                 "(berofos cluster-config)",
             )
 
@@ -62,7 +62,7 @@ def shared_devices(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 f"and {other} both switch {which}: they take the lines from each other",
-                mends.set_parameter(relay.id, "devices", "DEVICE"),
+                remedies.set_parameter(relay.id, "devices", "DEVICE"),
             )
         of_one.update({(given.config, name): relay.id for name in given.devices})
         if not given.devices:
@@ -89,7 +89,7 @@ def _missing_monitors(facts: Facts, *, deep: bool) -> Iterator[Trouble]:
         missing = [one for one in monitors if bool(one.depth) not in levels]
         # Where both are missing, that is one fault.
         if any(bool(one.depth) == deep for one in missing) and not (deep and not levels):
-            yield Trouble(relay.id, what, " && ".join(mends.add_operation(relay.id, one) for one in missing))
+            yield Trouble(relay.id, what, " && ".join(remedies.add_operation(relay.id, one) for one in missing))
 
 
 def short_timeouts(facts: Facts) -> Iterator[Trouble]:
@@ -105,9 +105,9 @@ def short_timeouts(facts: Facts) -> Iterator[Trouble]:
                 yield Trouble(
                     relay.id,
                     f"{name} has a timeout of {told:g} s; {advised.timeout} s are advised",
-                    mends.change_operation(found.id, "timeout", f"{advised.timeout}s")
+                    remedies.change_operation(found.id, "timeout", f"{advised.timeout}s")
                     if found
-                    else mends.add_operation(relay.id, advised),
+                    else remedies.add_operation(relay.id, advised),
                 )
 
 
@@ -120,9 +120,9 @@ def stop_may_fence(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 "a stop that hangs gets the node fenced, or blocks the relay",
-                mends.change_operation(found.id, "on-fail", ON_FAIL["stop"])
+                remedies.change_operation(found.id, "on-fail", ON_FAIL["stop"])
                 if found
-                else mends.add_operation(relay.id, advised),
+                else remedies.add_operation(relay.id, advised),
             )
 
 
@@ -133,7 +133,7 @@ def no_watchdog(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 "has no port_d_node and no watchdog: if the node dies, nobody puts the lines on port D",
-                mends.set_parameter(relay.id, "watchdog", str(WATCHDOG_SECONDS["bypass"])),
+                remedies.set_parameter(relay.id, "watchdog", str(WATCHDOG_SECONDS["bypass"])),
             )
 
 
@@ -141,7 +141,7 @@ def out_of_hand(facts: Facts) -> Iterator[Trouble]:
     """Work that was begun by hand, and never ended: the cluster does nothing."""
     if facts.cluster and is_on(facts.cluster.properties.get("maintenance-mode", "false")):
         yield Trouble(
-            CLUSTER, "is in maintenance mode: nobody switches the lines", mends.delete_property("maintenance-mode")
+            CLUSTER, "is in maintenance mode: nobody switches the lines", remedies.delete_property("maintenance-mode")
         )
     for relay in facts.relays:
         for name, holds in OUT_OF_HAND.items():
@@ -149,7 +149,7 @@ def out_of_hand(facts: Facts) -> Iterator[Trouble]:
                 yield Trouble(
                     relay.id,
                     f"has {name}={relay.meta[name]}: nobody switches the lines",
-                    mends.delete_meta(relay.id, name),
+                    remedies.delete_meta(relay.id, name),
                 )
 
 
@@ -160,7 +160,7 @@ def no_failure_timeout(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 "has no failure-timeout: a start that failed is never tried again",
-                mends.set_meta(relay.id, "failure-timeout"),
+                remedies.set_meta(relay.id, "failure-timeout"),
             )
 
 
@@ -171,7 +171,7 @@ def no_migration_threshold(facts: Facts) -> Iterator[Trouble]:
             yield Trouble(
                 relay.id,
                 "has no migration-threshold: nodes that fight over the relay never come to rest",
-                mends.set_meta(relay.id, "migration-threshold"),
+                remedies.set_meta(relay.id, "migration-threshold"),
             )
 
 

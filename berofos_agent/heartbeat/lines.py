@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Callable
 
-from berofos_agent import watchdog
-from berofos_agent.bank import all_at_once
-from berofos_agent.bnfosconf import Entry
-from berofos_agent.device import Device
+from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.device.device import Device
+from berofos_agent.device.parallel import all_at_once
+from berofos_agent.device.settings import WATCHDOG_ON
+from berofos_agent.device.topology import LINES
 from berofos_agent.heartbeat.decisions import EXCHANGES
-from berofos_agent.settings import WATCHDOG_ON
-from berofos_agent.topology import LINES
+from berofos_agent.watchdog import arming
 
 Found = tuple[str, str]
 HERE, AT_D = "1", "0"
@@ -26,10 +26,10 @@ def fetch(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, 
     """Bring the lines here and arm the watchdog; a device that takes no kicks is left where it is."""
 
     def work(device: Device, deadline: float) -> Found:
-        order = watchdog.order_for(device, deadline)
+        order = arming.order_for(device, deadline)
         device.gbl4.kick(device.seconds(deadline))
         device.switch(HERE, deadline)
-        watchdog.arm(device, interval, deadline)
+        arming.arm(device, interval, deadline)
         return "fetched", order
 
     return _all(entries, seconds, work)
@@ -42,8 +42,8 @@ def look(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, F
         told = device.read(deadline)
         if told.get("mode") != HERE:
             lines = LINES.get(told.get("mode", ""), "nothing known")
-            return "elsewhere", f"the relay connects {lines}, not {LINES[HERE]}; watchdog {watchdog.state_in(told)}"
-        if watchdog.state_in(told) != WATCHDOG_ON or told.get("wdogitime", str(interval)) != str(interval):
+            return "elsewhere", f"the relay connects {lines}, not {LINES[HERE]}; watchdog {arming.state_in(told)}"
+        if arming.state_in(told) != WATCHDOG_ON or told.get("wdogitime", str(interval)) != str(interval):
             return "disarmed", "the watchdog is not armed as it should be; armed again"
         return "here", ""
 
@@ -54,7 +54,7 @@ def leave(entries: Sequence[Entry], _interval: int, seconds: float) -> dict[str,
     """Switch the watchdog off; the relay stays where it is."""
 
     def work(device: Device, deadline: float) -> Found:
-        watchdog.disarm(device, deadline)
+        arming.disarm(device, deadline)
         return "left", "watchdog off, the lines stay"
 
     return _all(entries, seconds, work)
@@ -64,7 +64,7 @@ def hand_over(entries: Sequence[Entry], _interval: int, seconds: float) -> dict[
     """Switch the watchdog off, then put the lines through to port D."""
 
     def work(device: Device, deadline: float) -> Found:
-        watchdog.disarm(device, deadline)
+        arming.disarm(device, deadline)
         device.switch(AT_D, deadline)
         return "left", "watchdog off, the lines are at port D"
 

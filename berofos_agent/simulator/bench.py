@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Callable
 
-from berofos_agent import frame
+from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.errors import BerofosError
 from berofos_agent.simulator.control import ControlServer
 from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE
@@ -47,7 +47,7 @@ class DeviceSpec:
 
 def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # noqa: B008 - it is frozen
     """Return fos1, fos2, ... with MACs and addresses that count up; ports do where the address is 0.0.0.0."""
-    mac = int.from_bytes(frame.parse_mac(first.mac), "big")
+    mac = int.from_bytes(parse_mac(first.mac), "big")
     address = IPv4Address(first.address)
     everywhere = address.is_unspecified
     lease = IPv4Address(first.lease) if first.lease else None
@@ -57,7 +57,7 @@ def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # 
             str(address if everywhere else address + number),
             first.http_port + number if everywhere and first.http_port else first.http_port,
             first.udp_port,
-            frame.format_mac((mac + number).to_bytes(6, "big")),
+            format_mac((mac + number).to_bytes(6, "big")),
             first.firmware,
             first.settings,
             first.digest,
@@ -81,7 +81,7 @@ class BenchDevice:
 
     @property
     def mac(self) -> str:
-        return frame.format_mac(self.model.mac)
+        return format_mac(self.model.mac)
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable
 
-from berofos_agent import frame
+from berofos_agent.config.mac import format_mac, parse_mac
 
 
 def _nothing(text: str) -> str:
@@ -53,7 +53,7 @@ def _url(text: str) -> str:
 
 def _mac(text: str) -> str:
     try:
-        return frame.format_mac(frame.parse_mac(text))
+        return format_mac(parse_mac(text))
     except ValueError:
         raise ValueError(f"needs a MAC address, not {text!r}") from None
 

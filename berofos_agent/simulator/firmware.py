@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from berofos_agent.settings import MAGIC_KEY, MAGIC_VERSION, SETTINGS, Values
+from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, SETTINGS, Values
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from berofos_agent import frame
+from berofos_agent.device import frame
 
 WRONG_PAGE = 3
 WRONG_CHECKSUM = 4

@@ -18,8 +18,9 @@ from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any
 
-from berofos_agent import frame, settings
-from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_ON, Values
+from berofos_agent.config.mac import format_mac, parse_mac
+from berofos_agent.device import frame, settings
+from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_ON, Values
 from berofos_agent.simulator.faults import Faults
 from berofos_agent.simulator.firmware import (
     DEFAULT_FIRMWARE,
@@ -73,7 +74,7 @@ class SimulatedDevice:
         changed: Callable[[SimulatedDevice], None] | None = None,
     ) -> None:
         self.name = name
-        self.mac = frame.parse_mac(mac)
+        self.mac = parse_mac(mac)
         self.firmware_name = firmware
         self.lease = lease
         self.flash = FlashMemory()
@@ -165,7 +166,7 @@ class SimulatedDevice:
     def told_mac(self) -> bytes:
         """The MAC it puts into its answers."""
         with self._lock:
-            return frame.parse_mac(self.faults.argument("wrong-mac") or frame.format_mac(self.mac))
+            return parse_mac(self.faults.argument("wrong-mac") or format_mac(self.mac))
 
     def state(self) -> dict[str, Any]:
         """Everything at one glance, for orders; without the password."""
@@ -177,7 +178,7 @@ class SimulatedDevice:
                 "mode": self._mode,
                 "scenario": values["scenario"],
                 "watchdog": self._watchdog.state,
-                "mac": frame.format_mac(self.mac),
+                "mac": format_mac(self.mac),
                 "firmware": "" if self._erased else self.firmware_name,
                 "image": self.flash.sha1,
                 "faults": self.faults.as_dict(),

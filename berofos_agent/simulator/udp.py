@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Callable
 
-from berofos_agent import frame
-from berofos_agent.frame import Command, Frame, FrameError
+from berofos_agent.device import frame
+from berofos_agent.device.frame import Command, Frame, FrameError
 from berofos_agent.simulator.model import SimulatedDevice
 
 Address = tuple[str, int]

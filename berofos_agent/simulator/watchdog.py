@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from berofos_agent.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
+from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
 
 
 class Watchdog:

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from berofos_agent import flashing, frame
-from berofos_agent.gbl4 import Gbl4Client
+from berofos_agent.config.mac import parse_mac
+from berofos_agent.device import flashing, frame
+from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.simulator.control import order
 from berofos_agent.simulator.model import FIRST_MAC
 
@@ -29,7 +30,7 @@ Address = tuple[str, int]
 def rows() -> Iterator[Row]:
     """Measure; takes some seconds."""
     image = os.urandom(IMAGE_BYTES)
-    mac = frame.parse_mac(FIRST_MAC)
+    mac = parse_mac(FIRST_MAC)
     with _device_in_flash_mode() as address:
         pairs = [(_flash(address, mac, image), _bare_exchanges(address, mac, image)) for _ in range(REPETITIONS)]
     flashed, bare = (min(column) for column in zip(*pairs))

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from berofos_agent.gbl4 import REPLY_SECONDS, Gbl4Client, broadcast_scan
+from berofos_agent.device.gbl4 import REPLY_SECONDS, Gbl4Client, broadcast_scan
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import LOOPBACK_BROADCAST
 

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from berofos_agent import frame, keeper
+from berofos_agent.device import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import BenchDevice, DeviceSpec
+from berofos_agent.watchdog import process
 
 from .rows import Row
 
@@ -103,7 +104,7 @@ def _agent(folder: Path, config: Path) -> Iterator[int]:
     agent = ROOT / "ocf" / "berofos"
     subprocess.run([agent, "start"], env=environ, check=True)
     try:
-        yield keeper.pid_of(str(folder / "berofos-bench.state"))
+        yield process.pid_of(str(folder / "berofos-bench.state"))
     finally:
         subprocess.run([agent, "stop"], env=environ, check=True)
 

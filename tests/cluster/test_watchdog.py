@@ -59,7 +59,7 @@ def kicks(cluster: Cluster) -> list[int]:
 
 def kickers(cluster: Cluster, node: str) -> list[str]:
     """The processes of a node that are kickers."""
-    return cluster.lab.run(node, ["pgrep", "-f", "kicker.py"]).stdout.split()
+    return cluster.lab.run(node, ["pgrep", "-f", "kickd.py"]).stdout.split()
 
 
 def kicked_again(cluster: Cluster) -> Callable[[], bool]:

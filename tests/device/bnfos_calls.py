@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.commands import bnfos as command
-from berofos_agent.commands.bnfos_job import Lan
+from berofos_agent.commands.bnfos import main as command
+from berofos_agent.commands.bnfos.context import Lan
 from berofos_agent.simulator.bench import LOOPBACK_BROADCAST, Bench
 
 from .standin import Standin

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import frame
 from berofos_agent.commands import berofos
+from berofos_agent.device import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, BenchDevice, DeviceSpec
 from tests.ocf.conftest import fresh_address

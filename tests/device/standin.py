@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from berofos_agent.settings import MAGIC_KEY, MAGIC_VERSION
+from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION
 
 MAC = bytes.fromhex("00193200121D")
 SCAN, NETCONF, PREPARE, PAGE, ERASE, PING, KICK = 1, 2, 3, 4, 5, 9, 11

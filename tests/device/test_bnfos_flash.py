@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import flashing
+from berofos_agent.device import flashing
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench
 from berofos_agent.simulator.model import Power
@@ -68,8 +68,8 @@ def test_progress_is_a_line_a_tenth_where_no_terminal_is(bnfos: Bnfos, image: Pa
 def test_progress_is_a_bar_on_a_terminal(bench: Bench, bnfos: Bnfos, image: Path) -> None:
     assert bench["fos1"].model.power is Power.FLASH
     main, side = pty.openpty()
-    call = "import sys; from berofos_agent.commands import bnfos, bnfos_job as job; "
-    call += "sys.exit(bnfos.main(sys.argv[2:], job.Lan(int(sys.argv[1]))))"
+    call = "import sys; from berofos_agent.commands.bnfos import main, context; "
+    call += "sys.exit(main.main(sys.argv[2:], context.Lan(int(sys.argv[1]))))"
     words = [str(bnfos.lan.port), "--flash", str(image), "-f", "fos1", "--config", str(bnfos.config)]
     environ = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
     done = subprocess.run([sys.executable, "-c", call, *words], stderr=side, env=environ, timeout=30, check=False)

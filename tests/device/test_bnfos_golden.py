@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from berofos_agent.settings import SETTINGS
+from berofos_agent.device.settings import SETTINGS
 
 from .bnfos_calls import bnfos_at
 from .standin import standing_in

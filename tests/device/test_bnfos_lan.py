@@ -185,8 +185,8 @@ def test_going_on_and_on_survives_a_silent_round(tmp_path: Path, capsys: pytest.
     assert ran.out.count("00:19:32:00:12:1D") == 2
 
 
-CALL = "import sys; from berofos_agent.commands import bnfos, bnfos_job as job; "
-CALL += "sys.exit(bnfos.main(sys.argv[2:], job.Lan(int(sys.argv[1]), '127.255.255.255')))"
+CALL = "import sys; from berofos_agent.commands.bnfos import main, context; "
+CALL += "sys.exit(main.main(sys.argv[2:], context.Lan(int(sys.argv[1]), '127.255.255.255')))"
 
 
 def test_kicking_goes_on_in_the_background(bench: Bench, bnfos: Bnfos) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.commands.bnfos_lan import write_down
-from berofos_agent.confedit import ConfFile
-from berofos_agent.frame import ScanReply
+from berofos_agent.commands.bnfos.lan import write_down
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.device.frame import ScanReply
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench
 from berofos_agent.simulator.model import Power

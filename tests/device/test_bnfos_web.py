@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.settings import SETTINGS
+from berofos_agent.device.settings import SETTINGS
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 

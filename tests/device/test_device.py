@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import bnfosconf
-from berofos_agent.bank import all_at_once
-from berofos_agent.device import Device
+from berofos_agent.config import bnfosconf
+from berofos_agent.device.device import Device
+from berofos_agent.device.gbl4 import Gbl4Client, broadcast_scan
+from berofos_agent.device.parallel import all_at_once
 from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
-from berofos_agent.gbl4 import Gbl4Client, broadcast_scan
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, BenchDevice
 from tests.device.hostile import hostile_server

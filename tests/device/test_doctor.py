@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import frame, simulator
+from berofos_agent import simulator
 from berofos_agent.commands.berofos import main
+from berofos_agent.device import frame
+from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.doctor.checks import CHECKS
 from berofos_agent.errors import Unreachable
-from berofos_agent.gbl4 import Gbl4Client
 from berofos_agent.simulator import Bench, DeviceSpec
 from tests.conftest import Clock
 from tests.ocf.conftest import fresh_address

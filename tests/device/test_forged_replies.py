@@ -8,10 +8,10 @@ from unittest import mock
 
 import pytest
 
-from berofos_agent import frame, gbl4
+from berofos_agent.device import frame, gbl4
+from berofos_agent.device.frame import Command, ScanReply
+from berofos_agent.device.gbl4 import Gbl4Client, broadcast_scan
 from berofos_agent.errors import DeviceError, NotABerofos, Unreachable, UnusableAnswer
-from berofos_agent.frame import Command, ScanReply
-from berofos_agent.gbl4 import Gbl4Client, broadcast_scan
 
 from .hostile import ends_soon_and_small, hostile_ear
 

@@ -14,7 +14,7 @@ from typing import Callable
 
 import pytest
 
-from berofos_agent import frame
+from berofos_agent.device import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 from berofos_agent.simulator.model import Power

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.bnfosconf import Login
+from berofos_agent.config.bnfosconf import Login
+from berofos_agent.device.web import WebClient
 from berofos_agent.errors import DeviceError, NotABerofos, Refused, Unreachable, UnusableAnswer
-from berofos_agent.webclient import WebClient
 
 from .hostile import BLOCK, FOREVER, HostileServer, ends_soon_and_small, hostile_server, trickle
 

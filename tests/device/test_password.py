@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import bnfosconf
-from berofos_agent.confedit import ConfFile
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, Unreachable
 from berofos_agent.simulator import BenchDevice
-from berofos_agent.webclient import WebClient
 from tests.device.conftest import Desk
 
 NEW = 'a:b=c#d;e%f "g'

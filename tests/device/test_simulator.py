@@ -26,9 +26,11 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import frame, simulator
+from berofos_agent import simulator
+from berofos_agent.config.mac import format_mac
+from berofos_agent.device import frame
+from berofos_agent.device.settings import parse_config
 from berofos_agent.errors import BerofosError
-from berofos_agent.settings import parse_config
 from berofos_agent.simulator import BenchDevice, Power
 from berofos_agent.simulator.control import order
 from tests.conftest import Clock
@@ -246,7 +248,7 @@ def test_broadcast_scan_finds_all_devices(bench: simulator.Bench) -> None:
         sock.sendto(UDP["scan"], ("127.255.255.255", port))
         heard = {sock.recvfrom(2048) for _ in bench.devices}
     assert {sender for _, sender in heard} == {device.udp_address for device in bench.devices}
-    macs = {frame.format_mac(frame.decode(datagram).mac) for datagram, _ in heard}
+    macs = {format_mac(frame.decode(datagram).mac) for datagram, _ in heard}
     assert macs == {device.mac for device in bench.devices}
 
 
@@ -255,7 +257,7 @@ def test_devices_that_share_an_address_all_hear_what_is_sent_there() -> None:
     with simulator.running(shared) as bench, datagrams() as sock:
         assert len({device.udp_address for device in bench.devices}) == 1
         sock.sendto(UDP["scan"], bench["fos1"].udp_address)
-        macs = {frame.format_mac(frame.decode(sock.recv(2048)).mac) for _ in bench.devices}
+        macs = {format_mac(frame.decode(sock.recv(2048)).mac) for _ in bench.devices}
         assert macs == {device.mac for device in bench.devices}
 
 

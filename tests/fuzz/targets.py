@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Mapping
 from unittest import mock
 
-from berofos_agent import bnfosconf, frame, settings, spans, state, webclient
-from berofos_agent.bnfosconf import Login
-from berofos_agent.confedit import ConfFile
+from berofos_agent.agent import dahdi, state
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.bnfosconf import Login
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.device import frame, settings, web
+from berofos_agent.device.frame import FrameError
+from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, DeviceError
-from berofos_agent.frame import FrameError
-from berofos_agent.webclient import WebClient
 
 LOGIN = Login("admin", "s3cret-pass")
 
@@ -41,12 +43,12 @@ def config_txt(data: bytes) -> None:
 def challenge(data: bytes) -> None:
     """What a device wants for a password: it may get a digest, but the password itself only if it offers Basic."""
     text = data.decode("latin-1")
-    answer = webclient._authorization(text, LOGIN, "http://127.0.0.1/config.txt")
+    answer = web._authorization(text, LOGIN, "http://127.0.0.1/config.txt")
     assert LOGIN.password not in answer
     assert not answer.startswith("Basic") or "basic" in text.lower()
 
 
-class _Told(webclient._DeadlineConnection):
+class _Told(web._DeadlineConnection):
     """A connection on which everything has been said already."""
 
     data = b""
@@ -57,15 +59,15 @@ class _Told(webclient._DeadlineConnection):
         with theirs, contextlib.suppress(BlockingIOError):
             theirs.sendall(self.data)
             theirs.shutdown(socket.SHUT_WR)
-        sock = webclient._DeadlineSocket(ours.family, ours.type, fileno=ours.detach())
-        sock.deadline = webclient.time.monotonic() + 2
+        sock = web._DeadlineSocket(ours.family, ours.type, fileno=ours.detach())
+        sock.deadline = web.time.monotonic() + 2
         return sock
 
 
 def http_answer(data: bytes) -> None:
     """A whole HTTP answer to a read, with a login at hand."""
     _Told.data = data
-    with mock.patch.object(webclient._DeadlinePool, "ConnectionCls", _Told), contextlib.suppress(DeviceError):
+    with mock.patch.object(web._DeadlinePool, "ConnectionCls", _Told), contextlib.suppress(DeviceError):
         WebClient("fos1", "127.0.0.1", login=LOGIN).read(2)
 
 
@@ -104,7 +106,7 @@ def state_file(data: bytes) -> None:
 
 def span(data: bytes) -> None:
     """The first line of a span's file in /proc/dahdi."""
-    spans.judge([spans.parse("1", data.decode("utf-8", "replace"))])
+    dahdi.judge([dahdi.parse("1", data.decode("utf-8", "replace"))])
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import frame
+from berofos_agent.device import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 from tests.measured import MEASURED, MEASURING

@@ -206,8 +206,17 @@ def test_probe_without_state_loads_no_library(cluster: Cluster) -> None:
     )
     assert loaded.returncode == 7
     names = {line.rpartition("|")[2].strip() for line in loaded.stderr.splitlines()}
-    assert "berofos_agent.state" in names
-    assert not names & {"ocf", "requests", "lxml", "lxml.etree", "socket", "json", "logging", "berofos_agent.actions"}
+    assert "berofos_agent.agent.state" in names
+    assert not names & {
+        "ocf",
+        "requests",
+        "lxml",
+        "lxml.etree",
+        "socket",
+        "json",
+        "logging",
+        "berofos_agent.agent.actions",
+    }
 
 
 def test_monitor_all_in_position_is_one_exchange_a_device(devices: Bench, cluster: Cluster) -> None:

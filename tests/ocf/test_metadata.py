@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from berofos_agent import __version__, metadata_xml
-from berofos_agent.parameters import ACTIONS, PARAMETERS
+from berofos_agent import __version__
+from berofos_agent.agent.metadata import build
+from berofos_agent.agent.parameters import ACTIONS, PARAMETERS
 
 from .conftest import AGENT
 
@@ -20,7 +21,7 @@ def metadata() -> str:
 
 
 def test_the_committed_file_is_what_the_code_declares() -> None:
-    assert COMMITTED.read_text() == metadata_xml.build(), "run `make metadata`"
+    assert COMMITTED.read_text() == build(), "run `make metadata`"
 
 
 def test_the_agent_prints_the_committed_file() -> None:
@@ -54,4 +55,13 @@ def test_loading_it_needs_no_library() -> None:
         check=True,
     )
     names = {line.rpartition("|")[2].strip() for line in loaded.stderr.splitlines()}
-    assert not names & {"ocf", "requests", "lxml", "lxml.etree", "socket", "json", "logging", "berofos_agent.actions"}
+    assert not names & {
+        "ocf",
+        "requests",
+        "lxml",
+        "lxml.etree",
+        "socket",
+        "json",
+        "logging",
+        "berofos_agent.agent.actions",
+    }

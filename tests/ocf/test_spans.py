@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.agent.dahdi import FOLDER_VARIABLE
 from berofos_agent.simulator.bench import Bench
-from berofos_agent.spans import FOLDER_VARIABLE
 
 from .conftest import Cluster
 

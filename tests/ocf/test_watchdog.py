@@ -18,10 +18,11 @@ from typing import Callable
 
 import pytest
 
-from berofos_agent import frame, keeper
+from berofos_agent.device import frame
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, DeviceSpec
 from berofos_agent.simulator.model import Power
+from berofos_agent.watchdog import process
 
 from .conftest import Cluster, fresh_address
 
@@ -65,11 +66,11 @@ def cluster(cluster: Cluster) -> Iterator[Cluster]:
     cluster.parameters["watchdog"] = LONG
     yield cluster
     cluster.state.unlink(missing_ok=True)
-    keeper.end(str(cluster.state))
+    process.end(str(cluster.state))
 
 
 def pid_of_kicker(cluster: Cluster) -> int:
-    return keeper.pid_of(str(cluster.state))
+    return process.pid_of(str(cluster.state))
 
 
 def runs(pid: int) -> bool:
@@ -368,7 +369,7 @@ def test_two_resources_may_kick_one_box(devices: Bench, cluster: Cluster, tmp_pa
         assert watchdogs(devices) == ["1", "1"]
     finally:
         os.unlink(other)
-        keeper.end(other)
+        process.end(other)
 
 
 def test_a_kicker_ends_itself_when_its_state_file_is_gone(cluster: Cluster) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.cluster import cib
 from berofos_agent.commands.berofos import main
-from berofos_agent.doctor import cib
 from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
 

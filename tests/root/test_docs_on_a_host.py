@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.doctor import cib
+from berofos_agent.cluster import cib
 from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
 from berofos_agent.simulator import Bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from berofos_agent.parameters import PARAMETERS
+from berofos_agent.agent.parameters import PARAMETERS
 from tests.ocf.conftest import AGENT
 
 from .conftest import Installed

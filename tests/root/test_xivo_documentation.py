@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent import bnfosconf
+from berofos_agent.config import bnfosconf
 
 from .site import Site, new_site
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from berofos_agent.settings import MAGIC_KEY, SETTINGS
+from berofos_agent.device.settings import MAGIC_KEY, SETTINGS
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
 """How many inputs a property is tried with; `make fuzz` gives more."""

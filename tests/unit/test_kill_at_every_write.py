@@ -12,8 +12,9 @@ from types import FrameType
 
 import pytest
 
-from berofos_agent import bnfosconf, state
-from berofos_agent.confedit import ConfFile
+from berofos_agent.agent import state
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.editor import ConfFile
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of fork, with pytest's threads
 

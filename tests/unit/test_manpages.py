@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from berofos_agent.commands.bnfos_options import MODES, OPTIONS
-from berofos_agent.parameters import PARAMETERS
-from berofos_agent.settings import SETTINGS
+from berofos_agent.agent.parameters import PARAMETERS
+from berofos_agent.commands.bnfos.options import MODES, OPTIONS
+from berofos_agent.device.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 MAKER: dict[str, Any] = runpy.run_path(str(ROOT / "packaging" / "manual_berofos.py"))

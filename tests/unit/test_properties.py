@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berofos_agent import bnfosconf, confedit, frame, ocf, parameters, settings, state
-from berofos_agent.actions import deadline_of
-from berofos_agent.commands import bnfos_options
-from berofos_agent.confedit import ConfFile
+from berofos_agent.agent import ocf, parameters, state
+from berofos_agent.agent.actions import deadline_of
+from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.commands.bnfos import options
+from berofos_agent.config import bnfosconf, editor
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.config.mac import format_mac, parse_mac
+from berofos_agent.device import frame, settings
+from berofos_agent.device.frame import FrameError, NetworkSettings, ScanReply
 from berofos_agent.errors import ConfigurationError
-from berofos_agent.frame import FrameError, NetworkSettings, ScanReply
-from berofos_agent.node import relay_mode_for
 
 from .strategies import (
     bnfos_conf,
@@ -33,7 +36,7 @@ from .strategies import (
 )
 
 addresses = st.integers(0, 2**32 - 1).map(IPv4Address)
-PLACEHOLDERS = [confedit._squeezed(line) for line in confedit.PLACEHOLDERS.values()]
+PLACEHOLDERS = [editor._squeezed(line) for line in editor.PLACEHOLDERS.values()]
 byte = st.integers(0, 255)
 networks = st.builds(NetworkSettings, addresses, addresses, addresses, byte, byte, bytes_of_16_bits)
 scan_replies = st.builds(
@@ -98,7 +101,7 @@ def test_pages_put_together_are_the_image(image: bytes, mac: bytes) -> None:
 @bounded
 @given(macs)
 def test_a_mac_comes_back_as_it_was(mac: bytes) -> None:
-    assert frame.parse_mac(frame.format_mac(mac)) == mac
+    assert parse_mac(format_mac(mac)) == mac
 
 
 # --- config.txt and settings -----------------------------------------------------------------------------------
@@ -175,7 +178,7 @@ def test_a_change_changes_what_was_asked_and_nothing_else(text: str, data: st.Da
     assert {entry.name: entry._replace(line=0) for entry in file.entries} == wanted
     changes = [line for line in difflib.ndiff(text.split("\n"), file.text.split("\n")) if line[0] in "+-"]
     gone = [line for line in changes if line[0] == "-" and line.strip("- \t\r") and "=" in line]
-    assert len([line for line in gone if confedit._squeezed(line[2:]) not in PLACEHOLDERS]) <= 1
+    assert len([line for line in gone if editor._squeezed(line[2:]) not in PLACEHOLDERS]) <= 1
 
 
 @bounded
@@ -275,8 +278,8 @@ def test_any_state_file_is_read_or_started_afresh(data: bytes, tmp_path_factory:
 # --- command lines ---------------------------------------------------------------------------------------------
 
 words = st.one_of(
-    st.sampled_from([f"--{name}" for name in bnfos_options.MODES]),
-    st.sampled_from([f"-{letter}" for letter in bnfos_options.OPTIONS]),
+    st.sampled_from([f"--{name}" for name in options.MODES]),
+    st.sampled_from([f"-{letter}" for letter in options.OPTIONS]),
     st.sampled_from(["mode=1", "mode", "apwd", "fos1", "10.34.1.20", "00:19:32:00:12:1D", "0", "-1", "--", "--config"]),
     st.text(max_size=12),
 )
@@ -288,9 +291,9 @@ def test_any_command_line_of_bnfos_is_understood_or_refused_with_status_2(argv: 
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
-            arguments = bnfos_options.parse(argv)
+            arguments = options.parse(argv)
         except SystemExit as exc:
             assert exc.code in (0, 2)
             assert "Traceback" not in said.getvalue()
         else:
-            assert arguments.mode in bnfos_options.MODES
+            assert arguments.mode in options.MODES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from berofos_agent.settings import SETTINGS
+from berofos_agent.device.settings import SETTINGS
 
 NOTES = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from berofos_agent.device.settings import write_target
 from berofos_agent.errors import BerofosError
-from berofos_agent.settings import write_target
 from berofos_agent.simulator.control import order as give_order
 
 from .lan import Lan

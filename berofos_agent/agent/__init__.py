@@ -1,0 +1,1 @@
+"""The resource agent: one call from its environment to an exit code."""

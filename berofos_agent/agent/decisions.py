@@ -1,0 +1,120 @@
+"""From what the devices said to what the agent answers; pure decisions, no device, no clock, no exit.
+
+The tables of "What the agent answers" in docs/ are decided here, a function each for start and monitor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from berofos_agent.agent import ocf
+from berofos_agent.device.settings import WATCHDOG_FAILURE, Values
+from berofos_agent.device.topology import LINES
+from berofos_agent.errors import DeviceError, DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
+
+
+class Seen(NamedTuple):
+    """What one device said: its settings, or why it said nothing of use."""
+
+    device: str
+    told: Values | None = None
+    error: DeviceError | None = None
+
+    @property
+    def mode(self) -> str | None:
+        """The relay mode, or None where the device did not tell one."""
+        mode = (self.told or {}).get("mode")
+        return mode if mode in LINES else None
+
+    @property
+    def failure(self) -> DeviceError:
+        """Why the relay mode is not known."""
+        return self.error or UnusableAnswer(self.device, "does not tell its relay mode; update its firmware")
+
+
+class Verdict(NamedTuple):
+    """An exit code of OCF 1.1 and, unless it is success, its reason."""
+
+    code: int
+    reason: str = ""
+
+
+RUNNING = Verdict(ocf.OCF_SUCCESS)
+
+START_CODE: Mapping[type[DeviceError], int] = {
+    Refused: ocf.OCF_ERR_PERM,
+    DidNotFollow: ocf.OCF_ERR_GENERIC,
+    NotABerofos: ocf.OCF_ERR_GENERIC,
+    UnusableAnswer: ocf.OCF_ERR_GENERIC,
+    Unreachable: ocf.OCF_SUCCESS,
+}
+"""What each failure makes of a start, the gravest first, as long as one other device is in position."""
+
+
+def judge_start(errors: Sequence[DeviceError], in_position: int) -> Verdict:
+    """Return the answer of a start that brought `in_position` devices there and met these errors on the others."""
+    if not errors:
+        return RUNNING
+    gravest = min(errors, key=lambda error: list(START_CODE).index(type(error)))
+    code = START_CODE[type(gravest)]
+    if code == ocf.OCF_SUCCESS and not in_position:
+        return Verdict(ocf.OCF_ERR_GENERIC, f"{together(errors)}; check power and network")
+    return Verdict(code, "" if code == ocf.OCF_SUCCESS else together([gravest, *errors]))
+
+
+def together(errors: Sequence[DeviceError]) -> str:
+    """Return one line for several errors: the first as it is, and the names of the other devices."""
+    others = [error.device for error in errors if error.device != errors[0].device]
+    return f"{errors[0]} (also {', '.join(others)})" if others else str(errors[0])
+
+
+def judge_monitor(
+    seen: Sequence[Seen], mode: str, seconds_since_seen: float, grace: float, trouble: str = ""
+) -> Verdict:
+    """Return the answer of a monitor on the node whose relay mode is `mode`.
+
+    `seconds_since_seen` is how long ago a device was last seen in position;
+    `grace` is how long unreadable devices are taken to keep their position, for a relay does not move by itself;
+    `trouble` says why no device could be asked at all.
+    """
+    here = [one for one in seen if one.mode == mode]
+    unknown = [one for one in seen if one.mode is None]
+    elsewhere = [one for one in seen if one.mode is not None and one.mode != mode]
+    if elsewhere:
+        code = ocf.OCF_NOT_RUNNING if len(elsewhere) == len(seen) else ocf.OCF_ERR_GENERIC
+        ran_out = any((one.told or {}).get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
+        return Verdict(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
+    if here and unknown:
+        return Verdict(ocf.OCF_DEGRADED, _why_unknown(unknown))
+    if here:
+        return RUNNING
+    why = trouble or _why_unknown(unknown)
+    if seconds_since_seen < grace:
+        return Verdict(ocf.OCF_DEGRADED, why)
+    return Verdict(ocf.OCF_ERR_GENERIC, why if trouble else f"{why}; check power and network")
+
+
+def judge_settings(seen: Sequence[Seen], expected: Mapping[str, str]) -> Verdict:
+    """Return degraded for the first device with a setting that will bite later, or a watchdog failure noted."""
+    for one in seen:
+        told = one.told or {}
+        if told.get("wdogstate") == WATCHDOG_FAILURE:
+            return Verdict(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure noted; clear it: --set wdog=0")
+        wrong = [f"{key}={told[key]}, not {value}" for key, value in expected.items() if told.get(key, value) != value]
+        if wrong:
+            return Verdict(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(wrong)}; correct it with bnfos --set")
+    return RUNNING
+
+
+def _why_unknown(unknown: Sequence[Seen]) -> str:
+    return together([one.failure for one in unknown])
+
+
+def _names(seen: Sequence[Seen]) -> str:
+    return ", ".join(one.device for one in seen)
+
+
+def _astray(mode: str) -> str:
+    other = "0" if mode == "1" else "1"
+    return f"relay connects {LINES[other]}, not {LINES[mode]}"

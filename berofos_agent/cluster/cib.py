@@ -1,0 +1,273 @@
+"""From a CIB to facts about relays; reads XML, judges nothing and asks no cluster.
+
+The XML may come from a file somebody sent, so no entity is expanded and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+
+from berofos_agent.cluster.recommendation import AGENT
+from berofos_agent.errors import ConfigurationError
+
+MAXIMUM_BYTES = 32 << 20
+
+_CLONES = ("clone", "master", "bundle")
+_OURS = "//primitive[@class='{}' and @provider='{}' and @type='{}']".format(*AGENT)
+_FACTOR = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a relay; seconds, NaN for what is no time."""
+
+    id: str
+    name: str
+    interval: float
+    timeout: float | None
+    depth: int
+    on_fail: str
+
+
+@dataclass(frozen=True)
+class Colocation:
+    """`rsc` is placed where `with_rsc` is."""
+
+    id: str
+    rsc: str
+    with_rsc: str
+    score: str
+    influence: bool | None = None
+
+    @property
+    def mandatory(self) -> bool:
+        """False for a wish the cluster may ignore, and for the contrary of together."""
+        return self.score.lstrip("+").upper() in ("INFINITY", "INF", "1000000")
+
+
+@dataclass(frozen=True)
+class Relay:
+    """One resource of our agent, with what it inherits from templates, groups and defaults."""
+
+    id: str
+    parameters: Mapping[str, str]
+    meta: Mapping[str, str]
+    operations: Sequence[Operation]
+    cloned_by: str = ""
+    group: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Under which constraints place it: its own name, and those of what it is in."""
+        return [name for name in (self.id, self.group, self.cloned_by) if name]
+
+
+@dataclass(frozen=True)
+class FenceDevice:
+    """One stonith resource."""
+
+    id: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What matters of a CIB."""
+
+    nodes: Sequence[str] = ()
+    members: Sequence[str] = ()
+    """Those of the nodes that take part in quorum; the others are remote nodes and guests."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    operation_defaults: Mapping[str, str] = field(default_factory=dict)
+    fencing: Sequence[FenceDevice] = ()
+    relays: Sequence[Relay] = ()
+    colocations: Sequence[Colocation] = ()
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """By the id of a location constraint that a move or ban left behind, the resource it binds."""
+
+
+def read_file(path: str) -> Cluster:
+    """Return the facts of a CIB in a file; raise ConfigurationError."""
+    try:
+        with open(path, "rb") as file:
+            return parse(file.read(MAXIMUM_BYTES + 1), path)
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
+
+
+def parse(data: bytes, path: str) -> Cluster:
+    """Return the facts of a CIB; raise ConfigurationError that names `path`."""
+    if len(data) > MAXIMUM_BYTES:
+        raise ConfigurationError(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        cib = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as exc:
+        raise ConfigurationError(f"{path}: is no XML: {exc.msg}") from None
+    if cib.getroottree().docinfo.internalDTD is not None:
+        raise ConfigurationError(f"{path}: has a document type; a CIB has none")
+    configuration = cib.find("configuration") if cib.tag == "cib" else None
+    if configuration is None:
+        raise ConfigurationError(f"{path}: is no CIB; `cibadmin --query` writes one")
+    return _Reader(configuration).cluster()
+
+
+def seconds(text: str) -> float:
+    """Return a time as Pacemaker takes it (20, 20s, 1min, 1500ms, PT1M30S) in seconds; NaN if it is none."""
+    match = re.fullmatch(r"\s*([0-9]{1,9})\s*([a-z]*)\s*", text)
+    if match:
+        return float(match[1]) * _FACTOR.get(match[2], math.nan)
+    iso = re.fullmatch(r"PT(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})S)?", text.strip())
+    return sum(float(part or 0) * factor for part, factor in zip(iso.groups(), (3600, 60, 1))) if iso else math.nan
+
+
+class _Reader:
+    """Walks the configuration section. An element with id-ref stands for the one with that id."""
+
+    def __init__(self, configuration: Any) -> None:
+        self.configuration = configuration
+        self.by_id = {element.get("id"): element for element in configuration.xpath(".//*[@id]")}
+
+    def cluster(self) -> Cluster:
+        nodes = self.configuration.findall("nodes/node")
+        relays = self._relays()
+        return Cluster(
+            nodes=[*(node.get("uname", "") for node in nodes), *self._remote_nodes()],
+            members=[node.get("uname", "") for node in nodes if node.get("type", "member") == "member"],
+            properties=self._pairs(self.configuration.iterfind("crm_config/cluster_property_set")),
+            operation_defaults=self._pairs(self.configuration.iterfind("op_defaults/meta_attributes")),
+            fencing=[
+                FenceDevice(primitive.get("id", ""), self._pairs(self._parts(primitive, "instance_attributes")))
+                for primitive in self.configuration.iterfind("resources//primitive[@class='stonith']")
+            ],
+            relays=relays,
+            colocations=[*self._colocations(), *self._groups(relays)],
+            moved=self._moved(),
+        )
+
+    # --- resources -----------------------------------------------------------------------------------------
+
+    def _relays(self) -> list[Relay]:
+        found = self.configuration.xpath("resources" + _OURS)
+        templates = [
+            template.get("id", "")
+            for template in self.configuration.xpath("resources" + _OURS.replace("primitive", "template"))
+        ]
+        found += [
+            primitive
+            for primitive in self.configuration.iterfind("resources//primitive[@template]")
+            if primitive.get("template") in templates
+        ]
+        return [self._relay(primitive) for primitive in found]
+
+    def _relay(self, primitive: Any) -> Relay:
+        above = list(primitive.iterancestors(*_CLONES, "group"))
+        clones = [element for element in above if element.tag in _CLONES]
+        groups = [element for element in above if element.tag == "group"]
+        defaults = self.configuration.iterfind("rsc_defaults/meta_attributes")
+        inherited = [self._pairs(self._parts(element, "meta_attributes")) for element in reversed(above)]
+        meta = self._pairs(defaults)
+        for layer in (*inherited, self._pairs(self._parts(primitive, "meta_attributes"))):
+            meta.update(layer)
+        return Relay(
+            id=primitive.get("id", ""),
+            parameters=self._pairs(self._parts(primitive, "instance_attributes")),
+            meta=meta,
+            operations=[self._operation(op) for op in self._operations(primitive)],
+            cloned_by=clones[0].get("id", "") if clones else "",
+            group=groups[0].get("id", "") if groups else "",
+        )
+
+    def _parts(self, element: Any, tag: str) -> list[Any]:
+        """The element's own parts of a kind, before them those of its template, so that its own win."""
+        template = self.by_id.get(element.get("template"))
+        inherited = [] if template is None else template.findall(tag)
+        return [*inherited, *element.findall(tag)]
+
+    def _operations(self, primitive: Any) -> Iterable[Any]:
+        chosen = {}
+        for operations in map(self._real, self._parts(primitive, "operations")):
+            for op in map(self._real, operations.iterfind("op")):
+                chosen[op.get("name"), seconds(op.get("interval", "0"))] = op
+        return chosen.values()
+
+    def _operation(self, op: Any) -> Operation:
+        settings = {**self._pairs(op.iterfind("meta_attributes")), **self._pairs(op.iterfind("instance_attributes"))}
+        settings.update(op.attrib)
+        timeout = settings.get("timeout")
+        level = settings.get("OCF_CHECK_LEVEL", "0")
+        return Operation(
+            id=settings.get("id", ""),
+            name=settings.get("name", ""),
+            interval=seconds(settings.get("interval", "0")),
+            timeout=None if timeout is None else seconds(timeout),
+            depth=int(level) if re.fullmatch("[0-9]{1,4}", level) else 0,
+            on_fail=settings.get("on-fail", ""),
+        )
+
+    def _remote_nodes(self) -> list[str]:
+        """Nodes that are resources of the cluster: remote ones by their id, guests by a meta attribute."""
+        remote = self.configuration.iterfind("resources//primitive[@type='remote']")
+        guests = self.configuration.iterfind("resources//nvpair[@name='remote-node']")
+        return [one.get("id", "") for one in remote] + [one.get("value", "") for one in guests]
+
+    # --- constraints ---------------------------------------------------------------------------------------
+
+    def _colocations(self) -> list[Colocation]:
+        found = []
+        for element in self.configuration.iterfind("constraints/rsc_colocation"):
+            score, id = element.get("score", "0"), element.get("id", "")
+            influence = {"true": True, "false": False}.get(element.get("influence", ""))
+            pairs = [(element.get("rsc", ""), element.get("with-rsc", ""))] if element.get("rsc") else []
+            earlier: list[str] = []
+            # Within a set each member follows the one before it; a whole set follows the set after it.
+            for rsc_set in map(self._real, element.iterfind("resource_set")):
+                members = [member.get("id", "") for member in rsc_set.iterfind("resource_ref")]
+                if rsc_set.get("sequential", "true") == "true":
+                    pairs += list(zip(members[1:], members))
+                pairs += [(before, after) for before in earlier for after in members]
+                earlier = members
+            found += [Colocation(id, rsc, with_rsc, score, influence) for rsc, with_rsc in pairs]
+        return found
+
+    def _groups(self, relays: Sequence[Relay]) -> list[Colocation]:
+        """A group's members are colocated, each with the one before it."""
+        found = []
+        for id in {relay.group for relay in relays if relay.group}:
+            members = [member.get("id", "") for member in self.by_id[id].iterfind("primitive")]
+            found += [Colocation(id, b, a, "INFINITY") for a, b in zip(members, members[1:])]
+        return found
+
+    def _moved(self) -> dict[str, str]:
+        return {
+            location.get("id", ""): location.get("rsc", "")
+            for location in self.configuration.iterfind("constraints/rsc_location")
+            if re.match(r"cli-(prefer|ban|standby)-", location.get("id", ""))
+        }
+
+    # --- attributes ----------------------------------------------------------------------------------------
+
+    def _real(self, element: Any) -> Any:
+        return self.by_id.get(element.get("id-ref"), element)
+
+    def _pairs(self, sets: Iterable[Any]) -> dict[str, str]:
+        """Name and value of every nvpair; where a name is there twice, the set with the higher score wins."""
+        pairs: dict[str, str] = {}
+        for one in sorted(map(self._real, sets), key=_score):
+            for nvpair in map(self._real, one.iterfind("nvpair")):
+                pairs[nvpair.get("name", "")] = nvpair.get("value", "")
+        return pairs
+
+
+def _score(attributes: Any) -> float:
+    text = attributes.get("score", "0").upper().replace("INFINITY", "inf")
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

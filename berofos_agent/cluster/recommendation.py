@@ -1,0 +1,72 @@
+"""The cluster configuration we recommend, as data; knows no tool that could write it and reads no cluster.
+
+`berofos cluster-config` prints it, `berofos doctor` compares with it. The times are those of the agent's meta-data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from berofos_agent.agent.parameters import ACTIONS
+from berofos_agent.config.bnfosconf import DEFAULT_PATH
+from berofos_agent.device.topology import WATCHDOG_SECONDS
+
+AGENT = ("ocf", "xivo", "berofos")
+
+META: Mapping[str, str] = {"critical": "false", "failure-timeout": "60s", "migration-threshold": "3"}
+"""critical=false: a relay that cannot be started does not drag the telephones to the other node.
+failure-timeout: a failed start is tried again. migration-threshold: two nodes that fight over it come to rest."""
+
+ON_FAIL: Mapping[str, str] = {"stop": "ignore"}
+"""By operation; a stop that hangs must not get a telephone server fenced, as the other node's start moves the relay."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation, times in seconds; `depth` is OCF_CHECK_LEVEL."""
+
+    name: str
+    timeout: int
+    interval: int = 0
+    depth: int = 0
+    on_fail: str = ""
+
+
+OPERATIONS = tuple(
+    Operation(action.name, action.timeout, action.interval or 0, action.depth or 0, ON_FAIL.get(action.name, ""))
+    for action in ACTIONS
+    if action.name in ("start", "stop", "monitor")
+)
+
+
+@dataclass(frozen=True)
+class Relay:
+    """One resource of our agent."""
+
+    id: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The relay resources and the resource they follow."""
+
+    relays: Sequence[Relay]
+    follow: str
+
+
+def recommend(
+    name: str, follow: str, port_b: str, port_d: str, devices: Sequence[str], config: str = DEFAULT_PATH
+) -> Recommendation:
+    """Return what to configure; `port_d` is empty where port D leads to a PBX.
+
+    There, each device gets a resource of its own: recovery is always stop and start, and on_stop=fallback would drop
+    the good lines for the sake of a bad one. And there the watchdog is on: nobody else would switch if the node dies.
+    """
+    common = {"config": config} if config != DEFAULT_PATH else {}
+    if port_d:
+        return Recommendation([Relay(name, {**common, "port_b_node": port_b, "port_d_node": port_d})], follow)
+    watchdog = str(WATCHDOG_SECONDS["bypass"])
+    alone = {**common, "port_b_node": port_b, "scenario": "bypass", "watchdog": watchdog}
+    return Recommendation([Relay(f"{name}-{device}", {**alone, "devices": device}) for device in devices], follow)

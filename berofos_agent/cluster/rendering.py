@@ -1,0 +1,128 @@
+"""The recommended configuration as text for crmsh, for pcs and as CIB XML; knows the tools' languages, runs none.
+
+For crmsh and pcs it is shell commands. Both bring everything into the cluster in one go: a relay that is there before
+its constraints would be started wherever the cluster likes, and move the lines.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Callable
+
+from berofos_agent.cluster.recommendation import AGENT, META, OPERATIONS, Operation, Recommendation, Relay
+
+_AGENT = ":".join(AGENT)
+_CONTINUED = " \\\n    "
+
+
+def as_crm(wanted: Recommendation) -> str:
+    """Return commands for crmsh."""
+    objects = [_crm_primitive(relay) for relay in wanted.relays]
+    for relay in wanted.relays:
+        objects.append(f"colocation {relay.id}-with-{wanted.follow} inf: {relay.id} {wanted.follow}")
+        objects.append(f"order {wanted.follow}-then-{relay.id} Optional: {wanted.follow} {relay.id}")
+    return "\n".join([*_explained("crm"), "crm configure load update - << 'END'", *objects, "END"]) + "\n"
+
+
+def as_pcs(wanted: Recommendation) -> str:
+    """Return commands for pcs: they change a copy of the configuration, which is pushed when it is complete."""
+    lines = [
+        *_explained("pcs"),
+        "set -e",
+        "new=$(mktemp) old=$(mktemp)",
+        'pcs cluster cib > "$old"',
+        'cp "$old" "$new"',
+    ]
+    for relay in wanted.relays:
+        lines.append(f'pcs -f "$new" {_pcs_create(relay)}')
+        lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {wanted.follow} INFINITY')
+        lines.append(f'pcs -f "$new" constraint order {wanted.follow} then {relay.id} kind=Optional')
+    lines += ['pcs cluster cib-push "$new" diff-against="$old"', 'rm "$new" "$old"']
+    return "\n".join(lines) + "\n"
+
+
+def as_xml(wanted: Recommendation) -> str:
+    """Return a part of a CIB, for `cibadmin --modify --allow-create --scope configuration --xml-pipe`."""
+    from lxml import etree
+
+    configuration = etree.Element("configuration")
+    resources = etree.SubElement(configuration, "resources")
+    constraints = etree.SubElement(configuration, "constraints")
+    for relay in wanted.relays:
+        resources.append(_xml_primitive(relay))
+        together = {"id": f"{relay.id}-with-{wanted.follow}", "rsc": relay.id, "with-rsc": wanted.follow}
+        etree.SubElement(constraints, "rsc_colocation", {**together, "score": "INFINITY"})
+        order = {"id": f"{wanted.follow}-then-{relay.id}", "first": wanted.follow, "then": relay.id}
+        etree.SubElement(constraints, "rsc_order", {**order, "kind": "Optional"})
+    return etree.tostring(configuration, pretty_print=True, encoding="unicode")
+
+
+RENDERERS: Mapping[str, Callable[[Recommendation], str]] = {"crm": as_crm, "pcs": as_pcs, "xml": as_xml}
+
+
+def _explained(tool: str) -> list[str]:
+    return [
+        f"# ISDN relay in the cluster. Look it over and run it on one node: berofos cluster-config --{tool} ... | sh",
+        "# The relay follows the telephones, never the other way round; critical=false: a relay fault does not move",
+        "# them. on-fail=ignore: a stop that hangs gets no node fenced, as the other node's start moves the relay.",
+        "# Once per cluster, by hand: fencing (with two nodes, a head start for one of them), and the failback policy",
+        "# resource-stickiness. `berofos doctor` tells what is missing.",
+    ]
+
+
+def _crm_primitive(relay: Relay) -> str:
+    parts = [f"primitive {relay.id} {_AGENT}", "params " + _pairs(relay.parameters, _crm_quoted)]
+    parts += [f"op {operation.name} {_pairs(_settings(operation))}" for operation in OPERATIONS]
+    parts.append("meta " + _pairs(META))
+    return _CONTINUED.join(parts)
+
+
+def _pcs_create(relay: Relay) -> str:
+    parts = [f"resource create {relay.id} {_AGENT}", _pairs(relay.parameters, shlex.quote)]
+    parts += [f"op {operation.name} {_pairs(_settings(operation))}" for operation in OPERATIONS]
+    parts.append("meta " + _pairs(META))
+    return _CONTINUED.join(parts)
+
+
+def _pairs(values: Mapping[str, str], quoted: Callable[[str], str] = str) -> str:
+    return " ".join(f"{name}={quoted(value)}" for name, value in values.items())
+
+
+def _crm_quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
+def _settings(operation: Operation) -> dict[str, str]:
+    """Return an operation as name=value pairs, as crmsh and pcs both write it."""
+    settings = {"interval": f"{operation.interval}s", "timeout": f"{operation.timeout}s"}
+    if operation.on_fail:
+        settings["on-fail"] = operation.on_fail
+    if operation.depth:
+        settings["OCF_CHECK_LEVEL"] = str(operation.depth)
+    return settings
+
+
+def _xml_primitive(relay: Relay):  # type: ignore[no-untyped-def]  # lxml-stubs name no public type for it
+    from lxml import etree
+
+    primitive = etree.Element("primitive", dict(zip(("class", "provider", "type"), AGENT)), id=relay.id)
+    _xml_pairs(primitive, "instance_attributes", f"{relay.id}-params", relay.parameters)
+    _xml_pairs(primitive, "meta_attributes", f"{relay.id}-meta", META)
+    operations = etree.SubElement(primitive, "operations")
+    for operation in OPERATIONS:
+        settings = _settings(operation)
+        level = settings.pop("OCF_CHECK_LEVEL", "")
+        name = f"{relay.id}-{operation.name}-{settings['interval']}"
+        op = etree.SubElement(operations, "op", {"id": name, "name": operation.name, **settings})
+        if level:
+            _xml_pairs(op, "instance_attributes", f"{name}-params", {"OCF_CHECK_LEVEL": level})
+    return primitive
+
+
+def _xml_pairs(parent, kind: str, id: str, values: Mapping[str, str]) -> None:  # type: ignore[no-untyped-def]
+    from lxml import etree
+
+    pairs = etree.SubElement(parent, kind, id=id)
+    for name, value in values.items():
+        etree.SubElement(pairs, "nvpair", id=f"{id}-{name}", name=name, value=value)

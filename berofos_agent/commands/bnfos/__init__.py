@@ -1,0 +1,1 @@
+"""The command `bnfos`, a drop-in for the vendor's."""

@@ -1,0 +1,106 @@
+"""What every mode of `bnfos` is given: arguments, the device they mean, somewhere to talk; knows no protocol."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import syslog
+from dataclasses import dataclass
+
+from berofos_agent.config import bnfosconf
+from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.config.mac import format_mac
+from berofos_agent.device import frame
+from berofos_agent.errors import ConfigurationError
+
+PROG = "bnfos"
+BROADCAST = "255.255.255.255"
+DEFAULT_TIMEOUT_SECONDS = 3.0
+DEFAULT_WAIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Lan:
+    """Where devices listen for UDP; real ones always here."""
+
+    port: int = frame.PORT
+    broadcast: str = BROADCAST
+
+
+class Talk:
+    """Says things to people: on standard error, or in syslog."""
+
+    def __init__(self, to_syslog: bool) -> None:
+        self.to_syslog = to_syslog
+        if to_syslog:
+            syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
+
+    def say(self, line: str) -> None:
+        """Say how it goes."""
+        self._tell(line, line, syslog.LOG_NOTICE)
+
+    def complain(self, problem: object) -> None:
+        """Say what is wrong."""
+        self._tell(f"{PROG}: {problem}", str(problem), syslog.LOG_ERR)
+
+    def _tell(self, line: str, logged: str, priority: int) -> None:
+        if self.to_syslog:
+            syslog.syslog(priority, logged)
+        else:
+            sys.stdout.flush()
+            print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `bnfos`."""
+
+    arguments: argparse.Namespace
+    talk: Talk
+    lan: Lan
+
+    @property
+    def seconds(self) -> float:
+        """How long one exchange may take."""
+        return float(self.arguments.t or DEFAULT_TIMEOUT_SECONDS)
+
+    @property
+    def wait(self) -> float:
+        """How long to wait between two rounds of -c."""
+        return float(self.arguments.w or DEFAULT_WAIT_SECONDS)
+
+    def show(self, line: str) -> None:
+        """Print what was asked for."""
+        print(line, flush=True)
+
+    def target(self, host_needed: bool = False, mac_needed: bool = False) -> Entry:
+        """Return the device meant; what is given on the command line goes before what bnfos.conf says.
+
+        Without a host the whole LAN is asked. Raises ConfigurationError.
+        """
+        given = self.arguments
+        named = _declared(given.config, given.f) if given.f else Entry(given.h or format_mac(given.m or b""))
+        entry = named._replace(
+            host=given.h or named.host,
+            mac=given.m or named.mac,
+            login=given.u or named.login,
+            port=given.p or named.port,
+        )
+        where = f"{given.config}, line {entry.line}: [{entry.name}]"
+        if not entry.host and host_needed:
+            raise ConfigurationError(f"{where} has no host; `bnfos --scan -x` finds it, or give -h HOST")
+        if not entry.mac and (mac_needed or not entry.host):
+            raise ConfigurationError(f"{where} has no mac; add it, or give -m MAC")
+        return entry._replace(host=entry.host or self.lan.broadcast)
+
+
+def _declared(path: str, name: str) -> Entry:
+    """Return the section of this name, in whatever case the vendor's client took it too; raise ConfigurationError."""
+    entries = bnfosconf.read(path)
+    exact = [entry for entry in entries if entry.name == name]
+    alike = exact or [entry for entry in entries if entry.name.lower() == name.lower()]
+    if len(alike) != 1:
+        raise ConfigurationError(
+            f"{path}: declares no [{name[:40]}]; it has {', '.join(entry.name for entry in entries)}"
+        )
+    return alike[0]

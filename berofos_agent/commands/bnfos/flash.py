@@ -1,0 +1,73 @@
+"""`bnfos --flash`: reads the image, says what it is, shows how far it has come; knows not how a page is written."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Callable
+
+from berofos_agent.commands.bnfos.context import Job
+from berofos_agent.commands.bnfos.lan import client
+from berofos_agent.device import flashing, frame
+from berofos_agent.device.flashing import Progress
+from berofos_agent.errors import BerofosError, ConfigurationError
+
+
+def flash(job: Job) -> None:
+    """Write a firmware image; raise BerofosError saying in what state the device is left."""
+    path = job.arguments.argument
+    image = read_image(path)
+    try:
+        known = flashing.judge_image(image)
+    except ValueError as exc:
+        raise ConfigurationError(f"{path}: {exc}") from None
+    entry = job.target(host_needed=True, mac_needed=True)
+    device = client(job, entry)
+    flashing.require_flash_mode(device, job.seconds)
+    job.talk.say(f"{path}: {known or 'no known firmware of a bero*fos, by its SHA-1'}, {len(image)} bytes")
+    progress = Progress()
+    try:
+        with shown(job, frame.flash_pages(image)) as show:
+            flashing.flash(device, image, progress, show)
+    except KeyboardInterrupt:
+        job.talk.complain(f"{entry.name}: interrupted; {progress.left_device}")
+        raise
+    except BerofosError as exc:
+        raise BerofosError(f"{exc} ({progress.left_device})") from exc
+    job.talk.say(f"{entry.name}: firmware written; power the device off and on again to start it")
+
+
+def read_image(path: str) -> bytes:
+    """Return the bytes of a file, at most one more than an image may have; raise ConfigurationError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(flashing.MAXIMUM_BYTES + 1)
+    except OSError as exc:
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from None
+
+
+@contextmanager
+def shown(job: Job, pages: int) -> Iterator[Callable[[int], None]]:
+    """Yield what shows the pages done: a bar on a terminal, a line each tenth elsewhere or without tqdm."""
+    if job.talk.to_syslog or not sys.stderr.isatty():
+        yield _tenths(job, pages)
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield _tenths(job, pages)
+        return
+    # A serial console may tell no size, and tqdm by itself shows nothing there.
+    columns, rows = shutil.get_terminal_size()
+    with tqdm(total=pages, unit=" pages", ncols=columns, nrows=rows) as bar:
+        yield lambda done: bar.update(done - bar.n)
+
+
+def _tenths(job: Job, pages: int) -> Callable[[int], None]:
+    def show(done: int) -> None:
+        if done * 10 // pages > (done - 1) * 10 // pages:
+            job.talk.say(f"{done * 100 // pages:3d} %, page {done} of {pages}")
+
+    return show

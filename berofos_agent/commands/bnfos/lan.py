@@ -1,0 +1,223 @@
+"""The modes of `bnfos` that speak UDP: scan, ping, kick, network configuration, reset; knows no HTTP."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Callable
+
+from berofos_agent.commands.bnfos.context import Job
+from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.config.mac import format_mac
+from berofos_agent.device import flashing, frame, gbl4
+from berofos_agent.device.frame import NetworkSettings, ScanReply
+from berofos_agent.device.gbl4 import Gbl4Client
+from berofos_agent.device.resolver import resolve
+from berofos_agent.errors import BerofosError
+
+Found = tuple[str, ScanReply]
+
+LOOK_UP_SECONDS = 3.0
+
+_NOWHERE = "0.0.0.0"
+
+
+def client(job: Job, entry: Entry) -> Gbl4Client:
+    """Return who speaks to the device meant."""
+    return Gbl4Client(entry.name, entry.host, entry.mac, job.lan.port)
+
+
+# --- scan ------------------------------------------------------------------------------------------------------
+
+
+def scan(job: Job) -> None:
+    """Print a block for each device found; with -x write them down."""
+    file = ConfFile.load(job.arguments.config) if job.arguments.x else None
+    found = _find(job)
+    for number, (_, reply) in enumerate(found, 1):
+        job.show(block(number, reply))
+    job.talk.say(f"{len(found)} device{'' if len(found) == 1 else 's'} found.")
+    if file:
+        for line in write_down(file, found):
+            job.talk.say(line)
+        file.save()
+
+
+def sscan(job: Job) -> None:
+    """Print a line for each device found."""
+    for _, reply in _find(job):
+        mode = "operational" if reply.operational else "flash"
+        job.show(f"{format_mac(reply.mac)};{reply.network.address};{_version(reply.firmware)};{mode}")
+
+
+def _find(job: Job) -> list[Found]:
+    host = job.arguments.h or job.lan.broadcast
+    try:
+        address = resolve(host, job.lan.port, job.seconds)
+        if gbl4.is_broadcast(address):
+            quiet = min(job.seconds, gbl4.REPLY_SECONDS)
+            found = gbl4.broadcast_scan(address[0], job.lan.port, quiet, max(job.seconds, quiet))
+        else:
+            found = [(address[0], Gbl4Client(host, address[0], port=job.lan.port).scan(job.seconds))]
+    except socket.gaierror:
+        raise BerofosError(f"host name {host} is not known") from None
+    except OSError as exc:
+        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {job.lan.port})") from exc
+    if not found:
+        raise BerofosError("no device answers; give the address of one: -h ADDRESS")
+    return found
+
+
+def block(number: int, reply: ScanReply) -> str:
+    """Return what a scan prints of one device."""
+    network = reply.network
+    options = _names(network.options, _OPTION_NAMES)
+    return "\n".join(
+        (
+            f"#{number}:",
+            f" mac: {format_mac(reply.mac)}",
+            f" bootloader: v{_version(reply.bootloader)}",
+            f" firmware: v{_version(reply.firmware)}",
+            f" device mode: {'OPERATIONAL' if reply.operational else 'FLASH MODE'}",
+            "",
+            f" address: {network.address}",
+            f" netmask: {network.netmask}",
+            f" gateway: {network.gateway}",
+            f" phy conf: 0x{network.phy:02x} ({_PHY_NAMES.get(network.phy, '')})",
+            f" phy state: 0x{reply.link:02x} ({_link(reply.link)})",
+            f" options: 0x{network.options:02x}{f' ({options})' if options else ''}",
+            f" http port: {network.http_port}",
+            "",
+        )
+    )
+
+
+_PHY_NAMES = {
+    frame.PHY_10_MBIT: "PROBE_10MBIT",
+    frame.PHY_100_MBIT: "PROBE_100MBIT",
+    frame.PHY_AUTOMATIC: "PROBE_AUTO",
+}
+_OPTION_NAMES = {
+    frame.OPTION_DHCP: "OPT_DHCP",
+    frame.OPTION_AUTHENTICATION: "OPT_HTTP_AUTH",
+    frame.OPTION_ACCESS_LIST: "OPT_IP_ACL",
+}
+
+
+def _version(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _names(bits: int, names: Mapping[int, str]) -> str:
+    return " | ".join(name for bit, name in names.items() if bits & bit)
+
+
+def _link(bits: int) -> str:
+    speed = "LINK_100MBIT" if bits & frame.LINK_100_MBIT else "LINK_10MBIT"
+    up = ["LINK_BEAT"] if bits & frame.LINK_UP else []
+    return " | ".join([*up, speed, *(["LINK_FDX"] if bits & frame.LINK_FULL_DUPLEX else [])])
+
+
+def write_down(file: ConfFile, found: list[Found]) -> list[str]:
+    """Bring what a scan found into bnfos.conf and return a sentence on each device; saves nothing.
+
+    A device is known by its MAC, or by its address if its section has no MAC yet. It keeps its name, its login and
+    the comments around it.
+    """
+    told = []
+    for sender, reply in found:
+        host = "" if sender == _NOWHERE else sender
+        mac = format_mac(reply.mac)
+        known = [entry for entry in file.entries if entry.mac == reply.mac] or [
+            entry for entry in file.entries if not entry.mac and host and _leads_to(entry.host, host)
+        ]
+        names = [entry.name for entry in known] or [file.append_device(reply.mac, host)]
+        for entry in (entry for entry in file.entries if entry.name in names):
+            wanted = {"mac": mac} if not entry.mac else {}
+            if host and not _leads_to(entry.host, host):
+                wanted["host"] = host
+            if reply.network.http_port != entry.port and reply.network.http_port:
+                wanted["port"] = str(reply.network.http_port)
+            for key, value in wanted.items():
+                file.set(entry.name, key, value)
+            what = "new" if not known else "changed" if wanted else "known, unchanged"
+            told.append(f"{file.path}: [{entry.name}] {mac} {host or 'has no address yet'} ({what})")
+    return told
+
+
+def _leads_to(name: str, address: str) -> bool:
+    """True if a host name or address in the file already means this address."""
+    if not name or name == address:
+        return bool(name)
+    try:
+        return resolve(name, 0, LOOK_UP_SECONDS)[0] == address
+    except OSError:
+        return False
+
+
+# --- one device ------------------------------------------------------------------------------------------------
+
+
+def ping(job: Job) -> None:
+    """Say whether the device answers, and how fast."""
+    entry = job.target()
+    milliseconds = client(job, entry).ping(seconds=job.seconds) * 1000
+    job.talk.say(f"{entry.name}: answers within {milliseconds:.1f} ms")
+
+
+def kick(job: Job) -> None:
+    """Start a fresh watchdog interval."""
+    entry = job.target()
+    client(job, entry).kick(job.seconds)
+    job.talk.say(f"{entry.name}: watchdog kicked")
+
+
+def netconf(job: Job) -> None:
+    """Write the network configuration."""
+    given = job.arguments
+    entry = job.target(mac_needed=True)
+    address = given.i or IPv4Address(0)
+    dhcp = given.d is not False
+    network = NetworkSettings(
+        address,
+        given.n or netmask_by_class(address),
+        given.g or IPv4Address(0),
+        given.e or frame.PHY_AUTOMATIC,
+        (frame.OPTION_DHCP if dhcp else 0) | (frame.OPTION_AUTHENTICATION if given.a else 0),
+        given.p or 80,
+    )
+    device = client(job, entry)
+    flashing.require_flash_mode(device, job.seconds)
+    device.netconf(network, job.seconds)
+    job.talk.say(f"{entry.name}: network configuration written; it holds from the next start of the device")
+    if given.i and dhcp:
+        job.talk.say(f"{entry.name}: DHCP is on, so a DHCP server's address goes before {address}; -d 0 turns it off")
+    elif given.f and not dhcp and str(address) != entry.host:
+        job.talk.say(f"then let {given.config} follow: bnfos --scan -x -h {address}")
+
+
+def netmask_by_class(address: IPv4Address) -> IPv4Address:
+    """Return the netmask of the address's class A, B or C."""
+    first = int(address) >> 24
+    return IPv4Address("255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0")
+
+
+def reset(job: Job) -> None:
+    """Erase settings and firmware."""
+    entry = job.target(mac_needed=True)
+    device = client(job, entry)
+    flashing.require_flash_mode(device, job.seconds)
+    device.erase(max(job.seconds, gbl4.ERASE_SECONDS))
+    job.talk.say(f"{entry.name}: settings and firmware erased; now bring firmware into it: bnfos --flash FILE")
+
+
+WORK: Mapping[str, Callable[[Job], None]] = {
+    "scan": scan,
+    "sscan": sscan,
+    "netconf": netconf,
+    "ping": ping,
+    "kick": kick,
+    "reset": reset,
+}

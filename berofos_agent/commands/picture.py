@@ -1,0 +1,83 @@
+"""Draws where a relay puts the lines through, as text; knows no device, no terminal and no colour codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Callable
+
+from berofos_agent.device.topology import SCENARIO, connections
+
+Paint = Callable[[str, str], str]
+"""Returns a text as it looks in a colour ("green" or "red")."""
+
+_WIDTH = 49
+_COLUMN = {"A": 6, "B": 18, "C": 30, "D": 42}
+_LIT = {"1": "AB", "0": "AD"}
+
+
+class Lights(Enum):
+    """What the LEDs tell of the device as a whole."""
+
+    WORKING = "working"
+    FLASH = "flash"
+    OFF = "off"
+
+
+def plain(text: str, _colour: str) -> str:
+    """Paint nothing."""
+    return text
+
+
+def draw(
+    mode: str,
+    scenario: str = SCENARIO["fallback"],
+    *,
+    lights: Lights = Lights.WORKING,
+    labels: Mapping[str, str] | None = None,
+    paint: Paint = plain,
+) -> list[str]:
+    """Return the lines of a picture of the device, 51 columns wide.
+
+    `(*)` is a green LED that is lit, `(!)` a red one that blinks. `labels` tells by port what is cabled there.
+    """
+    rim = "+" + "-" * _WIDTH + "+"
+    picture = [
+        rim,
+        _inside({column: port for port, column in _COLUMN.items()}),
+        _inside({column: _led(port, mode, lights) for port, column in _COLUMN.items()}, paint),
+        _inside(_wires(mode, scenario), paint, "green" if lights is Lights.WORKING else ""),
+        rim,
+    ]
+    if labels:
+        picture.append(" " + _row({_COLUMN[port]: label[:11] for port, label in labels.items()}, plain, ""))
+    return picture
+
+
+def _led(port: str, mode: str, lights: Lights) -> str:
+    if lights is Lights.FLASH and port == "D":
+        return "(!)"
+    return "(*)" if lights is Lights.WORKING and port in _LIT[mode] else "( )"
+
+
+def _wires(mode: str, scenario: str) -> dict[int, str]:
+    wires = {}
+    for left, right in connections(mode, scenario):
+        length = _COLUMN[right] - _COLUMN[left]
+        wires[(_COLUMN[left] + _COLUMN[right]) // 2] = "+" + "=" * (length - 1) + "+"
+    return wires
+
+
+def _inside(words: Mapping[int, str], paint: Paint = plain, colour: str = "") -> str:
+    return f"|{_row(words, paint, colour, _WIDTH)}|"
+
+
+def _row(words: Mapping[int, str], paint: Paint, colour: str, width: int = 0) -> str:
+    """Centre each word on its column; LEDs have colours of their own."""
+    row, length = "", 0
+    for column, word in sorted(words.items()):
+        gap = max(length and 1, column - len(word) // 2 - length)
+        shade = {"(*)": "green", "(!)": "red"}.get(word, colour)
+        row += " " * gap + (paint(word, shade) if shade else word)
+        length += gap + len(word)
+    return row + " " * (width - length)

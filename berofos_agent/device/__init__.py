@@ -1,0 +1,1 @@
+"""One bero*fos, and several at once, over HTTP and GBL4."""

@@ -1,0 +1,137 @@
+"""Gives a device a new password and tells bnfos.conf, so that the two agree whatever fails; knows no terminal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from berofos_agent.config.bnfosconf import Entry, Login
+from berofos_agent.config.editor import ConfFile
+from berofos_agent.device import provisioning
+from berofos_agent.device.device import Device
+from berofos_agent.device.settings import Values
+from berofos_agent.errors import ConfigurationError, DeviceError, DidNotFollow, Refused
+
+USER = "admin"
+
+_EXCHANGES = 8
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of one device; made by `prepare`, before anything is changed."""
+
+    entry: Entry
+    path: str
+    seconds: float
+    old: Login | None
+    new: Login
+    before: Values
+
+    def device(self, login: Login | None) -> Device:
+        """The device, spoken to with one password or the other."""
+        return Device(self.entry._replace(login=login), self.seconds)
+
+
+def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, seconds: float) -> list[Change]:
+    """Return the changes to be made, all of which look possible; raise DeviceError or ConfigurationError.
+
+    `old` is None for whatever bnfos.conf has. Nothing is changed yet, on no device.
+    """
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.access(folder, os.W_OK):
+        raise ConfigurationError(f"{path}: cannot be replaced, {folder} is not writable; nothing changed")
+    changes = []
+    for entry in entries:
+        login = Login(USER, new)
+        _edited(path, entry.name, login)
+        was = old or entry.login
+        device = Device(entry._replace(login=was), seconds)
+        try:
+            told = device.read(time.monotonic() + seconds)
+        except Refused as exc:
+            what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
+            raise Refused(entry.name, f"{what}; nothing changed") from exc
+        changes.append(Change(entry, path, seconds, was, login, told))
+    return changes
+
+
+def make(change: Change) -> None:
+    """Set the password, turn protection on and write bnfos.conf; raise DeviceError or ConfigurationError.
+
+    If a step fails, the device and the file still agree on a password, or the error says how they differ.
+    """
+    deadline = time.monotonic() + _EXCHANGES * change.seconds
+    blemish = _set(change, deadline)
+    try:
+        _edited(change.path, change.entry.name, change.new).save()
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{exc}; {_taken_back(change, deadline)}") from exc
+    if blemish:
+        raise blemish
+
+
+def _edited(path: str, section: str, login: Login) -> ConfFile:
+    conf = ConfFile.load(path)
+    conf.set(section, "login", f"{login.user}:{login.password}")
+    return conf
+
+
+def _set(change: Change, deadline: float) -> DeviceError | None:
+    """Bring the new password into force; return what else went wrong with a device that has it now."""
+    trouble = None
+    try:
+        change.device(change.old).web.write({"apwd": change.new.password}, change.seconds)
+    except Refused:
+        raise
+    except DeviceError as exc:
+        trouble = exc  # the device may have heard it all the same: the next step tells
+    try:
+        provisioning.set_up(change.device(change.new), {"pwd": "1"}, change.before, deadline)
+    except DeviceError as exc:
+        if _told(change, change.new, deadline).get("pwd") == "1":
+            return exc
+        raise _which(change, trouble or exc, deadline) from exc
+    return None
+
+
+def _which(change: Change, exc: DeviceError, deadline: float) -> DeviceError:
+    """Return the error that says which password is in force after a step failed."""
+    name, path = change.entry.name, change.path
+    protection = _told(change, change.old, deadline).get("pwd")
+    if protection == "1":
+        return DidNotFollow(name, f"did not take the password ({exc.what}); it and {path} keep the old one")
+    if protection:
+        return DidNotFollow(name, f"does not turn protection on ({exc.what}); {path} is unchanged and still fits")
+    return type(exc)(
+        name,
+        f"{exc.what}; it may have the new password while {path} has the old one. Once it answers, run "
+        f"`berofos password {name}` again; if the old password is refused then, give the new one as the old one",
+    )
+
+
+def _taken_back(change: Change, deadline: float) -> str:
+    """Undo what was done to the device, as the file could not be written; return how they stand to each other now."""
+    name = change.entry.name
+    new = change.device(change.new)
+    was_protected = change.before.get("pwd") == "1"
+    try:
+        if was_protected and change.old:
+            new.web.write({"apwd": change.old.password}, change.seconds)
+        else:
+            new.web.write(provisioning.with_their_groups({"pwd": "0"}, change.before), change.seconds)
+    except DeviceError:
+        pass  # whether it worked is seen below
+    if _told(change, change.old, deadline).get("pwd") == ("1" if was_protected else "0"):
+        return f"{name} has its old password again" if was_protected else f"{name} is unprotected again"
+    return f"{name} has the new password, {change.path} does not: write it into the login of [{name}] by hand"
+
+
+def _told(change: Change, login: Login | None, deadline: float) -> Values:
+    """What the device tells with this login; nothing if it does not accept it or does not answer."""
+    try:
+        return change.device(login).read(deadline)
+    except DeviceError:
+        return {}

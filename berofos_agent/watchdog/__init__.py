@@ -1,0 +1,1 @@
+"""The kick daemon, and how a device is armed for it."""

@@ -1,0 +1,48 @@
+"""DAHDI spans, as the driver writes them (dahdi-base.c): alive, in alarm, or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.agent import dahdi
+from berofos_agent.agent.dahdi import FOLDER_VARIABLE, Span
+
+ENVIRON = {FOLDER_VARIABLE: str(Path(__file__).parents[2] / "data" / "dahdi")}
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "alarms"),
+    [
+        ("1", "B4/0/1", ()),
+        ("2", "B4/0/2", ("RED",)),
+        ("3", "TE2/0/1", ()),
+        ("4", "TE2/0/2", ("YELLOW", "RECOVERING")),
+        ("5", "XBUS-00/XPD-00", ("BLUE", "RED")),
+    ],
+    ids=["bri-alive", "bri-red", "pri-with-counts", "pri-recovering", "description-says-red"],
+)
+def test_the_first_line_tells_name_and_alarms(number: str, name: str, alarms: tuple[str, ...]) -> None:
+    assert dahdi.read(number, ENVIRON) == Span(number, name, alarms)
+
+
+def test_what_is_not_understood_or_not_there_is_told() -> None:
+    assert "'no span here' is not understood" in dahdi.read("6", ENVIRON).trouble
+    missing = dahdi.read("7", ENVIRON).trouble
+    assert missing.endswith("/dahdi/7 is missing; is the driver loaded?")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ("13", ""),
+        ("", ""),
+        ("12", "span 2 (B4/0/2): alarm RED; check cable and line"),
+        ("145", "span 4 (TE2/0/2): alarm YELLOW RECOVERING (also 5); check cable and line"),
+        ("62", "span 6: 'no span here' is not understood (also 2)"),
+    ],
+    ids=["alive", "none", "one", "two", "trouble"],
+)
+def test_one_line_for_all(numbers: str, reason: str) -> None:
+    assert dahdi.judge(dahdi.read(number, ENVIRON) for number in numbers) == reason

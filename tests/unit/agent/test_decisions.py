@@ -1,0 +1,125 @@
+"""The agent's decisions, a case a row of the design's table; no device, no clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from berofos_agent import errors
+from berofos_agent.agent import decisions, ocf
+from berofos_agent.agent.decisions import Seen, judge_monitor, judge_settings, judge_start
+
+GRACE = 60.0
+
+
+def at(device: str, mode: str, **told: str) -> Seen:
+    return Seen(device, {"mode": mode, **told})
+
+
+def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Seen:
+    return Seen(device, error=kind(device, "no answer from 10.0.0.1 within 3 s"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "seconds", "code", "words"),
+    [
+        pytest.param([at("fos1", "1"), at("fos2", "1")], 0, 0, "", id="all-in-position"),
+        pytest.param([at("fos1", "0")], 0, 7, "fos1: relay connects A-D, not A-B", id="all-elsewhere"),
+        pytest.param([at("fos1", "1"), at("fos2", "0")], 0, 1, "fos2: relay connects A-D", id="one-elsewhere"),
+        pytest.param([lost("fos1"), at("fos2", "0")], 0, 1, "fos2", id="one-elsewhere-one-silent"),
+        pytest.param([at("fos1", "1"), lost("fos2")], 999, 190, "fos2: no answer", id="one-here-one-silent"),
+        pytest.param(
+            [at("fos1", "1"), lost("fos2", errors.Refused)], 999, 190, "fos2", id="one-here-one-refuses-password"
+        ),
+        pytest.param(
+            [at("fos1", "1"), lost("fos2", errors.UnusableAnswer)], 999, 190, "fos2", id="one-here-one-nonsense"
+        ),
+        pytest.param([at("fos1", "1"), Seen("fos2", {})], 0, 190, "does not tell", id="one-tells-no-mode"),
+        pytest.param([lost("fos1"), lost("fos2")], 59.9, 190, "also fos2", id="all-silent-within-grace"),
+        pytest.param([lost("fos1"), lost("fos2")], 60, 1, "check power and network", id="all-silent-beyond-grace"),
+    ],
+)
+def test_monitor(seen: list[Seen], seconds: float, code: int, words: str) -> None:
+    answer = judge_monitor(seen, "1", seconds, GRACE)
+    assert answer.code == code
+    assert words in answer.reason
+    assert bool(answer.reason) == bool(code)
+
+
+def test_monitor_without_grace_fails_at_once() -> None:
+    assert judge_monitor([lost("fos1")], "1", 0, 0).code == ocf.OCF_ERR_GENERIC
+
+
+def test_monitor_on_the_node_at_port_d() -> None:
+    assert judge_monitor([at("fos1", "0")], "0", 0, GRACE).code == ocf.OCF_SUCCESS
+    answer = judge_monitor([at("fos1", "1")], "0", 0, GRACE)
+    assert (answer.code, answer.reason) == (ocf.OCF_NOT_RUNNING, "fos1: relay connects A-B, not A-D")
+
+
+def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() -> None:
+    assert judge_monitor([], "1", 5, GRACE, "bnfos.conf is missing").code == ocf.OCF_DEGRADED
+    assert judge_monitor([], "1", 61, GRACE, "bnfos.conf is missing") == decisions.Verdict(1, "bnfos.conf is missing")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "in_position", "code"),
+    [
+        pytest.param([], 2, 0, id="all-in-position"),
+        pytest.param([errors.Unreachable], 1, 0, id="one-silent-one-in-position"),
+        pytest.param([errors.Unreachable], 0, 1, id="none-reachable"),
+        pytest.param([errors.DidNotFollow], 1, 1, id="one-does-not-follow"),
+        pytest.param([errors.NotABerofos], 1, 1, id="one-is-no-berofos"),
+        pytest.param([errors.UnusableAnswer], 1, 1, id="one-answers-nonsense"),
+        pytest.param([errors.Refused], 1, 4, id="password-refused"),
+        pytest.param([errors.Unreachable, errors.DidNotFollow, errors.Refused], 1, 4, id="the-gravest-decides"),
+    ],
+)
+def test_start(kinds: list[type[errors.DeviceError]], in_position: int, code: int) -> None:
+    failed = [kind(f"fos{number}", "what was seen") for number, kind in enumerate(kinds, 1)]
+    answer = judge_start(failed, in_position)
+    assert answer.code == code
+    assert bool(answer.reason) == bool(code)
+
+
+def test_every_device_error_has_its_row_in_the_start_table() -> None:
+    assert set(decisions.START_CODE) == set(errors.DeviceError.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        pytest.param({"scenario": "1"}, "scenario=1, not 0", id="scenario"),
+        pytest.param({"modedef": "0"}, "modedef=0, not 1", id="modedef"),
+        pytest.param({"wdog": "1"}, "wdog=1, not 0", id="watchdog-armed"),
+        pytest.param({"wdogdef": "1"}, "wdogdef=1, not 0", id="watchdog-at-power-on"),
+        pytest.param({"wdogstate": "2", "wdog": "2"}, "watchdog failure noted", id="watchdog-failed"),
+    ],
+)
+def test_settings_that_will_bite_later(told: dict[str, str], words: str) -> None:
+    expected = {"scenario": "0", "modedef": "1", "wdog": "0", "wdogdef": "0"}
+    answer = judge_settings([at("fos1", "1"), at("fos2", "1", **told)], expected)
+    assert answer.code == ocf.OCF_DEGRADED
+    assert answer.reason.startswith("fos2: ")
+    assert words in answer.reason
+
+
+def test_settings_a_firmware_does_not_tell_are_not_held_against_it() -> None:
+    assert judge_settings([at("fos1", "1")], {"wdogdef": "0"}).code == ocf.OCF_SUCCESS
+
+
+def test_one_line_for_several_errors() -> None:
+    errors_ = [errors.Unreachable(name, "no answer") for name in ("fos1", "fos2", "fos3")]
+    assert decisions.together(errors_[:1]) == "fos1: no answer"
+    assert decisions.together(errors_) == "fos1: no answer (also fos2, fos3)"
+    assert decisions.together([errors_[1], *errors_[:2]]) == "fos2: no answer (also fos1)"
+
+
+def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
+    answer = judge_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
+    assert answer == decisions.Verdict(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
+    armed = judge_monitor([at("fos1", "0", wdogstate="1"), Seen("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
+    assert armed == decisions.Verdict(1, "fos1: relay connects A-D, not A-B")
+
+
+def test_all_settings_that_are_wrong_are_told() -> None:
+    answer = judge_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
+    assert answer.reason == "fos1: scenario=1, not 0; modedef=0, not 1; correct it with bnfos --set"

@@ -1,0 +1,75 @@
+"""What the agent answers without a device, a configuration or the cluster."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.agent import actions, main
+
+
+@pytest.mark.parametrize("action", ["meta-data", "usage", "help", "methods"])
+def test_what_is_printed_is_all_that_is_printed(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["berofos", action], {}) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert {
+        "meta-data": "<resource-agent",
+        "usage": "usage: berofos",
+        "help": "usage: berofos",
+        "methods": "reload-agent\n",
+    }[action] in told.out
+
+
+@pytest.mark.parametrize(
+    "argv", [["berofos"], ["berofos", "dance"], ["berofos", "start", "now"], ["berofos", "notify"]]
+)
+def test_anything_else_is_not_implemented(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(argv, {}) == 3
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", main.USAGE)
+
+
+@pytest.mark.parametrize("action", ["start", "validate-all", "reload-agent"])
+def test_a_bug_is_one_line_for_the_cluster_and_its_traceback_goes_to_syslog(
+    action: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr(actions, "run", lambda *_args: 1 // 0)
+    assert main.main(["berofos", action], {}) == 1
+    assert capsys.readouterr().err == (
+        f"ocf-exit-reason:{action}: internal error (ZeroDivisionError); syslog has the details\n"
+    )
+    assert logged[0] == f"{action}: internal error"
+    assert logged[-1].startswith("ZeroDivisionError")
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+
+    def missing(*_args: object) -> int:
+        raise ModuleNotFoundError("No module named 'requests'", name="requests")
+
+    monkeypatch.setattr(actions, "run", missing)
+    assert main.main(["berofos", "start"], {}) == 5
+    assert capsys.readouterr().err == ("ocf-exit-reason:Python module requests is missing; install python3-requests\n")
+
+
+def test_meta_data_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    monkeypatch.setattr(main, "__file__", str(tmp_path / "berofos_agent" / "agent" / "main.py"))
+    assert main.main(["berofos", "meta-data"], {}) == 1
+
+
+def test_stop_succeeds_whatever_comes_after_its_duty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr(actions, "after_stop", lambda *_args: sys.exit(5))
+    path = tmp_path / "relay.state"
+    path.write_text("{}")
+    assert main.main(["berofos", "stop"], {"OCF_RESKEY_state": str(path)}) == 0
+    assert not path.exists()
+    assert logged[0] == "stop: 5"

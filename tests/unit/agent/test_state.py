@@ -1,0 +1,228 @@
+"""The state file: whole or not at all, and never in the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.agent import state
+from berofos_agent.config.bnfosconf import DEFAULT_PATH
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    memory = state.State()
+    memory.saw(["fos1", "fos2"], 12.5)
+    memory.conditions["position"] = "fos2: no answer"
+    memory.attribute = "A-B"
+    memory.moved_at, memory.watchdog, memory.token = 3.5, 15, "0123456789abcdef"
+    memory.targets["fos1"] = "10.100.0.201:50123:47424c040b"
+    state.save(path, memory)
+    loaded, damage = state.load(path)
+    assert vars(loaded) == vars(memory)
+    assert damage == ""
+    assert os.listdir(tmp_path) == ["relay.state"]
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"null", b"[]", b'{"seen": 1}', b"\xff\xfe", b'{"seen": {"fos1": "x"}}', b"[" * 60000],
+    ids=["empty", "half", "null", "list", "no-map", "binary", "no-number", "nested"],
+)
+def test_a_corrupted_file_is_a_fresh_state_and_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "relay.state"
+    path.write_bytes(content)
+    loaded, damage = state.load(str(path))
+    assert vars(loaded) == vars(state.State())
+    assert damage.startswith(f"{path}: is corrupted")
+
+
+def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+    victim = tmp_path / "shadow"
+    victim.write_text("precious")
+    link = tmp_path / "relay.state"
+    link.symlink_to(victim)
+    with pytest.raises(state.StateError, match="symbolic link"):
+        state.save(str(link), state.State())
+    assert victim.read_text() == "precious"
+
+
+def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "relay.state")
+    state.save(path, state.State())
+    before = Path(path).read_bytes()
+
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(state.StateError, match="No space left on device"):
+        state.save(path, state.State())
+    assert Path(path).read_bytes() == before
+    assert os.listdir(tmp_path) == ["relay.state"]
+
+
+@pytest.mark.parametrize("at", ["NaN", "Infinity", "-1", "1e300", "1" + "0" * 400])
+def test_a_time_that_cannot_have_been_is_forgotten(tmp_path: Path, at: str) -> None:
+    """Written before a reboot, say: it would make the grace last for ever."""
+    path = tmp_path / "relay.state"
+    memory = state.State()
+    memory.saw(["fos1", "fos2"], 0.5)
+    state.save(str(path), memory)
+    path.write_text(path.read_text().replace('"fos1": 0.5', f'"fos1": {at}'))
+    loaded, damage = state.load(str(path))
+    assert loaded.seen == {"fos2": 0.5}
+    assert damage == ""
+
+
+@pytest.mark.parametrize("key", ["moved_at", "watchdog"])
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "1" + "0" * 400])
+def test_a_number_beyond_all_numbers_is_no_crash(tmp_path: Path, key: str, number: str) -> None:
+    path = tmp_path / "relay.state"
+    state.save(str(path), state.State())
+    path.write_text(re.sub(rf'"{key}": [0-9.]+', f'"{key}": {number}', path.read_text()))
+    loaded, damage = state.load(str(path))
+    assert "corrupted" in damage or loaded.moved_at <= state.clock()
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    os.mkfifo(path)
+    assert vars(state.load(str(path))[0]) == vars(state.State())
+
+
+def test_what_a_killed_process_of_this_number_left_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    (tmp_path / f"relay.state.{os.getpid()}.tmp").write_text("half")
+    state.save(str(path), state.State())
+    assert state.load(str(path))[1] == ""
+    assert os.listdir(tmp_path) == ["relay.state"]
+
+
+def test_an_own_link_to_an_own_folder_is_followed(tmp_path: Path) -> None:
+    """As /var/run is, which leads to /run."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var-run").symlink_to("run")
+    state.save(str(tmp_path / "var-run" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == ["relay.state"]
+
+
+def test_a_link_of_someone_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the link chooses what is written where."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run")
+    own = os.lstat
+
+    def lstat(path: str, **_options: object) -> os.stat_result:
+        told = own(path)
+        return os.stat_result((*told[:4], 12345, *told[5:])) if str(path).endswith("link") else told
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    with pytest.raises(state.StateError, match="another user's"):
+        state.save(str(tmp_path / "link" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_removing_tells_whether_it_was_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    assert not state.remove(path)
+    state.save(path, state.State())
+    assert state.remove(path)
+    assert not state.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({}, "/run/resource-agents/berofos-default.state"),
+        ({"OCF_RESOURCE_INSTANCE": "relay"}, "/run/resource-agents/berofos-relay.state"),
+        ({"HA_RSCTMP": "/x", "OCF_RESOURCE_INSTANCE": "a/../b"}, "/x/berofos-a_.._b.state"),
+        ({"OCF_RESKEY_state": "/y/z"}, "/y/z"),
+        ({"OCF_RESKEY_state": "/y/z", "OCF_RESKEY_config": "/y/z"}, "/run/resource-agents/berofos-default.state"),
+        ({"OCF_RESKEY_state": DEFAULT_PATH}, "/run/resource-agents/berofos-default.state"),
+    ],
+)
+def test_where_it_is(environ: dict[str, str], path: str) -> None:
+    assert state.path_of(environ) == path
+
+
+def test_a_fresh_state_knows_nothing() -> None:
+    assert vars(state.State()) == {
+        "seen": {},
+        "conditions": {},
+        "attribute": "",
+        "moved_at": 0.0,
+        "watchdog": 0,
+        "token": "",
+        "targets": {},
+    }
+
+
+def test_a_file_of_the_first_version_knows_no_watchdog(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    path.write_text('{"seen": {"fos1": 0.5}, "conditions": {}, "attribute": "A-B"}')
+    loaded, damage = state.load(str(path))
+    assert damage == ""
+    fresh = state.State()
+    fresh.seen, fresh.attribute = {"fos1": 0.5}, "A-B"
+    assert vars(loaded) == vars(fresh)
+
+
+def test_a_time_of_this_very_moment_counts_and_the_next_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "clock", lambda: 100.0)
+    path = str(tmp_path / "relay.state")
+    memory = state.State()
+    memory.seen = {"boot": 0.0, "now": 100.0, "next": 100.5}
+    memory.moved_at = 0.25
+    state.save(path, memory)
+    loaded = state.load(path)[0]
+    assert loaded.seen == {"boot": 0.0, "now": 100.0}
+    assert loaded.moved_at == 0.25
+
+
+def test_a_file_larger_than_any_state_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    memory = state.State()
+    memory.attribute = "x" * state.MAXIMUM_BYTES
+    state.save(path, memory)
+    assert "is corrupted" in state.load(path)[1]
+
+
+def test_the_default_folder_is_made_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "run" / "resource-agents"
+    monkeypatch.setattr(state, "DEFAULT_FOLDER", str(folder))
+    for _twice in range(2):
+        state.save(str(folder / "relay.state"), state.State())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1755
+    with pytest.raises(state.StateError, match="No such file or directory"):
+        state.save(str(tmp_path / "other" / "relay.state"), state.State())
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_link_of_root_is_followed_by_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "link").symlink_to("run")
+    own, roots = os.stat, lambda told: os.stat_result((*told[:4], 0, *told[5:]))
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "lstat", lambda path, **options: roots(own(path, follow_symlinks=False, **options)))
+    monkeypatch.setattr(os, "stat", lambda path, **options: roots(own(path, **options)))
+    state.save(str(tmp_path / "link" / "relay.state"), state.State())
+    assert os.listdir(tmp_path / "run") == ["relay.state"]
+
+
+def test_a_link_in_its_place_is_not_read(tmp_path: Path) -> None:
+    other = tmp_path / "other.state"
+    memory = state.State()
+    memory.attribute = "of another resource"
+    state.save(str(other), memory)
+    (tmp_path / "relay.state").symlink_to(other)
+    loaded, damage = state.load(str(tmp_path / "relay.state"))
+    assert loaded.attribute == ""
+    assert "Too many levels of symbolic links" in damage

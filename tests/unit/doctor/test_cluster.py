@@ -1,0 +1,122 @@
+"""The doctor on cluster configurations with one fault planted in each: it finds that one, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from berofos_agent.cluster import cib
+from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.doctor.checks import CHECKS, examine
+from berofos_agent.doctor.findings import ConfigFile, Facts, Finding
+from berofos_agent.errors import ConfigurationError
+
+CIBS = Path(__file__).parents[2] / "data" / "cib"
+GOOD = sorted(path.name for path in CIBS.glob("good-*.xml"))
+BAD = sorted(path.name for path in CIBS.glob("*.xml") if path.name not in GOOD)
+
+
+def examined(name: str) -> list[Finding]:
+    return examine(Facts(cib.read_file(str(CIBS / name))))
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_configuration_is_clean(name: str) -> None:
+    assert examined(name) == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_exactly_the_planted_fault_is_found(name: str) -> None:
+    """A file is named CHECK--VARIANT.xml."""
+    found = examined(name)
+    assert [finding.check.id for finding in found] == [Path(name).stem.split("--")[0]]
+    assert found[0].trouble.mend
+
+
+def test_every_check_of_the_cluster_has_a_planted_fault() -> None:
+    planted = {name.split(".")[0].split("--")[0] for name in BAD}
+    of_the_cluster = {check.id for check in CHECKS if check.judge.__module__.endswith(("placement", "recovery"))}
+    assert of_the_cluster - planted == {"not-judged"}
+
+
+def test_devices_of_bnfos_conf_count_where_the_resource_names_none() -> None:
+    cluster = cib.parse(
+        (CIBS / "fallback-with-several--pbx.xml").read_bytes().replace(b'value="fos1 fos2"', b'value=""'), "cib"
+    )
+    two = ConfigFile("/etc/bnfos.conf", [Entry("fos1", "10.34.1.20"), Entry("fos2", "10.34.1.21")])
+    assert [finding.check.id for finding in examine(Facts(cluster, files=[two]))] == ["fallback-with-several"]
+    assert examine(Facts(cluster)) == []
+
+
+def test_a_qdevice_decides_as_well_as_a_head_start() -> None:
+    cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
+    assert examine(Facts(cluster, has_arbiter=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is no XML"),
+        (b"\0\xff noise", "is no XML"),
+        (b"<cib/>", "is no CIB"),
+        (b"<configuration/>", "is no CIB"),
+        (b"<!DOCTYPE cib [<!ENTITY a 'b'>]><cib><configuration/></cib>", "has a document type"),
+        (b"<cib><configuration>" + b"<a>" * 300 + b"</a>" * 300 + b"</configuration></cib>", "is no XML"),
+    ],
+    ids=["empty", "noise", "no-configuration", "no-cib", "entities", "deep"],
+)
+def test_what_is_no_cib_is_refused_in_one_line(data: bytes, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as raised:
+        cib.parse(data, "cib.xml")
+    assert "\n" not in str(raised.value)
+
+
+def test_entities_are_never_expanded_nor_fetched(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("telephone")
+    data = f'<!DOCTYPE cib [<!ENTITY x SYSTEM "file://{secret}">]><cib><configuration>&x;</configuration></cib>'
+    with pytest.raises(ConfigurationError) as raised:
+        cib.parse(data.encode(), "cib.xml")
+    assert "telephone" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("20", 20), ("20s", 20), ("PT1M30S", 90), (" 2 min ", 120), ("1500ms", 1.5), ("1h", 3600), ("0", 0)],
+)
+def test_times_as_pacemaker_writes_them(text: str, seconds: float) -> None:
+    assert cib.seconds(text) == seconds
+
+
+def test_what_is_no_time_is_no_number() -> None:
+    assert cib.seconds("soon") != cib.seconds("soon")
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_configuration_that_was_mangled_is_judged_or_refused_never_a_traceback(name: str) -> None:
+    """Elements and attributes are taken out, doubled and given other values, a hundred times each file."""
+    chance = random.Random(name)
+    for _ in range(100):
+        root = etree.parse(str(CIBS / name)).getroot()
+        for _ in range(chance.randint(1, 5)):
+            mangle(root, chance)
+        with contextlib.suppress(ConfigurationError):
+            examine(Facts(cib.parse(etree.tostring(root), "cib.xml")))
+
+
+def mangle(root: etree._Element, chance: random.Random) -> None:
+    element = chance.choice([one for one in root.iter() if one is not root] or [etree.SubElement(root, "status")])
+    action = chance.randrange(4)
+    if action == 0:
+        element.getparent().remove(element)
+    elif action == 1:
+        element.getparent().append(etree.fromstring(etree.tostring(element)))
+    elif action == 2:
+        element.attrib.pop(chance.choice(element.keys() or ["id"]), None)
+    else:
+        value = chance.choice(["", "\u00b2", "-INFINITY", "1e99", "relay", "telephony", "a;b:c", " ", "PT", "9" * 40])
+        element.set(chance.choice(element.keys() or ["id"]), value)

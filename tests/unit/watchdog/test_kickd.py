@@ -1,0 +1,137 @@
+"""The kicker's parts: what counts as an answer, when the next kick is due, and that the wall clock does not matter."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.device import frame
+from berofos_agent.device.frame import Command
+from berofos_agent.watchdog import kickd
+from berofos_agent.watchdog.kickd import Target
+
+MAC, OTHER = bytes.fromhex("00193200121d"), bytes.fromhex("00193200121e")
+KICK = frame.encode(Command.KICK, frame.kick_payload(MAC))
+
+
+def reply(mac: bytes = MAC, command: int = Command.KICK, rest: bytes = b"\0") -> bytes:
+    return frame.encode(command, mac + rest)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "counts"),
+    [
+        (reply(), True),
+        (reply(rest=b""), True),
+        (reply(rest=b"\0 and more"), True),
+        (reply(rest=b"\1"), False),
+        (reply(mac=OTHER), False),
+        (reply(command=Command.PING), False),
+        (reply()[:-1] + b"\xff", False),
+        (reply()[:8], False),
+        (b"", False),
+        (b"\0" * 12, False),
+    ],
+    ids=["ok", "no-error-byte", "longer", "refused", "other-mac", "ping", "checksum", "short", "empty", "zeros"],
+)
+def test_what_counts_as_an_answer(datagram: bytes, counts: bool) -> None:
+    assert kickd.is_answer(KICK, datagram) is counts
+
+
+def target() -> Target:
+    return Target(f"fos1=10.100.0.201:50123:{KICK.hex()}")
+
+
+def test_an_answered_kick_is_followed_after_the_pace() -> None:
+    fos1 = target()
+    fos1.sent(100, 5)
+    assert fos1.heard(reply(), fos1.address, 100.2, 5)
+    assert (fos1.due_at, fos1.answered_at, fos1.unanswered) == (105, 100.2, 0)
+
+
+def test_a_lost_kick_is_followed_after_a_third_of_it_and_counted() -> None:
+    fos1 = target()
+    for now in (99, 102, 105):
+        fos1.sent(now, 9)
+        assert fos1.due_at == now + 3
+    assert fos1.unanswered == 2
+    assert fos1.heard(reply(), fos1.address, 106, 9)
+    assert (fos1.unanswered, fos1.due_at) == (0, 114)
+
+
+@pytest.mark.parametrize("sender", [("10.100.0.202", 50123), ("10.100.0.201", 50124)])
+def test_an_answer_from_elsewhere_is_none(sender: tuple[str, int]) -> None:
+    fos1 = target()
+    fos1.sent(100, 5)
+    assert not fos1.heard(reply(), sender, 100.2, 5)
+
+
+def test_an_answer_nobody_asked_for_is_none() -> None:
+    fos1 = target()
+    assert not fos1.heard(reply(), fos1.address, 100, 5)
+
+
+def test_steps_of_the_wall_clock_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that could tell the time of day is taken away."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        fos1 = Target(f"fos1=127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}")
+        boot = kickd.clock()
+        for name in ("time", "time_ns", "monotonic", "localtime", "gmtime"):
+            monkeypatch.delattr(time, name)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            assert kickd.send_what_is_due(sock, [fos1], 60)
+            assert device.recv(100) == KICK
+            assert not kickd.send_what_is_due(sock, [fos1], 60)
+        assert boot <= fos1.sent_at <= boot + 60
+
+
+def test_a_network_that_is_away_is_an_unanswered_kick() -> None:
+    fos1 = Target(f"fos1=255.255.255.255:50123:{KICK.hex()}")  # a broadcast is refused by the kernel
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        assert kickd.send_what_is_due(sock, [fos1], 0)
+        assert kickd.send_what_is_due(sock, [fos1], 0)
+    assert fos1.unanswered == 1
+
+
+def answering(sock: socket.socket, kicks: int) -> None:
+    """Answer so many kicks, each behind a forged refusal."""
+    for _ in range(kicks):
+        kick, sender = sock.recvfrom(100)
+        sock.sendto(b"rubbish", sender)
+        sock.sendto(kick, sender)
+
+
+def test_it_kicks_and_reports_until_its_state_file_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kickd, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    state = tmp_path / "relay.state"
+    state.write_text("token-1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        order = f"fos1=127.0.0.1:{device.getsockname()[1]}:47424c040b00193200121d0062"
+        ended: list[int] = []
+        argv = ["kickd.py", str(state), "token-1", "0.05", order]
+        thread = threading.Thread(target=lambda: ended.append(kickd.main(argv)), daemon=True)
+        thread.start()
+        answering(device, 3)
+        report = (tmp_path / "relay.state.kicks").read_text()
+        assert report.startswith("at ")
+        assert report.splitlines()[1].startswith("fos1 ")
+        state.write_text("token-2")
+        thread.join(10)
+    assert ended == [0]
+    assert [path.name for path in tmp_path.iterdir()] == ["relay.state"]
+
+
+def test_it_ends_at_once_where_it_can_hold_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    assert kickd.main(["kickd.py", str(tmp_path / "gone" / "relay.state"), "token", "1"]) == 1
+    monkeypatch.setattr(kickd, "take_lock", lambda _path: -1)
+    assert kickd.main(["kickd.py", str(tmp_path / "relay.state"), "token", "1"]) == 1
+    assert [line.rpartition(" ")[2] for line in logged] == ["directory", "already"]
