@@ -14,21 +14,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, state, watchdog
-from berofos_agent.agent.decisions import RUNNING, Seen, Verdict
+from berofos_agent.agent.decisions import OK, Result, Seen
 from berofos_agent.agent.parameters import ParameterError, Parameters
 from berofos_agent.agent.state import State, StateError
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.topology import LINES, expected_settings
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing, DeviceError, NotABerofos, Refused
 from berofos_agent.watchdog import process
-from berofos_agent.watchdog.process import KickerError
+from berofos_agent.watchdog.process import KickDaemonError
 
 if TYPE_CHECKING:
+    from berofos_agent.device import parallel
     from berofos_agent.device.device import Device, Switched
-    from berofos_agent.device.parallel import Outcome
     from berofos_agent.device.settings import Values
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 START_SECONDS = 7.0
 """While a start runs, Pacemaker recovers nothing else in the cluster; so it is short, whatever its timeout: 8 s at
@@ -54,7 +54,7 @@ EXIT_CODE: Mapping[type[Exception], int] = {
     ConfigurationMissing: ocf.OCF_ERR_INSTALLED,
     ConfigurationError: ocf.OCF_ERR_ARGS,
     StateError: ocf.OCF_ERR_GENERIC,
-    KickerError: ocf.OCF_ERR_GENERIC,
+    KickDaemonError: ocf.OCF_ERR_GENERIC,
     OutOfTime: ocf.OCF_ERR_GENERIC,
     Refused: ocf.OCF_ERR_PERM,
     NotABerofos: ocf.OCF_ERR_ARGS,
@@ -118,8 +118,8 @@ def start(environ: Mapping[str, str], deadline: float) -> int:
     end = min(deadline, time.monotonic() + START_SECONDS)
     errors, in_position = _switch(devices, mode, end, f"start on {name}", memory)
     memory.saw(in_position, state.clock())
-    answer = decisions.judge_start(errors, len(in_position))
-    if answer == RUNNING:
+    answer = decisions.evaluate_start(errors, len(in_position))
+    if answer == OK:
         degraded = {"position": decisions.together(errors) if errors else ""}
         if given.watchdog:
             seconds = watchdog.interval(given, mode)
@@ -153,9 +153,9 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
     memory.saw([one.device for one in seen if one.mode == mode], now)
     if not memory.seen:
         memory.saw(["(nothing yet)"], now)  # nothing is known of before, so the grace begins here
-    answer = decisions.judge_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
+    answer = decisions.evaluate_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
     reasons["position"] = answer.reason
-    if answer == RUNNING:
+    if answer == OK:
         reasons["watchdog"] = ""
         if given.watchdog or memory.watchdog:
             seconds = watchdog.interval(given, mode)
@@ -163,10 +163,10 @@ def monitor(environ: Mapping[str, str], deadline: float) -> int:
         answer = _degraded(reasons["kicker"] or reasons["watchdog"])
     if answer.code == ocf.OCF_NOT_RUNNING:
         watchdog.rest(path, memory, devices, seen)
-    if answer == RUNNING and _level(environ) >= DEEP:
-        answer = decisions.judge_settings(seen, watchdog.settings(given, mode))
+    if answer == OK and _level(environ) >= DEEP:
+        answer = decisions.evaluate_settings(seen, watchdog.settings(given, mode))
         reasons["settings"] = answer.reason
-    if answer == RUNNING and _level(environ) >= DEEP and now - memory.moved_at > dahdi.WAKING_SECONDS:
+    if answer == OK and _level(environ) >= DEEP and now - memory.moved_at > dahdi.WAKING_SECONDS:
         reasons["spans"] = dahdi.judge([dahdi.read(span, environ) for span in given.spans])
         answer = _degraded(reasons["spans"])
     is_news = _note_conditions(memory, reasons)
@@ -182,16 +182,16 @@ def validate_all(environ: Mapping[str, str], deadline: float) -> int:
     """Judge the parameters; from level 10 on also bnfos.conf and the devices."""
     given = _parameters(environ)
     if _level(environ) < DEEP:
-        return _end(RUNNING)
+        return _end(OK)
     _position(environ, given)
-    outcomes = _all_at_once(_devices(given), _examine, deadline)
-    errors = [outcome.error for outcome in outcomes if outcome.error]
+    results = _run_on_all(_devices(given), _examine, deadline)
+    errors = [result.error for result in results if result.error]
     if errors:
         gravest = max(errors, key=lambda error: exit_code_of(type(error)))
-        return _end(Verdict(exit_code_of(type(gravest)), decisions.together([gravest, *errors])))
-    seen = [Seen(outcome.device.name, outcome.result) for outcome in outcomes]
-    settings = decisions.judge_settings(seen, expected_settings(given.scenario, given.watchdog))
-    return _end(settings if settings == RUNNING else Verdict(ocf.OCF_ERR_GENERIC, settings.reason))
+        return _end(Result(exit_code_of(type(gravest)), decisions.together([gravest, *errors])))
+    seen = [Seen(result.device.name, result.value) for result in results]
+    settings = decisions.evaluate_settings(seen, expected_settings(given.scenario, given.watchdog))
+    return _end(settings if settings == OK else Result(ocf.OCF_ERR_GENERIC, settings.reason))
 
 
 def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
@@ -203,10 +203,10 @@ def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
         given = _parameters(environ)
     except ParameterError as exc:
         ocf.tell_syslog(f"reload-agent: {exc}; correct it, the next monitor fails", syslog.LOG_ERR)
-        return _end(RUNNING)
+        return _end(OK)
     path = state.path_of(environ)
     if not state.exists(path):
-        return _end(RUNNING)
+        return _end(OK)
     memory = state.load(path)[0]
     if given.watchdog != memory.watchdog:
         try:
@@ -219,7 +219,7 @@ def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
             reason = str(exc)
         if reason:
             ocf.tell_syslog(f"reload-agent: {reason}; the next monitor tries again", syslog.LOG_ERR)
-    return _end(RUNNING)
+    return _end(OK)
 
 
 def after_stop(environ: Mapping[str, str], memory: State) -> None:
@@ -284,21 +284,21 @@ def _level(environ: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _all_at_once(
-    devices: Sequence[Device], work: Callable[[Device, float], Result], deadline: float
-) -> list[Outcome[Result]]:
-    from berofos_agent.device.parallel import all_at_once
+def _run_on_all(
+    devices: Sequence[Device], work: Callable[[Device, float], T], deadline: float
+) -> list[parallel.Result[T]]:
+    from berofos_agent.device.parallel import run_on_all
 
-    return all_at_once(devices, work, deadline)
+    return run_on_all(devices, work, deadline)
 
 
 def _ask(devices: Sequence[Device], deadline: float) -> list[Seen]:
-    outcomes = _all_at_once(devices, lambda device, end: device.read(end), deadline)
-    return [Seen(outcome.device.name, outcome.result, outcome.error) for outcome in outcomes]
+    results = _run_on_all(devices, lambda device, end: device.read(end), deadline)
+    return [Seen(result.device.name, result.value, result.error) for result in results]
 
 
-def _degraded(reason: str) -> Verdict:
-    return Verdict(ocf.OCF_DEGRADED, reason) if reason else RUNNING
+def _degraded(reason: str) -> Result:
+    return Result(ocf.OCF_DEGRADED, reason) if reason else OK
 
 
 def _switch(
@@ -309,14 +309,14 @@ def _switch(
     def switch(device: Device, end: float) -> Switched:
         return device.switch(mode, end)
 
-    outcomes = _all_at_once(devices, switch, deadline)
-    for outcome in outcomes:
-        done = outcome.result
+    results = _run_on_all(devices, switch, deadline)
+    for result in results:
+        done = result.value
         if done and done.moved:
             memory.moved_at = state.clock()
             before, after = LINES.get(done.before, "unknown"), LINES[done.after]
-            ocf.tell_syslog(f"{outcome.device.name}: switched from {before} to {after}: {why}, {done.milliseconds} ms")
-    return [one.error for one in outcomes if one.error], [one.device.name for one in outcomes if one.result]
+            ocf.tell_syslog(f"{result.device.name}: switched from {before} to {after}: {why}, {done.milliseconds} ms")
+    return [one.error for one in results if one.error], [one.device.name for one in results if one.value]
 
 
 def _examine(device: Device, deadline: float) -> Values:
@@ -350,7 +350,7 @@ def _attribute_name(environ: Mapping[str, str]) -> str:
     return environ.get("OCF_RESOURCE_INSTANCE", "default").replace(":", "-") + "-lines"
 
 
-def _end(answer: Verdict, is_news: bool = True) -> int:
+def _end(answer: Result, is_news: bool = True) -> int:
     if answer.reason:
         ocf.exit_reason(answer.reason, log=is_news)
     return answer.code

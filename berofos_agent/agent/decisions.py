@@ -33,14 +33,14 @@ class Seen(NamedTuple):
         return self.error or UnusableAnswer(self.device, "does not tell its relay mode; update its firmware")
 
 
-class Verdict(NamedTuple):
+class Result(NamedTuple):
     """An exit code of OCF 1.1 and, unless it is success, its reason."""
 
     code: int
     reason: str = ""
 
 
-RUNNING = Verdict(ocf.OCF_SUCCESS)
+OK = Result(ocf.OCF_SUCCESS)
 
 START_CODE: Mapping[type[DeviceError], int] = {
     Refused: ocf.OCF_ERR_PERM,
@@ -52,15 +52,15 @@ START_CODE: Mapping[type[DeviceError], int] = {
 """What each failure makes of a start, the gravest first, as long as one other device is in position."""
 
 
-def judge_start(errors: Sequence[DeviceError], in_position: int) -> Verdict:
+def evaluate_start(errors: Sequence[DeviceError], in_position: int) -> Result:
     """Return the answer of a start that brought `in_position` devices there and met these errors on the others."""
     if not errors:
-        return RUNNING
+        return OK
     gravest = min(errors, key=lambda error: list(START_CODE).index(type(error)))
     code = START_CODE[type(gravest)]
     if code == ocf.OCF_SUCCESS and not in_position:
-        return Verdict(ocf.OCF_ERR_GENERIC, f"{together(errors)}; check power and network")
-    return Verdict(code, "" if code == ocf.OCF_SUCCESS else together([gravest, *errors]))
+        return Result(ocf.OCF_ERR_GENERIC, f"{together(errors)}; check power and network")
+    return Result(code, "" if code == ocf.OCF_SUCCESS else together([gravest, *errors]))
 
 
 def together(errors: Sequence[DeviceError]) -> str:
@@ -69,9 +69,9 @@ def together(errors: Sequence[DeviceError]) -> str:
     return f"{errors[0]} (also {', '.join(others)})" if others else str(errors[0])
 
 
-def judge_monitor(
+def evaluate_monitor(
     seen: Sequence[Seen], mode: str, seconds_since_seen: float, grace: float, trouble: str = ""
-) -> Verdict:
+) -> Result:
     """Return the answer of a monitor on the node whose relay mode is `mode`.
 
     `seconds_since_seen` is how long ago a device was last seen in position;
@@ -84,27 +84,27 @@ def judge_monitor(
     if elsewhere:
         code = ocf.OCF_NOT_RUNNING if len(elsewhere) == len(seen) else ocf.OCF_ERR_GENERIC
         ran_out = any((one.told or {}).get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
-        return Verdict(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
+        return Result(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
     if here and unknown:
-        return Verdict(ocf.OCF_DEGRADED, _why_unknown(unknown))
+        return Result(ocf.OCF_DEGRADED, _why_unknown(unknown))
     if here:
-        return RUNNING
+        return OK
     why = trouble or _why_unknown(unknown)
     if seconds_since_seen < grace:
-        return Verdict(ocf.OCF_DEGRADED, why)
-    return Verdict(ocf.OCF_ERR_GENERIC, why if trouble else f"{why}; check power and network")
+        return Result(ocf.OCF_DEGRADED, why)
+    return Result(ocf.OCF_ERR_GENERIC, why if trouble else f"{why}; check power and network")
 
 
-def judge_settings(seen: Sequence[Seen], expected: Mapping[str, str]) -> Verdict:
+def evaluate_settings(seen: Sequence[Seen], expected: Mapping[str, str]) -> Result:
     """Return degraded for the first device with a setting that will bite later, or a watchdog failure noted."""
     for one in seen:
         told = one.told or {}
         if told.get("wdogstate") == WATCHDOG_FAILURE:
-            return Verdict(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure noted; clear it: --set wdog=0")
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure noted; clear it: --set wdog=0")
         wrong = [f"{key}={told[key]}, not {value}" for key, value in expected.items() if told.get(key, value) != value]
         if wrong:
-            return Verdict(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(wrong)}; correct it with bnfos --set")
-    return RUNNING
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(wrong)}; correct it with bnfos --set")
+    return OK
 
 
 def _why_unknown(unknown: Sequence[Seen]) -> str:

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from berofos_agent.agent import decisions, ocf, state
-from berofos_agent.agent.decisions import RUNNING, Seen, Verdict
+from berofos_agent.agent.decisions import OK, Result, Seen
 from berofos_agent.agent.state import State, StateError
 from berofos_agent.device import frame
-from berofos_agent.device.parallel import all_at_once
+from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.errors import DeviceError, DidNotFollow
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.arming import arm, disarm, order_for, state_in
-from berofos_agent.watchdog.process import KickerError
+from berofos_agent.watchdog.process import KickDaemonError
 
 if TYPE_CHECKING:
     from berofos_agent.agent.parameters import Parameters
@@ -50,7 +50,7 @@ LATE = 2
 
 def begin(
     path: str, memory: State, devices: Sequence[Device], names: Sequence[str], seconds: int, deadline: float
-) -> tuple[str, Verdict]:
+) -> tuple[str, Result]:
     """Arm the devices named, or see to it that they are off; return what to warn of, and the start's answer.
 
     A device that does not answer kicks stays unarmed, as it would drop the lines; one that does not follow fails
@@ -58,15 +58,15 @@ def begin(
     """
     if not seconds:
         here = [device for device in devices if device.name in names]
-        return _warning(_switch(path, memory, here).stop(deadline), "still on"), RUNNING
+        return _warning(_switch(path, memory, here).stop(deadline), "still on"), OK
     switch = _switch(path, memory, devices)
     try:
         errors = switch.start(seconds, names, deadline)
         if not any(isinstance(error, DidNotFollow) for error in errors):
-            return _warning(errors, "not armed"), RUNNING
+            return _warning(errors, "not armed"), OK
         switch.stop(deadline)
         process.end(path)
-        return "", decisions.judge_start(errors, len(names))
+        return "", decisions.evaluate_start(errors, len(names))
     except BaseException:
         process.end(path)
         switch.stop(deadline)
@@ -79,7 +79,7 @@ def revive(path: str, memory: State) -> str:
         return ""
     try:
         _switch(path, memory, ()).revive()
-    except (KickerError, StateError) as exc:
+    except (KickDaemonError, StateError) as exc:
         return str(exc)
     return ""
 
@@ -90,7 +90,7 @@ def keep(
     """Let the watchdogs of devices in position be as wanted; return what these say then, and what is wrong."""
     try:
         written, reason = _switch(path, memory, devices).keep(_told(seen), seconds, deadline)
-    except (KickerError, StateError) as exc:
+    except (KickDaemonError, StateError) as exc:
         return list(seen), str(exc)
     return [Seen(one.device, written.get(one.device, one.told)) for one in seen], reason
 
@@ -137,7 +137,9 @@ class DeadMansSwitch:
                     device.gbl4.mac = _mac_in(self.memory.targets[device.name])
 
     def start(self, seconds: int, names: Sequence[str], deadline: float) -> list[DeviceError]:
-        """Start the kicker, then arm the devices named; return why some are not armed. Raises KickerError, StateError.
+        """Start the kicker, then arm the devices named; return why some are not armed.
+
+        Raises KickDaemonError, StateError.
 
         The kicker is first, so that at no moment a watchdog runs without one.
         """
@@ -147,15 +149,15 @@ class DeadMansSwitch:
 
     def stop(self, deadline: float) -> list[DeviceError]:
         """Switch the watchdogs off, then end the kicker unless one stayed on; return why some did."""
-        outcomes = all_at_once(self.devices, disarm, deadline)
-        errors = [outcome.error for outcome in outcomes if outcome.error]
+        results = run_on_all(self.devices, disarm, deadline)
+        errors = [result.error for result in results if result.error]
         if not errors:
             process.end(self.path)
             self.memory.watchdog, self.memory.targets = 0, {}
         return errors
 
     def revive(self) -> None:
-        """Start the kicker again if it is gone or stands still; raise KickerError, StateError."""
+        """Start the kicker again if it is gone or stands still; raise KickDaemonError, StateError."""
         if not self.memory.watchdog or not self.memory.targets:
             return
         if not process.pid_of(self.path):
@@ -201,11 +203,11 @@ class DeadMansSwitch:
         if self.memory.watchdog:
             errors = self.stop(deadline)
         else:
-            errors = [outcome.error for outcome in all_at_once(armed, disarm, deadline) if outcome.error]
+            errors = [result.error for result in run_on_all(armed, disarm, deadline) if result.error]
         return f"{errors[0]}; watchdog still on" if errors else ""
 
     def _find(self, devices: Sequence[Device], deadline: float) -> bool:
-        found = {one.device.name: one.result for one in all_at_once(devices, order_for, deadline) if one.result}
+        found = {one.device.name: one.value for one in run_on_all(devices, order_for, deadline) if one.value}
         self.memory.targets.update(found)
         return bool(found)
 
@@ -221,9 +223,9 @@ class DeadMansSwitch:
     def _arm(
         self, devices: Sequence[Device], seconds: int, deadline: float
     ) -> tuple[dict[str, Values], list[DeviceError]]:
-        outcomes = all_at_once(devices, lambda device, end: arm(device, seconds, end), deadline)
-        armed = {one.device.name: one.result for one in outcomes if one.result is not None}
-        return armed, [one.error for one in outcomes if one.error]
+        results = run_on_all(devices, lambda device, end: arm(device, seconds, end), deadline)
+        armed = {one.device.name: one.value for one in results if one.value is not None}
+        return armed, [one.error for one in results if one.error]
 
     def _pace(self) -> float:
         return self.memory.watchdog / 3

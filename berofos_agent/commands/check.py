@@ -69,17 +69,17 @@ def parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
     from berofos_agent.device.inspection import Remark, Severity, look_at
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
-    outcomes = all_at_once(devices, look_at, time.monotonic() + arguments.timeout + 2)
+    results = run_on_all(devices, look_at, time.monotonic() + arguments.timeout + 2)
     found: list[tuple[str, Remark]] = []
-    for outcome in outcomes:
-        name = outcome.device.name
-        if outcome.result:
-            found += [(name, remark) for remark in _judge(outcome.result, arguments)]
-        elif outcome.error:
-            found.append((name, Remark(Severity.CRITICAL, outcome.error.what)))
-    reports = [outcome.result for outcome in outcomes if outcome.result]
+    for result in results:
+        name = result.device.name
+        if result.value:
+            found += [(name, remark) for remark in _judge(result.value, arguments)]
+        elif result.error:
+            found.append((name, Remark(Severity.CRITICAL, result.error.what)))
+    reports = [result.value for result in results if result.value]
     where = [f"{report.device.name} {LINES[report.mode]}" for report in reports if report.mode]
     if len({report.mode for report in reports if report.mode}) > 1 and not arguments.port:
         found.append(("devices", Remark(Severity.WARNING, "have their lines on different ports")))

@@ -16,7 +16,7 @@ from berofos_agent.device.topology import LINES, SCENARIO, WATCHDOG_SECONDS
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device
     from berofos_agent.device.inspection import Difference
-    from berofos_agent.device.parallel import Outcome
+    from berofos_agent.device.parallel import Result
     from berofos_agent.device.settings import Values
 
 PROG = "berofos provision"
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from berofos_agent.cluster import resources
     from berofos_agent.device import provisioning
     from berofos_agent.device.inspection import differences
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
     managed_by = resources.relay_resources()
     if managed_by:
@@ -84,8 +84,8 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = provisioning.wanted_settings(
         arguments.scenario, arguments.watchdog, move=not managed_by, arm=arguments.arm
     )
-    looks = all_at_once(devices, lambda device, end: device.read(end), time.monotonic() + arguments.timeout)
-    found = [(look, differences(look.result, wanted)) for look in looks if look.result is not None]
+    looks = run_on_all(devices, lambda device, end: device.read(end), time.monotonic() + arguments.timeout)
+    found = [(look, differences(look.value, wanted)) for look in looks if look.value is not None]
     for look, changes in found:
         _print_differences(look.device, changes, arguments.scenario)
     status = commandline.complain_of(PROG, [look.error for look in looks])
@@ -111,7 +111,7 @@ def _print_differences(device: Device, different: Sequence[Difference], scenario
         print(f"  {one.keyword:11}{now:8}{one.wanted:8}{SETTINGS[one.keyword].meaning}")
 
 
-def _agreed(different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -> bool:
+def _agreed(different: Sequence[tuple[Result[Values], Sequence[Difference]]]) -> bool:
     names = ", ".join(look.device.name for look, _changes in different)
     moving = [look.device.name for look, changes in different if any(one.keyword == "mode" for one in changes)]
     moves = f" The lines of {', '.join(moving)} move to {LINES['1']}, calls on them are cut." if moving else ""
@@ -122,23 +122,23 @@ def _agreed(different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _write(arguments: argparse.Namespace, different: Sequence[tuple[Outcome[Values], Sequence[Difference]]]) -> int:
+def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Values], Sequence[Difference]]]) -> int:
     from berofos_agent.device import provisioning
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
-    before: Mapping[str, Values] = {look.device.name: look.result or {} for look, _changes in different}
+    before: Mapping[str, Values] = {look.device.name: look.value or {} for look, _changes in different}
     changes = {look.device.name: {one.keyword: one.wanted for one in found} for look, found in different}
-    outcomes = all_at_once(
+    results = run_on_all(
         [look.device for look, _changes in different],
         lambda device, end: provisioning.set_up(device, changes[device.name], before[device.name], end),
         time.monotonic() + _EXCHANGES * arguments.timeout,
     )
-    for outcome in outcomes:
-        if outcome.result is None:
+    for result in results:
+        if result.value is None:
             continue
-        name = outcome.device.name
-        if outcome.result:
-            print(f"{name}: the firmware lost {', '.join(outcome.result)}; written back. Update it: docs/firmware.md")
+        name = result.device.name
+        if result.value:
+            print(f"{name}: the firmware lost {', '.join(result.value)}; written back. Update it: docs/firmware.md")
         print(f"{name}: set up for {arguments.scenario}, read back, nothing else changed")
         commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
-    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])
+    return commandline.complain_of(PROG, [result.error for result in results])

@@ -81,12 +81,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
     from berofos_agent.device.inspection import look_at
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
     deadline = time.monotonic() + arguments.timeout + 2
-    outcomes = all_at_once(devices, look_at, deadline)
-    reports = [outcome.result for outcome in outcomes if outcome.result]
-    hung = [outcome.error for outcome in outcomes if outcome.error]
+    results = run_on_all(devices, look_at, deadline)
+    reports = [result.value for result in results if result.value]
+    hung = [result.error for result in results if result.error]
     if arguments.json:
         print(json.dumps([as_json(report) for report in reports], indent=None if arguments.watch else 2), flush=True)
     else:

@@ -37,18 +37,18 @@ def parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
     from berofos_agent.cluster import resources
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
     managed_by = resources.relay_resources()
     if managed_by:
         commandline.complain(PROG, f"warning: {resources.warning(managed_by)}")
     mode = MODE_OF_PORT[arguments.port]
     deadline = time.monotonic() + 4 * arguments.timeout
-    outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), deadline)
-    for outcome in outcomes:
-        if outcome.result:
-            line = commandline.movement(outcome.device, outcome.result)
+    results = run_on_all(devices, lambda device, end: device.switch(mode, end), deadline)
+    for result in results:
+        if result.value:
+            line = commandline.movement(result.device, result.value)
             print(line)
-            if outcome.result.moved:
+            if result.value.moved:
                 commandline.tell_syslog("berofos", f"{line}: berofos switch")
-    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])
+    return commandline.complain_of(PROG, [result.error for result in results])

@@ -57,21 +57,21 @@ def _run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as exc:
         _log_error(arguments, exc)
         raise
-    from berofos_agent.device.parallel import all_at_once
+    from berofos_agent.device.parallel import run_on_all
 
     mode = MODE[arguments.state]
-    outcomes = all_at_once(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
-    for outcome in outcomes:
-        if outcome.result and outcome.result.moved:
-            line = commandline.movement(outcome.device, outcome.result)
+    results = run_on_all(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
+    for result in results:
+        if result.value and result.value.moved:
+            line = commandline.movement(result.device, result.value)
             commandline.tell_syslog(PROG, f"{line}: {arguments.state}")
             if not arguments.quiet:
                 print(line)
-        elif outcome.result and arguments.verbose:
-            _tell(arguments, commandline.movement(outcome.device, outcome.result))
-        elif outcome.error:
-            _log_error(arguments, outcome.error)
-    return commandline.complain_of(PROG, [outcome.error for outcome in outcomes])
+        elif result.value and arguments.verbose:
+            _tell(arguments, commandline.movement(result.device, result.value))
+        elif result.error:
+            _log_error(arguments, result.error)
+    return commandline.complain_of(PROG, [result.error for result in results])
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:

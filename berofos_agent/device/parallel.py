@@ -10,47 +10,45 @@ from typing import Callable, Generic, TypeVar
 from berofos_agent.device.device import Device
 from berofos_agent.errors import DeviceError, Unreachable
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 GRACE_SECONDS = 0.2
 
 
-class Outcome(Generic[Result]):
+class Result(Generic[T]):
     """What came of one device: a result or an error."""
 
     def __init__(self, device: Device, error: DeviceError | None = None) -> None:
         self.device = device
-        self.result: Result | None = None
+        self.value: T | None = None
         self.error = error
 
 
-def all_at_once(
-    devices: Sequence[Device], work: Callable[[Device, float], Result], deadline: float
-) -> list[Outcome[Result]]:
-    """Do `work(device, deadline)` on every device, a thread each, and return the outcomes in their order.
+def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], deadline: float) -> list[Result[T]]:
+    """Do `work(device, deadline)` on every device, a thread each, and return the results in their order.
 
     Returns at the deadline (time.monotonic() seconds) even if a thread hangs where no time limit reaches,
     as in a name look-up: such a device is unreachable.
     """
-    outcomes: list[Outcome[Result]] = [Outcome(device) for device in devices]
+    results: list[Result[T]] = [Result(device) for device in devices]
     bugs: list[BaseException] = []
 
-    def run(outcome: Outcome[Result]) -> None:
+    def run(result: Result[T]) -> None:
         try:
-            outcome.result = work(outcome.device, deadline)
+            result.value = work(result.device, deadline)
         except DeviceError as exc:
-            outcome.error = exc
+            result.error = exc
         except Exception as exc:
             bugs.append(exc)
 
-    threads = [threading.Thread(target=run, args=(outcome,), daemon=True) for outcome in outcomes]
+    threads = [threading.Thread(target=run, args=(result,), daemon=True) for result in results]
     for thread in threads:
         thread.start()
     for index, thread in enumerate(threads):
         thread.join(max(0.0, deadline + GRACE_SECONDS - time.monotonic()))
         if thread.is_alive():
             device = devices[index]
-            outcomes[index] = Outcome(device, error=Unreachable(device.name, f"no answer from {device.entry.host}"))
+            results[index] = Result(device, error=Unreachable(device.name, f"no answer from {device.entry.host}"))
     if bugs:
         raise bugs[0]
-    return outcomes
+    return results

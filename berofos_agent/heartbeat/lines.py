@@ -12,7 +12,7 @@ from typing import Callable
 
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.device.device import Device
-from berofos_agent.device.parallel import all_at_once
+from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.settings import WATCHDOG_ON
 from berofos_agent.device.topology import LINES
 from berofos_agent.heartbeat.decisions import EXCHANGES
@@ -81,5 +81,5 @@ ERRANDS: Mapping[str, Callable[[Sequence[Entry], int, float], dict[str, Found]]]
 
 def _all(entries: Sequence[Entry], seconds: float, work: Callable[[Device, float], Found]) -> dict[str, Found]:
     devices = [Device(entry, seconds) for entry in entries]
-    outcomes = all_at_once(devices, work, time.monotonic() + EXCHANGES * seconds)
-    return {one.device.name: one.result or ("failed", str(one.error)) for one in outcomes}
+    results = run_on_all(devices, work, time.monotonic() + EXCHANGES * seconds)
+    return {one.device.name: one.value or ("failed", str(one.error)) for one in results}

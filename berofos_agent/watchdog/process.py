@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 0.01
 _FLOCK = "hhqqi"  # struct flock: type, whence, start, length, pid
 
 
-class KickerError(Exception):
+class KickDaemonError(Exception):
     """The kicker cannot be started, or not be ended; the text is one line that says why."""
 
 
@@ -51,7 +51,7 @@ class Report(NamedTuple):
 
 
 def launch(state: str, token: str, seconds: float, targets: Mapping[str, str]) -> None:
-    """Start a kicker that outlives this process, and return when it has its lock; raise KickerError.
+    """Start a kicker that outlives this process, and return when it has its lock; raise KickDaemonError.
 
     `targets` are ADDRESS:PORT:DATAGRAM by device. The token must be in the state file already. The kicker gets
     none of our files: the cluster waits until what an agent started has closed its output.
@@ -70,15 +70,15 @@ def launch(state: str, token: str, seconds: float, targets: Mapping[str, str]) -
             start_new_session=True,
         )
     except OSError as exc:
-        raise KickerError(f"the kicker cannot be started: {exc.strerror}") from exc
+        raise KickDaemonError(f"the kicker cannot be started: {exc.strerror}") from exc
     until = time.monotonic() + LAUNCH_SECONDS
     while pid_of(state) != process.pid:
         if process.poll() is not None:
-            raise KickerError(f"the kicker ended at once with status {process.returncode}")
+            raise KickDaemonError(f"the kicker ended at once with status {process.returncode}")
         if time.monotonic() > until:
             process.kill()
             process.wait()
-            raise KickerError(f"the kicker did not start within {LAUNCH_SECONDS:g} s")
+            raise KickDaemonError(f"the kicker did not start within {LAUNCH_SECONDS:g} s")
         time.sleep(_PAUSE_SECONDS)
     process.returncode = 0  # it is not ours to wait for any more
 
@@ -107,7 +107,7 @@ def _is_kicker(pid: int, state: str) -> bool:
 
 
 def end(state: str) -> bool:
-    """End the kicker, frozen or not, and return when it is gone, whether there was one; raise KickerError."""
+    """End the kicker, frozen or not, and return when it is gone, whether there was one; raise KickDaemonError."""
     pid = pid_of(state)
     if pid:
         _kill(state, pid)
@@ -128,12 +128,12 @@ def _kill(state: str, pid: int) -> None:
         if pid_of(state) != pid:  # it ended by itself, and the number may be another's now
             return
         if not _is_kicker(pid, state):
-            raise KickerError(f"process {pid} has a lock on {kicker_lock(state)}, but is no kicker; end it")
+            raise KickDaemonError(f"process {pid} has a lock on {kicker_lock(state)}, but is no kicker; end it")
         signal.pidfd_send_signal(process, signal.SIGKILL)  # it has nothing to clean up; works on a frozen one too
         gone = select.poll()
         gone.register(process, select.POLLIN)
         if not gone.poll(END_SECONDS * 1000):
-            raise KickerError(f"the kicker (process {pid}) does not end")
+            raise KickDaemonError(f"the kicker (process {pid}) does not end")
     except ProcessLookupError:
         return
     finally:

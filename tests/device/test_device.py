@@ -12,7 +12,7 @@ import pytest
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.device import Device
 from berofos_agent.device.gbl4 import Gbl4Client, broadcast_scan
-from berofos_agent.device.parallel import all_at_once
+from berofos_agent.device.parallel import run_on_all
 from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
 from berofos_agent.simulator import bench as simulator
 from berofos_agent.simulator.bench import Bench, BenchDevice
@@ -225,10 +225,10 @@ def test_broadcast_finds_every_device_once(two: Bench) -> None:
 def test_a_bank_returns_results_and_errors_in_its_order(two: Bench) -> None:
     two["fos1"].model.fault("status", "500")
     devices = [client_of(device) for device in two.devices]
-    first, second = all_at_once(devices, lambda device, end: device.read(end), soon())
+    first, second = run_on_all(devices, lambda device, end: device.read(end), soon())
     assert isinstance(first.error, UnusableAnswer)
-    assert second.result is not None
-    assert second.result["mode"] == "0"
+    assert second.value is not None
+    assert second.value["mode"] == "0"
 
 
 def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Bench) -> None:
@@ -239,9 +239,9 @@ def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Bench) -> None:
             time.sleep(3)
         return "done"
 
-    hung, done = all_at_once(devices, work, soon(0.2))
+    hung, done = run_on_all(devices, work, soon(0.2))
     assert isinstance(hung.error, Unreachable)
-    assert done.result == "done"
+    assert done.value == "done"
 
 
 def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Bench) -> None:
@@ -249,4 +249,4 @@ def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Bench) -> None:
         raise KeyError("bug")
 
     with pytest.raises(KeyError):
-        all_at_once([client_of(device) for device in two.devices], work, soon())
+        run_on_all([client_of(device) for device in two.devices], work, soon())

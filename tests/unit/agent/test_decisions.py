@@ -6,7 +6,7 @@ import pytest
 
 from berofos_agent import errors
 from berofos_agent.agent import decisions, ocf
-from berofos_agent.agent.decisions import Seen, judge_monitor, judge_settings, judge_start
+from berofos_agent.agent.decisions import Seen, evaluate_monitor, evaluate_settings, evaluate_start
 
 GRACE = 60.0
 
@@ -39,25 +39,25 @@ def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Se
     ],
 )
 def test_monitor(seen: list[Seen], seconds: float, code: int, words: str) -> None:
-    answer = judge_monitor(seen, "1", seconds, GRACE)
+    answer = evaluate_monitor(seen, "1", seconds, GRACE)
     assert answer.code == code
     assert words in answer.reason
     assert bool(answer.reason) == bool(code)
 
 
 def test_monitor_without_grace_fails_at_once() -> None:
-    assert judge_monitor([lost("fos1")], "1", 0, 0).code == ocf.OCF_ERR_GENERIC
+    assert evaluate_monitor([lost("fos1")], "1", 0, 0).code == ocf.OCF_ERR_GENERIC
 
 
 def test_monitor_on_the_node_at_port_d() -> None:
-    assert judge_monitor([at("fos1", "0")], "0", 0, GRACE).code == ocf.OCF_SUCCESS
-    answer = judge_monitor([at("fos1", "1")], "0", 0, GRACE)
+    assert evaluate_monitor([at("fos1", "0")], "0", 0, GRACE).code == ocf.OCF_SUCCESS
+    answer = evaluate_monitor([at("fos1", "1")], "0", 0, GRACE)
     assert (answer.code, answer.reason) == (ocf.OCF_NOT_RUNNING, "fos1: relay connects A-B, not A-D")
 
 
 def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() -> None:
-    assert judge_monitor([], "1", 5, GRACE, "bnfos.conf is missing").code == ocf.OCF_DEGRADED
-    assert judge_monitor([], "1", 61, GRACE, "bnfos.conf is missing") == decisions.Verdict(1, "bnfos.conf is missing")
+    assert evaluate_monitor([], "1", 5, GRACE, "bnfos.conf is missing").code == ocf.OCF_DEGRADED
+    assert evaluate_monitor([], "1", 61, GRACE, "bnfos.conf is missing") == decisions.Result(1, "bnfos.conf is missing")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() 
 )
 def test_start(kinds: list[type[errors.DeviceError]], in_position: int, code: int) -> None:
     failed = [kind(f"fos{number}", "what was seen") for number, kind in enumerate(kinds, 1)]
-    answer = judge_start(failed, in_position)
+    answer = evaluate_start(failed, in_position)
     assert answer.code == code
     assert bool(answer.reason) == bool(code)
 
@@ -96,14 +96,14 @@ def test_every_device_error_has_its_row_in_the_start_table() -> None:
 )
 def test_settings_that_will_bite_later(told: dict[str, str], words: str) -> None:
     expected = {"scenario": "0", "modedef": "1", "wdog": "0", "wdogdef": "0"}
-    answer = judge_settings([at("fos1", "1"), at("fos2", "1", **told)], expected)
+    answer = evaluate_settings([at("fos1", "1"), at("fos2", "1", **told)], expected)
     assert answer.code == ocf.OCF_DEGRADED
     assert answer.reason.startswith("fos2: ")
     assert words in answer.reason
 
 
 def test_settings_a_firmware_does_not_tell_are_not_held_against_it() -> None:
-    assert judge_settings([at("fos1", "1")], {"wdogdef": "0"}).code == ocf.OCF_SUCCESS
+    assert evaluate_settings([at("fos1", "1")], {"wdogdef": "0"}).code == ocf.OCF_SUCCESS
 
 
 def test_one_line_for_several_errors() -> None:
@@ -114,12 +114,12 @@ def test_one_line_for_several_errors() -> None:
 
 
 def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
-    answer = judge_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
-    assert answer == decisions.Verdict(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
-    armed = judge_monitor([at("fos1", "0", wdogstate="1"), Seen("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
-    assert armed == decisions.Verdict(1, "fos1: relay connects A-D, not A-B")
+    answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
+    assert answer == decisions.Result(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
+    armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Seen("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
+    assert armed == decisions.Result(1, "fos1: relay connects A-D, not A-B")
 
 
 def test_all_settings_that_are_wrong_are_told() -> None:
-    answer = judge_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
+    answer = evaluate_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
     assert answer.reason == "fos1: scenario=1, not 0; modedef=0, not 1; correct it with bnfos --set"
