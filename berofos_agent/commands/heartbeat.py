@@ -1,4 +1,4 @@
-"""The command `berofos heartbeat`: its arguments, its log and its events; heartbeat/loop.py does the work."""
+"""The command `berofos heartbeat`: its arguments and its log; heartbeat/daemon.py does the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
-from berofos_agent.heartbeat.daemon import ON_STOP, Heart, Orders
+from berofos_agent.heartbeat.daemon import ON_STOP, Daemon, Options
 
 PROG = "berofos heartbeat"
 SYSLOG_NAME = "berofos-heartbeat"
@@ -21,19 +21,20 @@ _EXAMPLES = """\
   berofos heartbeat --health "asterisk -rx 'core show uptime'"
   berofos heartbeat --event "logger -t lines"
 
-On events the command given gets a word more, and the device if it is about one:
-  STARTING     the heartbeat begins
-  RUNNING      the lines of all devices are here for the first time
-  WDOG_FAILED  a device's watchdog has put its lines through to port D
-  WDOG_OK      they are back here
-  STOPPED      the heartbeat ended in an orderly way"""
+On each event the command of --event is run with the event's name appended, and
+the device's name if the event is about one device:
+  STARTING     the heartbeat has started
+  RUNNING      the lines of all devices are at port B for the first time
+  WDOG_FAILED  a device's watchdog has moved its lines to port D
+  WDOG_OK      the lines of that device are back at port B
+  STOPPED      the heartbeat was stopped"""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run until a signal ends it; return its exit status."""
+    """Run until a signal stops it; return its exit status."""
     arguments = parser().parse_args(argv)
     entries = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
-    orders = Orders(
+    options = Options(
         health=arguments.health,
         check_seconds=arguments.interval,
         fall=arguments.fall,
@@ -43,16 +44,16 @@ def main(argv: Sequence[str]) -> int:
         request_seconds=arguments.timeout,
         event=arguments.event,
     )
-    return Heart(entries, orders, _tell).beat()
+    return Daemon(entries, options, _log).run()
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Keep the lines at port B as long as this machine's telephone system is healthy: while it is, the devices' "
-        "watchdogs are kicked; when it is not, or the machine dies, they put the lines through to port D. For one "
-        "XiVO in front of a PBX, without a cluster.",
+        "Keep the lines at port B while telephony on this host is healthy. As long as it is, the heartbeat kicks the "
+        "devices' watchdogs. When health checks fail, or the host dies, the devices move the lines to port D by "
+        "themselves. For one XiVO in front of a PBX, without a cluster.",
         _EXAMPLES,
     )
     parser.add_argument(
@@ -60,35 +61,35 @@ def parser() -> argparse.ArgumentParser:
         type=_command,
         default=_command("systemctl is-active --quiet asterisk"),
         metavar="COMMAND",
-        help="succeeds while the telephones work (systemctl is-active --quiet asterisk)",
+        help="health check: exit status 0 means healthy (systemctl is-active --quiet asterisk)",
     )
     parser.add_argument(
-        "--interval", type=_seconds, default=5, metavar="SECONDS", help="from check to check (%(default)s)"
+        "--interval", type=_seconds, default=5, metavar="SECONDS", help="between two health checks (%(default)s)"
     )
     parser.add_argument(
-        "--fall", type=_positive, default=2, metavar="N", help="checks in a row that change the verdict (%(default)s)"
+        "--fall", type=_positive, default=2, metavar="N", help="results in a row that change the health (%(default)s)"
     )
     parser.add_argument(
         "--watchdog",
         type=_positive,
         default=15,
         metavar="SECONDS",
-        help="the devices' interval; a third of it from kick to kick (%(default)s)",
+        help="the devices' watchdog interval; a kick is sent every third of it (%(default)s)",
     )
     parser.add_argument(
         "--recover",
         type=_seconds,
         default=30,
         metavar="SECONDS",
-        help="all must be well that long before lost lines are fetched back (%(default)s)",
+        help="how long all must be healthy before lost lines are taken back (%(default)s)",
     )
     parser.add_argument(
         "--on-stop",
         choices=ON_STOP,
         default=ON_STOP[0],
-        help="when stopped: let the lines go to port D, or leave them (%(default)s)",
+        help="on stop: move the lines to port D, or leave them (%(default)s)",
     )
-    parser.add_argument("--event", type=_command, default=[], metavar="COMMAND", help="called on events")
+    parser.add_argument("--event", type=_command, default=[], metavar="COMMAND", help="run on each event")
     commandline.add_devices(parser)
     return parser
 
@@ -119,8 +120,8 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _tell(line: str) -> None:
-    """Log a line; under systemd what goes to standard error is in the journal already."""
+def _log(line: str) -> None:
+    """Log a line; under systemd, standard error is in the journal already."""
     print(line, file=sys.stderr, flush=True)
     if not os.environ.get("JOURNAL_STREAM"):
         commandline.tell_syslog(SYSLOG_NAME, line)

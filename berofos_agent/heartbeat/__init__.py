@@ -1,4 +1,1 @@
-"""`berofos heartbeat`: keeps the lines while the telephones work, without a cluster.
-
-`decisions` is pure, `lines` does HTTP in a child process, `loop` brings the two together.
-"""
+"""`berofos heartbeat`: keeps the lines at port B while telephony is healthy, without a cluster."""

@@ -1,20 +1,20 @@
-"""When the heartbeat kicks, and when it fetches lines back; pure decisions, no clock, no socket, no process.
+"""Decides when the heartbeat kicks, and when it acquires the lines.
 
-Health, judged by a command every few seconds:
+Health, from a command that runs every few seconds:
 
-    STARTING  one good check                                    HEALTHY
-    HEALTHY   `fall` bad checks in a row: no more kicks          ILL
-    ILL       `fall` good checks in a row: kicks again           HEALTHY
+    STARTING   one successful check                              HEALTHY
+    HEALTHY    `fall` failed checks in a row: kicking stops      UNHEALTHY
+    UNHEALTHY  `fall` successful checks in a row: kicks again    HEALTHY
 
 The lines of a device:
 
-    AWAY      healthy: fetched, and the watchdog armed           HERE
-    HERE      no kick answered for a watchdog interval, or
-              the relay found elsewhere                          LOST
-    LOST      healthy, and kicks answered for `recover` seconds
-              without a break: fetched again                     HERE
+    NOT_ACQUIRED  healthy: switch the relay, arm the watchdog    HERE
+    HERE          no kick answered for a watchdog interval, or
+                  the relay is in the wrong position             LOST
+    LOST          healthy, and kicks answered for `recover`
+                  seconds without a break: acquire them again    HERE
 
-So a service that is ill for a moment moves nothing, and one that flaps gets the lines back when it has stopped to.
+So a service that fails for a moment moves nothing, and a service that flaps gets the lines back once it is stable.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from dataclasses import dataclass
 from enum import Enum
 
 EXCHANGES = 3
-"""How many exchanges with a device it takes, at most, to fetch its lines or to leave them."""
+"""How many exchanges with a device one task takes at most."""
 
 
 class Condition(Enum):
-    """How the telephone system is."""
+    """The health of telephony."""
 
-    STARTING = "starting"
+    STARTING = "not checked yet"
     HEALTHY = "healthy"
-    ILL = "ill"
+    UNHEALTHY = "unhealthy"
 
 
 class Health:
-    """How the telephone system is, from the checks so far."""
+    """The health of telephony, from the checks so far."""
 
     def __init__(self, fall: int) -> None:
         self.condition = Condition.STARTING
@@ -43,7 +43,7 @@ class Health:
         self._against = 0
 
     def checked(self, good: bool) -> bool:
-        """Take a check's result; return whether the condition changed."""
+        """Take the result of a check; return whether the condition changed."""
         if good is (self.condition is Condition.HEALTHY):
             self._against = 0
             return False
@@ -54,19 +54,19 @@ class Health:
         elif self._against < self._fall:
             return False
         self._against = 0
-        self.condition = Condition.HEALTHY if good else Condition.ILL
+        self.condition = Condition.HEALTHY if good else Condition.UNHEALTHY
         return True
 
     @property
     def kicks(self) -> bool:
-        """True while devices are to be kicked."""
+        """True while devices are kicked."""
         return self.condition is Condition.HEALTHY
 
 
 class Place(Enum):
     """Where the lines of a device are."""
 
-    AWAY = "not fetched yet"
+    NOT_ACQUIRED = "not acquired yet"
     HERE = "here"
     LOST = "lost to port D"
 
@@ -77,41 +77,41 @@ class Lines:
 
     interval: float
     recover: float
-    place: Place = Place.AWAY
+    place: Place = Place.NOT_ACQUIRED
     armed_at: float = 0.0
     answered_at: float = 0.0
     steady_since: float = 0.0
 
-    def heard(self, now: float) -> bool:
-        """A kick was answered; return whether the one before is so long ago that the device should be looked at."""
+    def answered(self, now: float) -> bool:
+        """Note an answered kick; return whether kicks were missed before it, so that the device needs an inspection."""
         gap = now - max(self.answered_at, self.armed_at)
         if gap >= self.interval:
             self.steady_since = now
         self.answered_at = now
-        return gap > self.interval * 0.4
+        return gap > self.interval * 0.4  # kicks come at a third of the interval
 
-    def fetched(self, now: float) -> bool:
-        """The relay is here and the watchdog armed; return whether the lines had been lost."""
+    def acquired(self, now: float) -> bool:
+        """Note that the relay is switched and the watchdog armed; return whether the lines had been lost."""
         were_lost = self.place is Place.LOST
         self.place, self.armed_at = Place.HERE, now
         return were_lost
 
     def lost(self, now: float) -> None:
-        """The relay was found elsewhere."""
+        """Note that the relay is in the wrong position."""
         self.place, self.steady_since = Place.LOST, now
 
-    def ran_out(self, now: float) -> bool:
-        """Tell, once, that the watchdog has put the lines through to port D."""
+    def expired(self, now: float) -> bool:
+        """Return True once when the watchdog has expired, so that the lines are at port D."""
         if self.place is not Place.HERE or now - max(self.armed_at, self.answered_at) < self.interval:
             return False
         self.lost(now)
         return True
 
-    def is_to_be_fetched(self, now: float, health: Health) -> bool:
-        """Tell whether it is time to fetch the lines."""
+    def should_acquire(self, now: float, health: Health) -> bool:
+        """Return whether it is time to acquire the lines."""
         if not health.kicks or self.place is Place.HERE:
             return False
-        if self.place is Place.AWAY:
+        if self.place is Place.NOT_ACQUIRED:
             return True
         alive = now - self.answered_at < self.interval
         return alive and now - self.steady_since >= self.recover

@@ -1,7 +1,7 @@
-"""What the heartbeat does to devices over HTTP: fetch the lines, look, leave; runs in a child, knows no loop.
+"""The tasks of the heartbeat that use HTTP: acquire the lines, inspect devices, release them. They run in a child.
 
-Each function returns, by device, a word for what was found and a text: of a fetched device how to kick it, else a
-line for the log.
+Each function returns, by device, what it found and a text: for an acquired device its kick target, else a line for
+the log.
 """
 
 from __future__ import annotations
@@ -22,64 +22,66 @@ Found = tuple[str, str]
 HERE, AT_D = "1", "0"
 
 
-def fetch(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, Found]:
-    """Bring the lines here and arm the watchdog; a device that takes no kicks is left where it is."""
+def acquire(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, Found]:
+    """Switch the relay to port B and arm the watchdog; skip a device that does not answer a kick."""
 
     def work(device: Device, deadline: float) -> Found:
-        order = arming.order_for(device, deadline)
+        target = arming.order_for(device, deadline)
         device.gbl4.kick(device.seconds(deadline))
         device.switch(HERE, deadline)
         arming.arm(device, interval, deadline)
-        return "fetched", order
+        return "acquired", target
 
-    return _all(entries, seconds, work)
+    return _on_all(entries, seconds, work)
 
 
-def look(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, Found]:
-    """See whether relay and watchdog are as they were left."""
+def inspect(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str, Found]:
+    """Compare relay and watchdog with what they should be."""
 
     def work(device: Device, deadline: float) -> Found:
-        told = device.read(deadline)
-        if told.get("mode") != HERE:
-            lines = LINES.get(told.get("mode", ""), "nothing known")
-            return "elsewhere", f"the relay connects {lines}, not {LINES[HERE]}; watchdog {arming.state_in(told)}"
-        if arming.state_in(told) != WATCHDOG_ON or told.get("wdogitime", str(interval)) != str(interval):
-            return "disarmed", "the watchdog is not armed as it should be; armed again"
+        settings = device.read(deadline)
+        if settings.get("mode") != HERE:
+            position = LINES.get(settings.get("mode", ""), "unknown")
+            state = arming.state_in(settings)
+            return "wrong-position", f"relay is in position {position}, expected {LINES[HERE]}; watchdog state {state}"
+        is_armed = arming.state_in(settings) == WATCHDOG_ON
+        if not is_armed or settings.get("wdogitime", str(interval)) != str(interval):
+            return "disarmed", "watchdog is off or has another interval; arming it again"
         return "here", ""
 
-    return _all(entries, seconds, work)
+    return _on_all(entries, seconds, work)
 
 
 def leave(entries: Sequence[Entry], _interval: int, seconds: float) -> dict[str, Found]:
-    """Switch the watchdog off; the relay stays where it is."""
+    """Switch the watchdog off; the relay stays in its position."""
 
     def work(device: Device, deadline: float) -> Found:
         arming.disarm(device, deadline)
-        return "left", "watchdog off, the lines stay"
+        return "released", "watchdog off, relay not moved"
 
-    return _all(entries, seconds, work)
+    return _on_all(entries, seconds, work)
 
 
 def hand_over(entries: Sequence[Entry], _interval: int, seconds: float) -> dict[str, Found]:
-    """Switch the watchdog off, then put the lines through to port D."""
+    """Switch the watchdog off, then the relay to port D."""
 
     def work(device: Device, deadline: float) -> Found:
         arming.disarm(device, deadline)
         device.switch(AT_D, deadline)
-        return "left", "watchdog off, the lines are at port D"
+        return "released", "watchdog off, lines at port D"
 
-    return _all(entries, seconds, work)
+    return _on_all(entries, seconds, work)
 
 
-ERRANDS: Mapping[str, Callable[[Sequence[Entry], int, float], dict[str, Found]]] = {
-    "fetch": fetch,
-    "look": look,
+TASKS: Mapping[str, Callable[[Sequence[Entry], int, float], dict[str, Found]]] = {
+    "acquire": acquire,
+    "inspect": inspect,
     "leave": leave,
-    "hand_over": hand_over,
+    "hand-over": hand_over,
 }
 
 
-def _all(entries: Sequence[Entry], seconds: float, work: Callable[[Device, float], Found]) -> dict[str, Found]:
+def _on_all(entries: Sequence[Entry], seconds: float, work: Callable[[Device, float], Found]) -> dict[str, Found]:
     devices = [Device(entry, seconds) for entry in entries]
     results = run_on_all(devices, work, time.monotonic() + EXCHANGES * seconds)
     return {one.device.name: one.value or ("failed", str(one.error)) for one in results}

@@ -1,4 +1,4 @@
-"""Tells systemd how a service is, over the socket it names in the environment; a no-op without one."""
+"""Reports the state of a service to systemd, over the socket that systemd names in the environment (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 def notify(*assignments: str) -> None:
-    """Send assignments such as READY=1 (sd_notify(3)); that nobody listens is no error."""
+    """Send assignments such as READY=1; without a listener this does nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -21,6 +21,6 @@ def notify(*assignments: str) -> None:
 
 
 def watchdog_seconds() -> float:
-    """Return how often systemd wants to hear WATCHDOG=1, 0 for never."""
+    """Return the seconds between two WATCHDOG=1, half of what systemd asks for; 0 if it asks for none."""
     text = os.environ.get("WATCHDOG_USEC", "")
     return int(text) / 1e6 / 2 if text.isascii() and text.isdigit() else 0.0

@@ -1,6 +1,7 @@
-"""Work done by a child process while this one goes on: the HTTP library never enters a process that lives long.
+"""Runs a function in a child process and reads its result through a pipe, while the parent goes on.
 
-A heartbeat speaks HTTP a few times a day. In its child the library costs 15 MiB for a second, here it would for ever.
+The heartbeat uses HTTP a few times a day. The HTTP library takes 15 MiB: in a child only for a second, in the daemon
+for ever.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import signal
 from typing import Any, Callable
 
 
-class Errand:
-    """One piece of work. `work` returns what JSON can carry; it is called in the child."""
+class Task:
+    """One function call in a child process. `work` returns a value that JSON can represent."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._reader, writer = os.pipe()
-        self._heard = b""
+        self._received = b""
         self._pid = os.fork()
         if not self._pid:
             os.close(self._reader)
@@ -24,13 +25,13 @@ class Errand:
         os.close(writer)
 
     def fileno(self) -> int:
-        """Readable when there is something to be taken; for select."""
+        """Return the pipe's descriptor, for select: readable when take() has something to do."""
         return self._reader
 
     def take(self) -> bool:
-        """Read what has come; return whether the work is over."""
+        """Read what has arrived; return whether the task has ended."""
         data = os.read(self._reader, 65536)
-        self._heard += data
+        self._received += data
         if data:
             return False
         os.close(self._reader)
@@ -38,14 +39,14 @@ class Errand:
         return True
 
     def cancel(self) -> None:
-        """End the child; take() then says that the work is over."""
+        """Kill the child; take() then returns True."""
         os.kill(self._pid, signal.SIGKILL)
 
     @property
     def result(self) -> Any:
-        """What the work returned; None if it came to no end."""
+        """What `work` returned; None if it did not return."""
         try:
-            return json.loads(self._heard)
+            return json.loads(self._received)
         except ValueError:
             return None
 

@@ -1,4 +1,4 @@
-"""`berofos heartbeat` as a process, simulated devices, and a file that says whether the telephones work."""
+"""`berofos heartbeat` as a process, with simulated devices and a file that stands for healthy telephony."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.measured import MEASURED
 from tests.ocf.conftest import fresh_address
 
 SLOWNESS = 2
-"""The boxes' time is slower than ours, so that a busy machine trips nothing."""
+"""Simulated time runs slower than real time, so that a busy host causes no watchdog failure."""
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -34,7 +34,7 @@ def eventually(condition: Callable[[], object]) -> None:
 
 @pytest.fixture
 def devices() -> Iterator[Bench]:
-    """Two boxes in front of a PBX, lines at D."""
+    """Two devices in front of a PBX, lines at D."""
     settings = {"modedef": "0", "wdogdef": "0", "scenario": "1"}
     specs = [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, mac, settings=settings)
@@ -45,12 +45,12 @@ def devices() -> Iterator[Bench]:
 
 
 class Site:
-    """The machine: its telephones, and the heartbeat on it."""
+    """The host: telephony, and the heartbeat on it."""
 
     def __init__(self, folder: Path, devices: Bench) -> None:
         self.devices = devices
-        self.telephones = folder / "telephones"
-        self.events = folder / "events"
+        self.telephony = folder / "telephony"
+        self.event_file = folder / "events"
         self.config = folder / "bnfos.conf"
         self.config.write_text(devices.conf())
         self.config.chmod(0o600)
@@ -61,8 +61,8 @@ class Site:
     def begin(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "berofos_agent", "heartbeat", "--config", str(self.config), "--timeout", "1"]
         command += ["--interval", "0.1", "--watchdog", "2", "--recover", "0.5"]
-        command += ["--health", f"test -e {self.telephones}"]
-        command += ["--event", f"sh -c 'echo $* >> {self.events}' event", *arguments]
+        command += ["--health", f"test -e {self.telephony}"]
+        command += ["--event", f"sh -c 'echo $* >> {self.event_file}' event", *arguments]
         self.process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
@@ -80,8 +80,8 @@ class Site:
         assert "Traceback" not in log, log
         return log
 
-    def told(self) -> list[str]:
-        return self.events.read_text().splitlines() if self.events.exists() else []
+    def events_so_far(self) -> list[str]:
+        return self.event_file.read_text().splitlines() if self.event_file.exists() else []
 
     @property
     def modes(self) -> list[str]:
@@ -105,9 +105,9 @@ def site(tmp_path: Path, devices: Bench) -> Iterator[Site]:
 
 
 def running(site: Site, *arguments: str) -> None:
-    site.telephones.touch()
+    site.telephony.touch()
     site.begin(*arguments)
-    eventually(lambda: "RUNNING" in site.told())
+    eventually(lambda: "RUNNING" in site.events_so_far())
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
 
 
@@ -116,63 +116,63 @@ def kicked_again(devices: Bench) -> Callable[[], bool]:
     return lambda: all(device.model.state()["kicks"] > kicks for device, kicks in zip(devices.devices, before))
 
 
-def test_it_fetches_the_lines_when_the_telephones_work_and_not_before(site: Site) -> None:
+def test_lines_are_acquired_when_telephony_is_healthy_and_not_before(site: Site) -> None:
     site.begin()
-    eventually(lambda: "STARTING" in site.told())
+    eventually(lambda: "STARTING" in site.events_so_far())
     assert site.modes == ["0", "0"]
-    site.telephones.touch()
-    eventually(lambda: "RUNNING" in site.told())
+    site.telephony.touch()
+    eventually(lambda: "RUNNING" in site.events_so_far())
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
     assert b"READY=1" in site.notices.recv(1000)
 
 
-def test_it_kicks_while_the_telephones_work(site: Site, devices: Bench) -> None:
+def test_devices_are_kicked_while_telephony_is_healthy(site: Site, devices: Bench) -> None:
     running(site)
     for _ in range(5):
         eventually(kicked_again(devices))
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
-    assert site.end().count("the lines are here") == 2
+    assert site.end().count("lines at port B, watchdog armed") == 2
 
 
-def test_dead_telephones_lose_the_lines_to_the_pbx_and_living_ones_fetch_them_back(site: Site) -> None:
+def test_lines_go_to_the_pbx_when_telephony_fails_and_come_back_when_it_recovers(site: Site) -> None:
     running(site)
-    site.telephones.unlink()
+    site.telephony.unlink()
     eventually(lambda: site.modes == ["0", "0"])
     assert site.watchdogs == ["2", "2"]
-    eventually(lambda: sorted(site.told()[2:]) == ["WDOG_FAILED fos1", "WDOG_FAILED fos2"])
-    site.telephones.touch()
-    eventually(lambda: sorted(site.told()[4:]) == ["WDOG_OK fos1", "WDOG_OK fos2"])
+    eventually(lambda: sorted(site.events_so_far()[2:]) == ["WDOG_FAILED fos1", "WDOG_FAILED fos2"])
+    site.telephony.touch()
+    eventually(lambda: sorted(site.events_so_far()[4:]) == ["WDOG_OK fos1", "WDOG_OK fos2"])
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
     log = site.end()
-    assert "the telephone system is ill (test: status 1): no more kicks, in 2 s the lines go to port D" in log
-    assert "fos1: not kicked for 2 s, so the watchdog has put the lines to port D" in log
+    assert "health check failed; kicking stopped; the lines go to port D within 2 s (test: status 1)" in log
+    assert "fos1: not kicked for 2 s; the watchdog moved the lines to port D" in log
 
 
-def test_a_killed_heartbeat_loses_the_lines_to_the_pbx(site: Site) -> None:
+def test_lines_go_to_the_pbx_when_the_heartbeat_is_killed(site: Site) -> None:
     running(site)
     assert site.process
     site.process.kill()
     eventually(lambda: site.modes == ["0", "0"])
 
 
-def test_a_clean_stop_hands_the_lines_over_without_an_alarm(site: Site, devices: Bench) -> None:
+def test_a_clean_stop_moves_the_lines_to_the_pbx_without_a_watchdog_failure(site: Site, devices: Bench) -> None:
     running(site)
     log = site.end()
     assert site.process
     assert site.process.returncode == 0
     assert (site.modes, site.watchdogs) == (["0", "0"], ["0", "0"])
     assert [entry["to"] for entry in devices["fos1"].model.history][-2:] == ["0", "0"], "watchdog off, then the relay"
-    assert "fos1: watchdog off, the lines are at port D" in log
-    eventually(lambda: site.told()[-1] == "STOPPED")
+    assert "fos1: watchdog off, lines at port D" in log
+    eventually(lambda: site.events_so_far()[-1] == "STOPPED")
 
 
-def test_a_clean_stop_may_leave_the_lines(site: Site) -> None:
+def test_a_clean_stop_leaves_the_lines_with_on_stop_leave(site: Site) -> None:
     running(site, "--on-stop", "leave")
     site.end()
     assert (site.modes, site.watchdogs) == (["1", "1"], ["0", "0"])
 
 
-def test_a_box_that_starts_anew_unarmed_is_noticed(site: Site, devices: Bench) -> None:
+def test_a_device_that_restarts_unarmed_is_noticed_and_armed_again(site: Site, devices: Bench) -> None:
     running(site)
     model = devices["fos2"].model
     model.switch_power(Power.OFF)
@@ -184,29 +184,29 @@ def test_a_box_that_starts_anew_unarmed_is_noticed(site: Site, devices: Bench) -
     model.switch_power(Power.OPERATIONAL)
     eventually(lambda: model.requests["read"] > reads)
     model.calm()
-    eventually(lambda: "WDOG_FAILED fos2" in site.told())
-    eventually(lambda: "WDOG_OK fos2" in site.told())
+    eventually(lambda: "WDOG_FAILED fos2" in site.events_so_far())
+    eventually(lambda: "WDOG_OK fos2" in site.events_so_far())
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
     assert [entry["event"] for entry in devices["fos1"].model.history].count("relay") == 1, "the other did not move"
     moves = [entry["to"] for entry in model.history[before:] if entry["event"] == "relay"]
     assert moves == ["1"], "one movement back"
 
 
-def test_a_health_command_that_hangs_or_is_missing_is_bad_health(site: Site) -> None:
-    running(site, "--health", f"sh -c 'test -e {site.telephones} || sleep 60'")
-    site.telephones.unlink()
+def test_a_health_command_that_hangs_is_a_failed_check(site: Site) -> None:
+    running(site, "--health", f"sh -c 'test -e {site.telephony} || sleep 60'")
+    site.telephony.unlink()
     eventually(lambda: site.modes == ["0", "0"])
-    assert "the telephone system is ill (sh: does not end)" in site.end()
+    assert "health check failed; kicking stopped; the lines go to port D within 2 s (sh: timed out)" in site.end()
 
 
-def test_a_box_away_is_told_of_once_and_fetched_when_it_is_back(site: Site, devices: Bench) -> None:
+def test_an_unreachable_device_is_logged_once_and_acquired_when_it_is_back(site: Site, devices: Bench) -> None:
     devices["fos2"].model.switch_power(Power.OFF)
-    site.telephones.touch()
+    site.telephony.touch()
     site.begin()
     eventually(lambda: devices["fos2"].model.requests.get("kick", 0) > 3)  # three attempts make one failure
     assert site.modes == ["1", "0"]
     devices["fos2"].model.switch_power(Power.OPERATIONAL)
-    eventually(lambda: "RUNNING" in site.told())
+    eventually(lambda: "RUNNING" in site.events_so_far())
     assert site.modes == ["1", "1"]
     assert site.end().count("fos2: no answer") == 1
 

@@ -1,4 +1,4 @@
-"""What systemd is told, and that nobody listening is no error."""
+"""Notifications reach systemd; without a listener nothing fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from berofos_agent.heartbeat import notify
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_systemd_hears_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_systemd_receives_notifications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     address = str(tmp_path / "notify") if kind == "path" else f"@{tmp_path}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(address.replace("@", "\0"))
@@ -27,6 +27,8 @@ def test_without_a_listener_nothing_happens(monkeypatch: pytest.MonkeyPatch, add
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30000000", 15.0), ("", 0.0), ("soon", 0.0)])
-def test_it_is_told_twice_as_often_as_it_wants(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
+def test_watchdog_notifications_come_twice_as_often_as_systemd_asks_for(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float
+) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", text)
     assert notify.watchdog_seconds() == seconds
