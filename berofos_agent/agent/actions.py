@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, state, watchdog
-from berofos_agent.agent.decisions import OK, Result, Seen
+from berofos_agent.agent.decisions import OK, Result
 from berofos_agent.agent.parameters import ParameterError, Parameters
 from berofos_agent.agent.state import State, StateError
 from berofos_agent.config import bnfosconf
+from berofos_agent.device.reading import Reading
 from berofos_agent.device.topology import LINES, expected_settings
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing, DeviceError, NotABerofos, Refused
 from berofos_agent.watchdog import process
@@ -189,7 +190,7 @@ def validate_all(environ: Mapping[str, str], deadline: float) -> int:
     if errors:
         gravest = max(errors, key=lambda error: exit_code_of(type(error)))
         return _end(Result(exit_code_of(type(gravest)), decisions.together([gravest, *errors])))
-    seen = [Seen(result.device.name, result.value) for result in results]
+    seen = [Reading(result.device.name, result.value or {}) for result in results]
     settings = decisions.evaluate_settings(seen, expected_settings(given.scenario, given.watchdog))
     return _end(settings if settings == OK else Result(ocf.OCF_ERR_GENERIC, settings.reason))
 
@@ -292,9 +293,10 @@ def _run_on_all(
     return run_on_all(devices, work, deadline)
 
 
-def _ask(devices: Sequence[Device], deadline: float) -> list[Seen]:
-    results = _run_on_all(devices, lambda device, end: device.read(end), deadline)
-    return [Seen(result.device.name, result.value, result.error) for result in results]
+def _ask(devices: Sequence[Device], deadline: float) -> list[Reading]:
+    from berofos_agent.device.parallel import read_all
+
+    return read_all(devices, deadline)
 
 
 def _degraded(reason: str) -> Result:

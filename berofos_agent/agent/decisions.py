@@ -9,28 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from berofos_agent.agent import ocf
-from berofos_agent.device.settings import WATCHDOG_FAILURE, Values
+from berofos_agent.device.reading import Reading, differences
+from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import LINES
 from berofos_agent.errors import DeviceError, DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
-
-
-class Seen(NamedTuple):
-    """What one device said: its settings, or why it said nothing of use."""
-
-    device: str
-    told: Values | None = None
-    error: DeviceError | None = None
-
-    @property
-    def mode(self) -> str | None:
-        """The relay mode, or None where the device did not tell one."""
-        mode = (self.told or {}).get("mode")
-        return mode if mode in LINES else None
-
-    @property
-    def failure(self) -> DeviceError:
-        """Why the relay mode is not known."""
-        return self.error or UnusableAnswer(self.device, "does not tell its relay mode; update its firmware")
 
 
 class Result(NamedTuple):
@@ -70,7 +52,7 @@ def together(errors: Sequence[DeviceError]) -> str:
 
 
 def evaluate_monitor(
-    seen: Sequence[Seen], mode: str, seconds_since_seen: float, grace: float, trouble: str = ""
+    seen: Sequence[Reading], mode: str, seconds_since_seen: float, grace: float, trouble: str = ""
 ) -> Result:
     """Return the answer of a monitor on the node whose relay mode is `mode`.
 
@@ -83,7 +65,7 @@ def evaluate_monitor(
     elsewhere = [one for one in seen if one.mode is not None and one.mode != mode]
     if elsewhere:
         code = ocf.OCF_NOT_RUNNING if len(elsewhere) == len(seen) else ocf.OCF_ERR_GENERIC
-        ran_out = any((one.told or {}).get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
+        ran_out = any(one.settings.get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
         return Result(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
     if here and unknown:
         return Result(ocf.OCF_DEGRADED, _why_unknown(unknown))
@@ -95,23 +77,22 @@ def evaluate_monitor(
     return Result(ocf.OCF_ERR_GENERIC, why if trouble else f"{why}; check power and network")
 
 
-def evaluate_settings(seen: Sequence[Seen], expected: Mapping[str, str]) -> Result:
+def evaluate_settings(seen: Sequence[Reading], expected: Mapping[str, str]) -> Result:
     """Return degraded for the first device with a setting that will bite later, or a watchdog failure noted."""
     for one in seen:
-        told = one.told or {}
-        if told.get("wdogstate") == WATCHDOG_FAILURE:
+        if one.settings.get("wdogstate") == WATCHDOG_FAILURE:
             return Result(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure noted; clear it: --set wdog=0")
-        wrong = [f"{key}={told[key]}, not {value}" for key, value in expected.items() if told.get(key, value) != value]
+        wrong = differences(one.settings, expected)
         if wrong:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(wrong)}; correct it with bnfos --set")
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, wrong))}; correct it with bnfos --set")
     return OK
 
 
-def _why_unknown(unknown: Sequence[Seen]) -> str:
-    return together([one.failure for one in unknown])
+def _why_unknown(unknown: Sequence[Reading]) -> str:
+    return together([one.failure for one in unknown if one.failure])
 
 
-def _names(seen: Sequence[Seen]) -> str:
+def _names(seen: Sequence[Reading]) -> str:
     return ", ".join(one.device for one in seen)
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
 from berofos_agent.agent import decisions, ocf, state
-from berofos_agent.agent.decisions import OK, Result, Seen
+from berofos_agent.agent.decisions import OK, Result
 from berofos_agent.agent.state import State, StateError
 from berofos_agent.device import frame
 from berofos_agent.device.parallel import run_on_all
+from berofos_agent.device.reading import Reading
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.errors import DeviceError, DidNotFollow
@@ -85,17 +86,17 @@ def revive(path: str, memory: State) -> str:
 
 
 def keep(
-    path: str, memory: State, devices: Sequence[Device], seen: Sequence[Seen], seconds: int, deadline: float
-) -> tuple[list[Seen], str]:
+    path: str, memory: State, devices: Sequence[Device], seen: Sequence[Reading], seconds: int, deadline: float
+) -> tuple[list[Reading], str]:
     """Let the watchdogs of devices in position be as wanted; return what these say then, and what is wrong."""
     try:
         written, reason = _switch(path, memory, devices).keep(_told(seen), seconds, deadline)
     except (KickDaemonError, StateError) as exc:
         return list(seen), str(exc)
-    return [Seen(one.device, written.get(one.device, one.told)) for one in seen], reason
+    return [Reading(one.device, written.get(one.device, one.settings), one.error) for one in seen], reason
 
 
-def rest(path: str, memory: State, devices: Sequence[Device], seen: Sequence[Seen]) -> None:
+def rest(path: str, memory: State, devices: Sequence[Device], seen: Sequence[Reading]) -> None:
     """End a kicker that has nothing left to kick.
 
     After a probe no stop may follow: the cluster may have been away while another node took the lines.
@@ -113,8 +114,8 @@ def _switch(path: str, memory: State, devices: Sequence[Device]) -> DeadMansSwit
     return DeadMansSwitch(path, memory, devices, ocf.tell_syslog)
 
 
-def _told(seen: Sequence[Seen]) -> dict[str, Values]:
-    return {one.device: one.told for one in seen if one.told}
+def _told(seen: Sequence[Reading]) -> dict[str, Values]:
+    return {one.device: one.settings for one in seen if one.settings}
 
 
 def _warning(errors: Sequence[DeviceError], what: str) -> str:

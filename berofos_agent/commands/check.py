@@ -13,7 +13,7 @@ from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, expecte
 from berofos_agent.errors import BerofosError
 
 if TYPE_CHECKING:
-    from berofos_agent.device.inspection import Remark, Report
+    from berofos_agent.device.inspection import Inspection, Remark
 
 PROG = "berofos check"
 
@@ -68,10 +68,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
-    from berofos_agent.device.inspection import Remark, Severity, look_at
+    from berofos_agent.device.inspection import Remark, Severity, inspect
     from berofos_agent.device.parallel import run_on_all
 
-    results = run_on_all(devices, look_at, time.monotonic() + arguments.timeout + 2)
+    results = run_on_all(devices, inspect, time.monotonic() + arguments.timeout + 2)
     found: list[tuple[str, Remark]] = []
     for result in results:
         name = result.device.name
@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
         elif result.error:
             found.append((name, Remark(Severity.CRITICAL, result.error.what)))
     reports = [result.value for result in results if result.value]
-    where = [f"{report.device.name} {LINES[report.mode]}" for report in reports if report.mode]
+    where = [f"{report.device} {LINES[report.mode]}" for report in reports if report.mode]
     if len({report.mode for report in reports if report.mode}) > 1 and not arguments.port:
         found.append(("devices", Remark(Severity.WARNING, "have their lines on different ports")))
     found.sort(key=lambda item: -item[1].severity)
@@ -90,18 +90,17 @@ def _run(arguments: argparse.Namespace) -> int:
     return _tell(worst.name, f"{told} | {data}", int(worst))
 
 
-def _judge(report: Report, arguments: argparse.Namespace) -> list[Remark]:
-    from berofos_agent.device.inspection import Remark, Severity, differences, remarks
+def _judge(report: Inspection, arguments: argparse.Namespace) -> list[Remark]:
+    from berofos_agent.device.inspection import Remark, Severity, remarks
+    from berofos_agent.device.reading import differences
 
     found = remarks(report)
     if report.mode and arguments.port and report.mode != MODE_OF_PORT[arguments.port]:
         wanted = LINES[MODE_OF_PORT[arguments.port]]
         found.append(Remark(Severity.CRITICAL, f"lines are on {LINES[report.mode]}, not on {wanted}"))
-    if report.told:
-        wanted_settings = _wanted(report.told.get("scenario"), arguments)
-        different = [str(one) for one in differences(report.told, wanted_settings) if one.now is not None]
-        if different:
-            found.append(Remark(Severity.WARNING, f"{', '.join(different)}; correct it with berofos provision"))
+    different = differences(report.settings, _wanted(report.settings.get("scenario"), arguments))
+    if different:
+        found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision"))
     return found
 
 
@@ -115,8 +114,8 @@ def _wanted(told_scenario: str | None, arguments: argparse.Namespace) -> dict[st
     return wanted
 
 
-def _performance(report: Report) -> str:
-    name, reachable = report.device.name, int(report.told is not None)
+def _performance(report: Inspection) -> str:
+    name, reachable = report.device, int(not report.error)
     data = f"'{name} reachable'={reachable};;;0;1 '{name} time'={report.milliseconds / 1000:.3f}s;;;0"
     return f"{data} '{name} mode'={report.mode};;;0;1" if report.mode else data
 

@@ -117,13 +117,13 @@ def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
 def _ask(file: ConfigFile) -> list[Look]:
     """Ask all devices of a file at once."""
     from berofos_agent.device.device import Device
-    from berofos_agent.device.inspection import Report, look_at
+    from berofos_agent.device.inspection import Inspection, inspect
     from berofos_agent.device.parallel import run_on_all
     from berofos_agent.doctor.findings import Look
 
     devices = [Device(entry) for entry in file.entries]
-    results = run_on_all(devices, look_at, time.monotonic() + DEVICES_SECONDS)
-    reports = [one.value or Report(one.device, None, one.error, None, None, 0) for one in results]
+    results = run_on_all(devices, inspect, time.monotonic() + DEVICES_SECONDS)
+    reports = [one.value or Inspection(one.device.name, error=one.error, entry=one.device.entry) for one in results]
     return [Look(file.path, report) for report in reports]
 
 

@@ -15,8 +15,8 @@ from berofos_agent.device.topology import LINES, SCENARIO, WATCHDOG_SECONDS
 
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device
-    from berofos_agent.device.inspection import Difference
     from berofos_agent.device.parallel import Result
+    from berofos_agent.device.reading import Difference
     from berofos_agent.device.settings import Values
 
 PROG = "berofos provision"
@@ -73,8 +73,8 @@ def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
     from berofos_agent.cluster import resources
     from berofos_agent.device import provisioning
-    from berofos_agent.device.inspection import differences
     from berofos_agent.device.parallel import run_on_all
+    from berofos_agent.device.reading import differences
 
     managed_by = resources.relay_resources()
     if managed_by:
@@ -85,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.scenario, arguments.watchdog, move=not managed_by, arm=arguments.arm
     )
     looks = run_on_all(devices, lambda device, end: device.read(end), time.monotonic() + arguments.timeout)
-    found = [(look, differences(look.value, wanted)) for look in looks if look.value is not None]
+    found = [(look, differences(look.value, wanted, unreported=True)) for look in looks if look.value is not None]
     for look, changes in found:
         _print_differences(look.device, changes, arguments.scenario)
     status = commandline.complain_of(PROG, [look.error for look in looks])
@@ -108,7 +108,7 @@ def _print_differences(device: Device, different: Sequence[Difference], scenario
     print(f"  {'setting':11}{'now':8}{'wanted':8}meaning")
     for one in different:
         now = "unknown" if one.now is None else printable(one.now)
-        print(f"  {one.keyword:11}{now:8}{one.wanted:8}{SETTINGS[one.keyword].meaning}")
+        print(f"  {one.keyword:11}{now:8}{one.expected:8}{SETTINGS[one.keyword].meaning}")
 
 
 def _agreed(different: Sequence[tuple[Result[Values], Sequence[Difference]]]) -> bool:
@@ -127,7 +127,7 @@ def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Value
     from berofos_agent.device.parallel import run_on_all
 
     before: Mapping[str, Values] = {look.device.name: look.value or {} for look, _changes in different}
-    changes = {look.device.name: {one.keyword: one.wanted for one in found} for look, found in different}
+    changes = {look.device.name: {one.keyword: one.expected for one in found} for look, found in different}
     results = run_on_all(
         [look.device for look, _changes in different],
         lambda device, end: provisioning.set_up(device, changes[device.name], before[device.name], end),

@@ -18,7 +18,7 @@ from berofos_agent.device.topology import LINES, SCENARIO
 
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device
-    from berofos_agent.device.inspection import Report
+    from berofos_agent.device.inspection import Inspection
 
 PROG = "berofos status"
 
@@ -80,11 +80,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
-    from berofos_agent.device.inspection import look_at
+    from berofos_agent.device.inspection import inspect
     from berofos_agent.device.parallel import run_on_all
 
     deadline = time.monotonic() + arguments.timeout + 2
-    results = run_on_all(devices, look_at, deadline)
+    results = run_on_all(devices, inspect, deadline)
     reports = [result.value for result in results if result.value]
     hung = [result.error for result in results if result.error]
     if arguments.json:
@@ -96,17 +96,17 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
     return commandline.complain_of(PROG, hung) or (EXIT_STATUS[type(failures[0])] if failures else DONE)
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: Inspection) -> dict[str, Any]:
     """Return what is known of a device for a program; None is unknown."""
     from berofos_agent.device.inspection import remarks
 
-    told = report.told or {}
+    told = report.settings
     scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
     return {
-        "device": report.device.name,
-        "host": report.device.entry.host,
+        "device": report.device,
+        "host": report.entry.host,
         "mac": report.mac,
-        "reachable": report.told is not None,
+        "reachable": not report.error,
         "error": report.failure.what if report.failure else None,
         "remarks": [remark.text for remark in remarks(report)],
         "firmware": report.firmware,
@@ -120,19 +120,19 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def as_text(report: Report, paint: Paint) -> list[str]:
+def as_text(report: Inspection, paint: Paint) -> list[str]:
     """Return what is known of a device for a person, at most 80 columns wide."""
     from berofos_agent.device.inspection import remarks
 
-    entry = report.device.entry
+    entry = report.entry
     title = f"{entry.name}  {entry.host}  {report.mac or 'MAC unknown'}  firmware {report.firmware or 'unknown'}"
     lines = [title]
     if report.in_flash_mode:
         lines += _indented(picture.draw("0", lights=Lights.FLASH, paint=paint))
-    elif report.mode and report.told:
-        scenario = report.told.get("scenario", SCENARIO["fallback"])
+    elif report.mode:
+        scenario = report.settings.get("scenario", SCENARIO["fallback"])
         lines += _indented(picture.draw(report.mode, scenario, paint=paint))
-        lines += _indented(_table(report.told))
+        lines += _indented(_table(report.settings))
     for remark in remarks(report):
         lines.append(paint(f"  ! {printable(remark.text)}", "red"))
     return lines

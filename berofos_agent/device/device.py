@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.device.reading import Difference, differences
 from berofos_agent.device.settings import Values
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import DeviceError, DidNotFollow, Unreachable
@@ -62,7 +63,7 @@ class Device:
         """
         self.web.write(values, self.seconds(deadline))
         follow_until = min(deadline, time.monotonic() + FOLLOW_SECONDS)
-        wrong: Values = {}
+        wrong: list[Difference] = []
         while True:
             try:
                 told = self.read(deadline)
@@ -70,16 +71,13 @@ class Device:
                 if not wrong:
                     raise
                 break  # there was no time for another look, so what was seen last stands
-            wrong = {
-                keyword: told[keyword] for keyword in values if told.get(keyword, values[keyword]) != values[keyword]
-            }
+            wrong = differences(told, values)
             if not wrong:
                 return told
             if time.monotonic() + FOLLOW_PAUSE_SECONDS >= follow_until:
                 break
             time.sleep(FOLLOW_PAUSE_SECONDS)
-        seen = ", ".join(f"{keyword}={value}" for keyword, value in wrong.items())
-        raise DidNotFollow(self.name, f"does not follow: {seen} after writing {_written(values, wrong)}")
+        raise DidNotFollow(self.name, _not_taken(wrong))
 
     def switch(self, mode: str, deadline: float) -> Switched:
         """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""
@@ -88,7 +86,7 @@ class Device:
         if before != mode:
             after = self._move(mode, deadline)
             if after != mode:
-                raise DidNotFollow(self.name, "does not tell its relay mode; update its firmware")
+                raise DidNotFollow(self.name, "reports no relay mode; update its firmware")
         return Switched(before, mode, round((time.monotonic() - began) * 1000))
 
     def _move(self, mode: str, deadline: float) -> str:
@@ -110,5 +108,8 @@ class Device:
         return max(0.0, min(self.request_seconds, deadline - time.monotonic()))
 
 
-def _written(values: Mapping[str, str], keywords: Mapping[str, str]) -> str:
-    return ", ".join(f"{keyword}={values[keyword]}" for keyword in keywords)
+def _not_taken(wrong: Sequence[Difference]) -> str:
+    for one in wrong:
+        if one.keyword == "mode":
+            return f"relay did not switch: mode is still {one.now} after writing {one.expected}"
+    return f"setting not taken: {', '.join(map(str, wrong))}"

@@ -1,18 +1,18 @@
-"""Looks at a device in both protocols and says what is wrong with it; knows no terminal and no cluster."""
+"""Asks a device over HTTP and over UDP, and lists what is wrong with it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
 from berofos_agent.device.device import Device
 from berofos_agent.device.frame import ScanReply
-from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, WATCHDOG_FAILURE, Values
-from berofos_agent.device.topology import LINES
-from berofos_agent.errors import DeviceError, NotABerofos, UnusableAnswer
+from berofos_agent.device.reading import Reading
+from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, WATCHDOG_FAILURE
+from berofos_agent.errors import DeviceError, NotABerofos
 
 SCAN_SECONDS = 1.0
 OLDEST_FIRMWARE = (1, 53)
@@ -36,28 +36,18 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a device said over HTTP and over UDP, or why it did not."""
+class Inspection(Reading):
+    """What one device answered over HTTP and over UDP."""
 
-    device: Device
-    told: Values | None
-    error: DeviceError | None
-    identity: ScanReply | None
-    stranger: NotABerofos | None
-    milliseconds: int
-
-    @property
-    def mode(self) -> str | None:
-        """The relay mode, None if it is not known."""
-        mode = (self.told or {}).get("mode")
-        return mode if mode in LINES else None
+    entry: Entry = Entry("")  # noqa: RUF009 - it is immutable
+    identity: ScanReply | None = None
+    wrong_device: NotABerofos | None = None
+    milliseconds: int = 0
 
     @property
     def failure(self) -> DeviceError | None:
         """Why this device cannot be relied on, None if it can."""
-        if self.told and self.mode is None:
-            return UnusableAnswer(self.device.name, "does not tell its relay mode; update its firmware")
-        return self.error or self.stranger
+        return super().failure or self.wrong_device
 
     @property
     def in_flash_mode(self) -> bool:
@@ -71,62 +61,43 @@ class Report:
 
     @property
     def mac(self) -> str | None:
-        """As the device tells it, else as bnfos.conf does."""
-        mac = self.identity.mac if self.identity else self.device.entry.mac
+        """The MAC that the device reports, else that of bnfos.conf."""
+        mac = self.identity.mac if self.identity else self.entry.mac
         return format_mac(mac) if mac else None
 
 
-def look_at(device: Device, deadline: float) -> Report:
-    """Ask a device for its settings and its identity; what goes wrong is in the report."""
+def inspect(device: Device, deadline: float) -> Inspection:
+    """Ask a device for its settings and its identity; raises nothing, errors are in the result."""
     began = time.monotonic()
-    told = error = identity = stranger = None
+    settings, error, identity, wrong_device = {}, None, None, None
     try:
-        told = device.read(deadline)
+        settings = device.read(deadline)
     except DeviceError as exc:
         error = exc
     milliseconds = round((time.monotonic() - began) * 1000)
     try:
         identity = device.gbl4.scan(SCAN_SECONDS)
     except NotABerofos as exc:
-        stranger = exc
+        wrong_device = exc
     except DeviceError:
         identity = None
-    return Report(device, told, error, identity, stranger, milliseconds)
+    return Inspection(device.name, settings, error, device.entry, identity, wrong_device, milliseconds)
 
 
-def remarks(report: Report) -> list[Remark]:
+def remarks(inspection: Inspection) -> list[Remark]:
     """Return what is wrong with a device whatever it is used for, the worst first."""
     found = []
-    if report.in_flash_mode:
+    if inspection.in_flash_mode:
         found.append(Remark(Severity.CRITICAL, "is in flash mode; switch it off and on again"))
-    elif report.failure:
-        found.append(Remark(Severity.CRITICAL, report.failure.what))
-    told = report.told or {}
+    elif inspection.failure:
+        found.append(Remark(Severity.CRITICAL, inspection.failure.what))
+    told = inspection.settings
     if told.get("wdogstate") == WATCHDOG_FAILURE:
         found.append(Remark(Severity.CRITICAL, "watchdog failure: nobody kicked it in time, the lines went to port D"))
     if told.get(MAGIC_KEY, MAGIC_VERSION) != MAGIC_VERSION:
         found.append(Remark(Severity.WARNING, f"config.txt has version {told[MAGIC_KEY]}, known is {MAGIC_VERSION}"))
-    if told and not report.identity and not report.stranger:
+    if told and not inspection.identity and not inspection.wrong_device:
         found.append(Remark(Severity.WARNING, "does not answer over UDP (port 50123), so cannot be kicked or scanned"))
-    if report.identity and report.identity.firmware < OLDEST_FIRMWARE:
-        found.append(Remark(Severity.WARNING, f"firmware {report.firmware} is older than 1.53 and loses settings"))
+    if inspection.identity and inspection.identity.firmware < OLDEST_FIRMWARE:
+        found.append(Remark(Severity.WARNING, f"firmware {inspection.firmware} is older than 1.53 and loses settings"))
     return found
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A setting that is not as wanted; `now` is None where the device does not tell it."""
-
-    keyword: str
-    now: str | None
-    wanted: str
-
-    def __str__(self) -> str:
-        return f"{self.keyword}={'?' if self.now is None else self.now}, not {self.wanted}"
-
-
-def differences(told: Mapping[str, str], wanted: Mapping[str, str]) -> list[Difference]:
-    """Return the settings that are not as wanted, in the order wanted."""
-    return [
-        Difference(keyword, told.get(keyword), value) for keyword, value in wanted.items() if told.get(keyword) != value
-    ]

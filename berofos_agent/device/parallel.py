@@ -1,4 +1,4 @@
-"""The devices of one bnfos.conf, asked and switched all at once; knows no protocol and no cluster."""
+"""Does the same on several devices at once, a thread each, and returns in time whatever hangs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Callable, Generic, TypeVar
 
 from berofos_agent.device.device import Device
+from berofos_agent.device.reading import Reading
 from berofos_agent.errors import DeviceError, Unreachable
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ GRACE_SECONDS = 0.2
 
 
 class Result(Generic[T]):
-    """What came of one device: a result or an error."""
+    """What the work on one device returned, or the error it raised."""
 
     def __init__(self, device: Device, error: DeviceError | None = None) -> None:
         self.device = device
@@ -52,3 +53,9 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
     if bugs:
         raise bugs[0]
     return results
+
+
+def read_all(devices: Sequence[Device], deadline: float) -> list[Reading]:
+    """Read the settings of every device, as run_on_all does."""
+    results = run_on_all(devices, lambda device, end: device.read(end), deadline)
+    return [Reading(result.device.name, result.value or {}, result.error) for result in results]

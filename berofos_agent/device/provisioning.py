@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from berofos_agent.device import settings
+from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import SETTINGS, Values
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.errors import DidNotFollow
@@ -62,14 +63,12 @@ def set_up(device: Writable, changes: Mapping[str, str], before: Values, deadlin
 
 def lost_settings(before: Values, after: Values, changes: Iterable[str]) -> Values:
     """Return the stored settings that changed though nobody asked for it, with the values they had."""
-    return {
+    kept = {
         keyword: value
         for keyword, value in before.items()
-        if keyword in SETTINGS
-        and SETTINGS[keyword].group in _STORED_GROUPS
-        and keyword not in changes
-        and after.get(keyword) != value
+        if keyword in SETTINGS and SETTINGS[keyword].group in _STORED_GROUPS and keyword not in changes
     }
+    return {one.keyword: one.expected for one in differences(after, kept, unreported=True)}
 
 
 def with_their_groups(values: Mapping[str, str], told: Values) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from berofos_agent.agent.parameters import Parameters
 from berofos_agent.device.inspection import OLDEST_FIRMWARE
+from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.doctor.findings import Facts, Look, Trouble
@@ -79,18 +80,12 @@ def settings(facts: Facts) -> Iterator[Trouble]:
     for look in facts.looks:
         given = owner_of(facts, look)
         wanted = expected_settings(given.scenario, given.watchdog) if given else {}
-        wrong = {
-            keyword: value
-            for keyword, value in wanted.items()
-            if keyword not in _told_by_others(look) and look.told.get(keyword, value) != value
-        }
+        wrong = [one for one in differences(look.told, wanted) if one.keyword not in _told_by_others(look)]
         if wrong:
-            is_so = ", ".join(f"{keyword}={look.told[keyword]}, not {value}" for keyword, value in wrong.items())
             mend = " && ".join(
-                with_config(f"bnfos --set {keyword}={value} -f {look.name}", look.path)
-                for keyword, value in wrong.items()
+                with_config(f"bnfos --set {one.keyword}={one.expected} -f {look.name}", look.path) for one in wrong
             )
-            yield Trouble(look.name, f"has {is_so}", mend)
+            yield Trouble(look.name, f"has {', '.join(map(str, wrong))}", mend)
 
 
 def unprotected(facts: Facts) -> Iterator[Trouble]:
@@ -119,7 +114,7 @@ def old_firmware(facts: Facts) -> Iterator[Trouble]:
 def deaf(facts: Facts) -> Iterator[Trouble]:
     """It can be switched, but neither kicked nor told by its MAC."""
     for look in facts.looks:
-        if look.told and not look.report.identity and not look.report.stranger:
+        if look.told and not look.report.identity and not look.report.wrong_device:
             yield Trouble(
                 look.name, "does not answer over UDP, so its MAC is not known", "let UDP port 50123 through to it"
             )

@@ -15,7 +15,7 @@ from berofos_agent.agent.parameters import ParameterError, Parameters
 if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster, Colocation, Relay
     from berofos_agent.config.bnfosconf import Entry
-    from berofos_agent.device.inspection import Report
+    from berofos_agent.device.inspection import Inspection
     from berofos_agent.device.settings import Values
 
 
@@ -59,17 +59,17 @@ class Look:
     """What a device said, and the bnfos.conf that declares it."""
 
     path: str
-    report: Report
+    report: Inspection
 
     @property
     def name(self) -> str:
         """The device's section in the file."""
-        return self.report.device.name
+        return self.report.device
 
     @property
     def told(self) -> Values:
         """The device's settings; empty where it told none."""
-        return self.report.told or {}
+        return self.report.settings
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def test_a_switch_is_read_back_and_says_what_it_did(fos1: BenchDevice) -> None:
 
 def test_a_welded_relay_is_noticed(fos1: BenchDevice) -> None:
     fos1.model.fault("weld")
-    with pytest.raises(DidNotFollow, match="fos1: does not follow: mode=0 after writing mode=1"):
+    with pytest.raises(DidNotFollow, match="fos1: relay did not switch: mode is still 0 after writing 1"):
         client_of(fos1).switch("1", soon())
 
 
@@ -114,7 +114,7 @@ def test_a_welded_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: B
         return original(seconds if next(looks, None) else 0.0)
 
     client.web.read = read  # type: ignore[method-assign]
-    with pytest.raises(DidNotFollow, match="fos1: does not follow"):
+    with pytest.raises(DidNotFollow, match="fos1: relay did not switch"):
         client.switch("1", soon())
 
 

@@ -196,7 +196,7 @@ def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Bench, c
     devices["fos2"].model.fault("weld")
     answer = cluster.call("start")
     assert answer.code == 1
-    assert "fos2: does not follow" in answer.reason
+    assert "fos2: relay did not switch" in answer.reason
     assert watchdogs(devices) == ["0", "0"]
     assert os.listdir(cluster.folder) == ["berofos-relay.state"]
 
@@ -354,7 +354,7 @@ def test_a_box_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Bench
     assert watchdogs(devices) == ["1", "1"]
     answer = cluster.call("monitor", level=10)
     assert answer.code == 190
-    assert "fos1: wdogdef=0, not 1" in answer.reason
+    assert "fos1: wdogdef=0, expected 1" in answer.reason
 
 
 def test_two_resources_may_kick_one_box(devices: Bench, cluster: Cluster, tmp_path: Path) -> None:

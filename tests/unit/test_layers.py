@@ -35,6 +35,7 @@ WITHOUT_INPUT = {
     "agent/decisions",
     "commands/picture",
     "device/frame",
+    "device/reading",
     "device/settings",
     "device/topology",
     "errors",

@@ -6,17 +6,18 @@ import pytest
 
 from berofos_agent import errors
 from berofos_agent.agent import decisions, ocf
-from berofos_agent.agent.decisions import Seen, evaluate_monitor, evaluate_settings, evaluate_start
+from berofos_agent.agent.decisions import evaluate_monitor, evaluate_settings, evaluate_start
+from berofos_agent.device.reading import Reading
 
 GRACE = 60.0
 
 
-def at(device: str, mode: str, **told: str) -> Seen:
-    return Seen(device, {"mode": mode, **told})
+def at(device: str, mode: str, **told: str) -> Reading:
+    return Reading(device, {"mode": mode, **told})
 
 
-def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Seen:
-    return Seen(device, error=kind(device, "no answer from 10.0.0.1 within 3 s"))
+def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Reading:
+    return Reading(device, error=kind(device, "no answer from 10.0.0.1 within 3 s"))
 
 
 @pytest.mark.parametrize(
@@ -33,12 +34,12 @@ def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Se
         pytest.param(
             [at("fos1", "1"), lost("fos2", errors.UnusableAnswer)], 999, 190, "fos2", id="one-here-one-nonsense"
         ),
-        pytest.param([at("fos1", "1"), Seen("fos2", {})], 0, 190, "does not tell", id="one-tells-no-mode"),
+        pytest.param([at("fos1", "1"), Reading("fos2", {})], 0, 190, "reports no relay mode", id="one-tells-no-mode"),
         pytest.param([lost("fos1"), lost("fos2")], 59.9, 190, "also fos2", id="all-silent-within-grace"),
         pytest.param([lost("fos1"), lost("fos2")], 60, 1, "check power and network", id="all-silent-beyond-grace"),
     ],
 )
-def test_monitor(seen: list[Seen], seconds: float, code: int, words: str) -> None:
+def test_monitor(seen: list[Reading], seconds: float, code: int, words: str) -> None:
     answer = evaluate_monitor(seen, "1", seconds, GRACE)
     assert answer.code == code
     assert words in answer.reason
@@ -87,10 +88,10 @@ def test_every_device_error_has_its_row_in_the_start_table() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        pytest.param({"scenario": "1"}, "scenario=1, not 0", id="scenario"),
-        pytest.param({"modedef": "0"}, "modedef=0, not 1", id="modedef"),
-        pytest.param({"wdog": "1"}, "wdog=1, not 0", id="watchdog-armed"),
-        pytest.param({"wdogdef": "1"}, "wdogdef=1, not 0", id="watchdog-at-power-on"),
+        pytest.param({"scenario": "1"}, "scenario=1, expected 0", id="scenario"),
+        pytest.param({"modedef": "0"}, "modedef=0, expected 1", id="modedef"),
+        pytest.param({"wdog": "1"}, "wdog=1, expected 0", id="watchdog-armed"),
+        pytest.param({"wdogdef": "1"}, "wdogdef=1, expected 0", id="watchdog-at-power-on"),
         pytest.param({"wdogstate": "2", "wdog": "2"}, "watchdog failure noted", id="watchdog-failed"),
     ],
 )
@@ -116,10 +117,10 @@ def test_one_line_for_several_errors() -> None:
 def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
     answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
     assert answer == decisions.Result(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
-    armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Seen("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
+    armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Reading("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
     assert armed == decisions.Result(1, "fos1: relay connects A-D, not A-B")
 
 
 def test_all_settings_that_are_wrong_are_told() -> None:
     answer = evaluate_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
-    assert answer.reason == "fos1: scenario=1, not 0; modedef=0, not 1; correct it with bnfos --set"
+    assert answer.reason == "fos1: scenario=1, expected 0; modedef=0, expected 1; correct it with bnfos --set"

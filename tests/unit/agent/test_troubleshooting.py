@@ -35,6 +35,7 @@ MODULES = [
     "config/mac",
     "device/device",
     "device/gbl4",
+    "device/reading",
     "device/resolver",
     "device/web",
     "watchdog/arming",
@@ -67,6 +68,7 @@ TOLD = {
 
 RETURNED = {
     "_astray",
+    "_not_taken",
     "_why_refused",
     "_installation_error",
     "_internal_error",
