@@ -1,1 +1,1 @@
-"""What we know of and tell Pacemaker."""
+"""Pacemaker's side: the CIB, the recommended configuration, the scheduler."""

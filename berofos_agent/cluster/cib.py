@@ -1,6 +1,6 @@
-"""From a CIB to facts about relays; reads XML, judges nothing and asks no cluster.
+"""Reads a CIB into facts about relays.
 
-The XML may come from a file somebody sent, so no entity is expanded and nothing is fetched.
+The XML may be a file that somebody sent, so no entity is expanded and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster.recommendation import AGENT
+from berofos_agent.cluster.tools import query_cib
 from berofos_agent.errors import ConfigurationError
 
 MAXIMUM_BYTES = 32 << 20
+QUERY_SECONDS = 5.0
 
 _CLONES = ("clone", "master", "bundle")
 _OURS = "//primitive[@class='{}' and @provider='{}' and @type='{}']".format(*AGENT)
@@ -25,7 +27,7 @@ _FACTOR = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0,
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of a relay; seconds, NaN for what is no time."""
+    """One operation of a relay, times in seconds; NaN if it is not a time."""
 
     id: str
     name: str
@@ -47,13 +49,13 @@ class Colocation:
 
     @property
     def mandatory(self) -> bool:
-        """False for a wish the cluster may ignore, and for the contrary of together."""
+        """False for a preference that the cluster may ignore, and for a score that keeps the two apart."""
         return self.score.lstrip("+").upper() in ("INFINITY", "INF", "1000000")
 
 
 @dataclass(frozen=True)
 class Relay:
-    """One resource of our agent, with what it inherits from templates, groups and defaults."""
+    """One resource of ocf:xivo:berofos, with what it inherits from templates, groups and defaults."""
 
     id: str
     parameters: Mapping[str, str]
@@ -64,7 +66,7 @@ class Relay:
 
     @property
     def names(self) -> list[str]:
-        """Under which constraints place it: its own name, and those of what it is in."""
+        """Every id by which a constraint can place it: its own, its group's, its clone's."""
         return [name for name in (self.id, self.group, self.cloned_by) if name]
 
 
@@ -78,18 +80,23 @@ class FenceDevice:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What matters of a CIB."""
+    """The part of a CIB that concerns relays."""
 
     nodes: Sequence[str] = ()
     members: Sequence[str] = ()
-    """Those of the nodes that take part in quorum; the others are remote nodes and guests."""
+    """The nodes with a vote in the quorum; the others are remote nodes and guests."""
     properties: Mapping[str, str] = field(default_factory=dict)
     operation_defaults: Mapping[str, str] = field(default_factory=dict)
     fencing: Sequence[FenceDevice] = ()
     relays: Sequence[Relay] = ()
     colocations: Sequence[Colocation] = ()
     moved: Mapping[str, str] = field(default_factory=dict)
-    """By the id of a location constraint that a move or ban left behind, the resource it binds."""
+    """By id of a location constraint that a move or ban left behind, the resource it places."""
+
+
+def read_live() -> Cluster:
+    """Return the facts of the running cluster's CIB; raise ConfigurationError."""
+    return parse(query_cib(QUERY_SECONDS), "cibadmin --query")
 
 
 def read_file(path: str) -> Cluster:
@@ -109,17 +116,17 @@ def parse(data: bytes, path: str) -> Cluster:
     try:
         cib = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as exc:
-        raise ConfigurationError(f"{path}: is no XML: {exc.msg}") from None
+        raise ConfigurationError(f"{path}: is not XML: {exc.msg}") from None
     if cib.getroottree().docinfo.internalDTD is not None:
-        raise ConfigurationError(f"{path}: has a document type; a CIB has none")
+        raise ConfigurationError(f"{path}: has a document type, so it is not a CIB")
     configuration = cib.find("configuration") if cib.tag == "cib" else None
     if configuration is None:
-        raise ConfigurationError(f"{path}: is no CIB; `cibadmin --query` writes one")
+        raise ConfigurationError(f"{path}: is not a CIB; `cibadmin --query` writes one")
     return _Reader(configuration).cluster()
 
 
 def seconds(text: str) -> float:
-    """Return a time as Pacemaker takes it (20, 20s, 1min, 1500ms, PT1M30S) in seconds; NaN if it is none."""
+    """Return a time as Pacemaker accepts it (20, 20s, 1min, 1500ms, PT1M30S) in seconds; NaN if it is not one."""
     match = re.fullmatch(r"\s*([0-9]{1,9})\s*([a-z]*)\s*", text)
     if match:
         return float(match[1]) * _FACTOR.get(match[2], math.nan)
@@ -128,7 +135,7 @@ def seconds(text: str) -> float:
 
 
 class _Reader:
-    """Walks the configuration section. An element with id-ref stands for the one with that id."""
+    """Walks the configuration section. An element with id-ref is a reference to the one with that id."""
 
     def __init__(self, configuration: Any) -> None:
         self.configuration = configuration
@@ -185,7 +192,7 @@ class _Reader:
         )
 
     def _parts(self, element: Any, tag: str) -> list[Any]:
-        """The element's own parts of a kind, before them those of its template, so that its own win."""
+        """The child elements of a kind: those of its template first, so that its own override them."""
         template = self.by_id.get(element.get("template"))
         inherited = [] if template is None else template.findall(tag)
         return [*inherited, *element.findall(tag)]
@@ -212,7 +219,7 @@ class _Reader:
         )
 
     def _remote_nodes(self) -> list[str]:
-        """Nodes that are resources of the cluster: remote ones by their id, guests by a meta attribute."""
+        """Nodes that are resources: remote nodes by their id, guest nodes by a meta attribute."""
         remote = self.configuration.iterfind("resources//primitive[@type='remote']")
         guests = self.configuration.iterfind("resources//nvpair[@name='remote-node']")
         return [one.get("id", "") for one in remote] + [one.get("value", "") for one in guests]
@@ -226,7 +233,7 @@ class _Reader:
             influence = {"true": True, "false": False}.get(element.get("influence", ""))
             pairs = [(element.get("rsc", ""), element.get("with-rsc", ""))] if element.get("rsc") else []
             earlier: list[str] = []
-            # Within a set each member follows the one before it; a whole set follows the set after it.
+            # Within a set each member is placed with the one before it; a whole set with the set after it.
             for rsc_set in map(self._real, element.iterfind("resource_set")):
                 members = [member.get("id", "") for member in rsc_set.iterfind("resource_ref")]
                 if rsc_set.get("sequential", "true") == "true":
@@ -257,7 +264,7 @@ class _Reader:
         return self.by_id.get(element.get("id-ref"), element)
 
     def _pairs(self, sets: Iterable[Any]) -> dict[str, str]:
-        """Name and value of every nvpair; where a name is there twice, the set with the higher score wins."""
+        """Name and value of every nvpair; of two with one name, the set with the higher score wins."""
         pairs: dict[str, str] = {}
         for one in sorted(map(self._real, sets), key=_score):
             for nvpair in map(self._real, one.iterfind("nvpair")):

@@ -1,7 +1,6 @@
-"""The recommended configuration as text for crmsh, for pcs and as CIB XML; knows the tools' languages, runs none.
+"""Writes the recommended configuration as commands for crmsh or pcs, or as CIB XML.
 
-For crmsh and pcs it is shell commands. Both bring everything into the cluster in one go: a relay that is there before
-its constraints would be started wherever the cluster likes, and move the lines.
+The commands change the cluster in one step: a relay without its constraints would start on any node and move the lines.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def as_crm(wanted: Recommendation) -> str:
 
 
 def as_pcs(wanted: Recommendation) -> str:
-    """Return commands for pcs: they change a copy of the configuration, which is pushed when it is complete."""
+    """Return commands for pcs: they change a copy of the CIB and push it when it is complete."""
     lines = [
         *_explained("pcs"),
         "set -e",
@@ -63,11 +62,11 @@ RENDERERS: Mapping[str, Callable[[Recommendation], str]] = {"crm": as_crm, "pcs"
 
 def _explained(tool: str) -> list[str]:
     return [
-        f"# ISDN relay in the cluster. Look it over and run it on one node: berofos cluster-config --{tool} ... | sh",
-        "# The relay follows the telephones, never the other way round; critical=false: a relay fault does not move",
-        "# them. on-fail=ignore: a stop that hangs gets no node fenced, as the other node's start moves the relay.",
-        "# Once per cluster, by hand: fencing (with two nodes, a head start for one of them), and the failback policy",
-        "# resource-stickiness. `berofos doctor` tells what is missing.",
+        f"# ISDN relay in the cluster. Review it and run it on one node: berofos cluster-config --{tool} ... | sh",
+        "# The relay is colocated with telephony, never the reverse. critical=false: a relay failure does not move",
+        "# telephony. on-fail=ignore: a failed stop gets no node fenced, as the other node's start moves the relay.",
+        "# Configure once per cluster: fencing (with a delay for one of two nodes) and resource-stickiness, the",
+        "# failback policy. `berofos doctor` lists what is missing.",
     ]
 
 

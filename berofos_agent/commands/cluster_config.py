@@ -1,4 +1,4 @@
-"""The command `berofos cluster-config`: prints the configuration we recommend for this cluster; changes nothing."""
+"""The command `berofos cluster-config`: prints the recommended configuration for this cluster."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.errors import ConfigurationError
 
 _DESCRIPTION = """\
-Print the cluster configuration for the devices of bnfos.conf, to be applied as
-it is. With a node at port D it is one resource for all devices; where D leads
-to a PBX, one resource a device."""
+Print the cluster configuration for the devices of bnfos.conf, ready to apply.
+With a node at port D it has one resource for all devices; if port D leads to a
+PBX, one resource for each device. Nothing is changed."""
 
 _EXAMPLES = """\
 examples, the first two for two XiVOs, the third for a PBX at port D:
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def installed_tool(which: Callable[[str], str | None] = shutil.which) -> str:
-    """Return the language to speak unless told: that of the tool installed, pcs where both are, XML where none is."""
+    """Return the default output format: that of the installed tool, pcs if both are installed, XML if neither is."""
     return next((tool for tool in ("pcs", "crm") if which(tool)), "xml")
 
 
@@ -67,15 +67,18 @@ def parser() -> argparse.ArgumentParser:
     tool = parser.add_mutually_exclusive_group()
     tool.add_argument("--crm", dest="tool", action="store_const", const="crm", help="commands for crmsh")
     tool.add_argument("--pcs", dest="tool", action="store_const", const="pcs", help="commands for pcs")
-    tool.add_argument("--xml", dest="tool", action="store_const", const="xml", help="a part of a CIB, for cibadmin")
+    tool.add_argument("--xml", dest="tool", action="store_const", const="xml", help="part of a CIB, for cibadmin")
     parser.add_argument(
-        "--follow", type=_matching(_ID), required=True, metavar="RESOURCE", help="the telephone resource, such as xivo"
+        "--follow", type=_matching(_ID), required=True, metavar="RESOURCE", help="the telephony resource, such as xivo"
     )
     parser.add_argument("--port-b", type=_matching(_NODE), required=True, metavar="NODE", help="node cabled to port B")
     parser.add_argument(
-        "--port-d", type=_matching(_NODE), metavar="NODE", help="node cabled to port D; none if that is a PBX"
+        "--port-d",
+        type=_matching(_NODE),
+        metavar="NODE",
+        help="node cabled to port D; leave out if port D leads to a PBX",
     )
-    parser.add_argument("--name", type=_matching(_ID), default="relay", help="what to call the resource (%(default)s)")
+    parser.add_argument("--name", type=_matching(_ID), default="relay", help="name of the relay resource (%(default)s)")
     parser.add_argument(
         "--config",
         type=_matching(_PATH),
@@ -87,11 +90,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    """Return an argument type; what it lets through means nothing else to a shell, to crmsh or in XML."""
+    """Return an argument type for text without a special meaning in a shell, crmsh or XML."""
 
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise argparse.ArgumentTypeError(f"{text!r} cannot be used as a name here")
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed here: use letters, digits, _ . -")
         return text
 
     return check

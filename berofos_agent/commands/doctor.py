@@ -1,4 +1,4 @@
-"""The command `berofos doctor`: says what is dangerous in the cluster, the files and the devices; changes nothing."""
+"""The command `berofos doctor`: checks the cluster, the files and the devices."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from berofos_agent.doctor.findings import ConfigFile, Facts, Finding, Look
+    from berofos_agent.doctor.findings import ConfigFile, Facts, Finding, Inspected
 
 _DESCRIPTION = """\
-Look at the cluster's configuration, at bnfos.conf and at the devices, and say
-what is dangerous or will bite later: the worst first, each with the command
-that mends it. Nothing is changed.
+Check the cluster's configuration, bnfos.conf and the devices for errors and
+latent misconfiguration. Findings are listed with the most dangerous first, each
+with the command that fixes it. Nothing is changed.
 Exit status: 0 clean, 1 warnings, 2 errors (or wrong arguments)."""
 
 _EXAMPLES = """\
 examples:
   berofos doctor                    # this cluster, its bnfos.conf, its devices
   berofos doctor --json             # for programs
-  berofos doctor --cib cib.xml      # what `cibadmin --query` printed elsewhere"""
+  berofos doctor --cib cib.xml      # the output of `cibadmin --query`"""
 
 DEVICES_SECONDS = 5.0
 
 UNUSABLE = 2
-"""What was to be judged could not be read, so nothing can be said for it."""
+"""The file named on the command line could not be read."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,19 +66,19 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cib",
         metavar="FILE",
-        help="judge this configuration instead of the running cluster; without --config, nothing else is judged",
+        help="check this CIB instead of the running cluster; devices are checked only with --config",
     )
     parser.add_argument(
         "--config",
         metavar="FILE",
-        help=f"where the devices are declared (default: as the cluster says, {DEFAULT_PATH})",
+        help=f"where the devices are declared (default: as configured in the cluster, else {DEFAULT_PATH})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
 def _gather(cib_path: str | None, config: str | None) -> Facts:
-    from berofos_agent.cluster import cib, live
+    from berofos_agent.cluster import cib
     from berofos_agent.doctor import files
     from berofos_agent.doctor.findings import Facts
 
@@ -87,21 +87,21 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
         cluster = cib.read_file(cib_path)
     else:
         try:
-            cluster = live.read()
+            cluster = cib.read_live()
         except ConfigurationError as exc:
             why_not = str(exc)
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
-    configs = [files.look(path) for path in paths]
-    looks = [look for file in configs for look in _ask(file)]
-    facts = Facts(cluster, why_no_cluster=why_not, files=configs, looks=looks)
+    configs = [files.read(path) for path in paths]
+    inspected = [device for file in configs for device in _inspect(file)]
+    facts = Facts(cluster, why_no_cluster=why_not, files=configs, inspected=inspected)
     if cib_path:
         return facts
-    return replace(facts, has_arbiter=files.has_arbiter(), alarms=_alarms(facts, os.environ))
+    return replace(facts, has_quorum_device=files.has_quorum_device(), alarms=_alarms(facts, os.environ))
 
 
 def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
-    """Look at the spans of the resources whose lines are on this node; on the other they are in alarm by right."""
+    """Read the spans of the resources that have their lines on this node; elsewhere an alarm is normal."""
     from berofos_agent.agent import dahdi, node
     from berofos_agent.doctor.devices import owner_of
 
@@ -109,26 +109,28 @@ def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
     alarms = {}
     for relay, given in watching:
         mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
-        if mode in [look.report.mode for look in facts.looks if owner_of(facts, look) == given and look.report.mode]:
+        if mode in [
+            one.inspection.mode for one in facts.inspected if owner_of(facts, one) == given and one.inspection.mode
+        ]:
             alarms[relay.id] = dahdi.judge([dahdi.read(number, environ) for number in given.spans])
     return {resource: alarm for resource, alarm in alarms.items() if alarm}
 
 
-def _ask(file: ConfigFile) -> list[Look]:
-    """Ask all devices of a file at once."""
+def _inspect(file: ConfigFile) -> list[Inspected]:
+    """Inspect all devices of a file at once."""
     from berofos_agent.device.device import Device
     from berofos_agent.device.inspection import Inspection, inspect
     from berofos_agent.device.parallel import run_on_all
-    from berofos_agent.doctor.findings import Look
+    from berofos_agent.doctor.findings import Inspected
 
     devices = [Device(entry) for entry in file.entries]
     results = run_on_all(devices, inspect, time.monotonic() + DEVICES_SECONDS)
     reports = [one.value or Inspection(one.device.name, error=one.error, entry=one.device.entry) for one in results]
-    return [Look(file.path, report) for report in reports]
+    return [Inspected(file.path, report) for report in reports]
 
 
 def _hints(facts: Facts) -> list[str]:
-    """What the doctor cannot see from here."""
+    """Return the commands for what cannot be checked from this node."""
     from berofos_agent.doctor.files import how_to_compare
 
     nodes = facts.cluster.members if facts.cluster else ()
@@ -136,31 +138,31 @@ def _hints(facts: Facts) -> list[str]:
 
 
 def as_text(findings: Sequence[Finding], hints: Sequence[str], facts: Facts) -> str:
-    """Return the findings for a person."""
+    """Return the findings as text."""
     lines = []
     for finding in findings:
-        trouble = finding.trouble
-        lines.append(f"{finding.check.severity.name}: {trouble.subject} {trouble.text}  [{finding.check.id}]")
-        lines.append(f"    {trouble.mend}")
+        problem = finding.problem
+        lines.append(f"{finding.check.severity.name}: {problem.subject} {problem.text}  [{finding.check.id}]")
+        lines.append(f"    {problem.fix}")
     lines += [f"bnfos.conf has to be the same on all nodes; to compare:\n    {hint}" for hint in hints]
-    looked_at = [f"resource {relay.id}" for relay in facts.relays]
-    looked_at += [f"{entry.name} of {file.path}" for file in facts.files for entry in file.entries]
+    checked = [f"resource {relay.id}" for relay in facts.relays]
+    checked += [f"{entry.name} of {file.path}" for file in facts.files for entry in file.entries]
     count = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
-    lines.append(f"{count}; looked at {', '.join(looked_at) or 'nothing'}")
+    lines.append(f"{count}; checked {', '.join(checked) or 'nothing'}")
     return "\n".join(lines)
 
 
 def as_json(findings: Sequence[Finding], hints: Sequence[str], status: int) -> dict[str, Any]:
-    """Return the findings for a program."""
+    """Return the findings as JSON data."""
     return {
         "status": status,
         "findings": [
             {
                 "check": finding.check.id,
                 "severity": finding.check.severity.name.lower(),
-                "subject": finding.trouble.subject,
-                "text": finding.trouble.text,
-                "mend": finding.trouble.mend,
+                "subject": finding.problem.subject,
+                "text": finding.problem.text,
+                "mend": finding.problem.fix,
             }
             for finding in findings
         ],

@@ -1,4 +1,4 @@
-"""All checks of the doctor in order of danger, one row each; docs/doctor.md has the same table."""
+"""All checks of the doctor, one row each, the most dangerous first; the table in docs/doctor.md is made from them."""
 
 from __future__ import annotations
 
@@ -17,47 +17,61 @@ CHECKS = (
         "fencing gives neither of two nodes a head start",
         placement.fencing_without_delay,
     ),
-    Check("cloned", ERROR, "two instances fight over one relay", placement.cloned),
-    Check("not-colocated", ERROR, "the relay does not follow the telephones", placement.not_colocated),
-    Check("colocated-backwards", ERROR, "the telephones follow the relay", placement.colocated_backwards),
-    Check("critical", ERROR, "a relay fault moves the telephones", placement.critical),
-    Check("bad-parameter", ERROR, "a parameter is wrong by itself", placement.bad_parameters),
-    Check("unknown-node", ERROR, "a port is given to a node that is not there", placement.unknown_nodes),
-    Check("no-config", ERROR, "the agent cannot know its devices", files.unusable),
-    Check("same-address", ERROR, "two sections lead to one device", files.one_address_twice),
-    Check("other-device", ERROR, "not the device of bnfos.conf answers", devices.strange),
-    Check("flash-mode", ERROR, "a device waits for firmware", devices.in_flash_mode),
-    Check("no-answer", ERROR, "a device cannot be switched", devices.silent),
-    Check("password-refused", ERROR, "the login of bnfos.conf is not the device's", devices.refusing),
-    Check("unusable-answer", ERROR, "a device says nothing to rely on", devices.unusable),
-    Check("watchdog-failure", ERROR, "a device switched by itself", devices.watchdog_failure),
-    Check("shared-device", ERROR, "several resources switch one device", recovery.shared_devices),
+    Check("cloned", ERROR, "the relay resource is cloned, and two instances control one relay", placement.cloned),
+    Check("not-colocated", ERROR, "the relay is not colocated with the telephony resource", placement.not_colocated),
+    Check(
+        "colocated-backwards", ERROR, "telephony is colocated with the relay (reversed)", placement.colocated_backwards
+    ),
+    Check("critical", ERROR, "a relay failure moves telephony to the other node", placement.critical),
+    Check("bad-parameter", ERROR, "a parameter has an invalid value", placement.bad_parameters),
+    Check("unknown-node", ERROR, "a port is assigned to a node that is not in the cluster", placement.unknown_nodes),
+    Check("no-config", ERROR, "bnfos.conf is missing or unusable", files.unusable),
+    Check("same-address", ERROR, "two sections of bnfos.conf name the same device", files.one_address_twice),
+    Check("other-device", ERROR, "another device answers than the one in bnfos.conf", devices.wrong_device),
+    Check("flash-mode", ERROR, "a device is in flash mode and waits for firmware", devices.in_flash_mode),
+    Check("no-answer", ERROR, "a device cannot be switched", devices.unreachable),
+    Check("password-refused", ERROR, "the device refuses the login of bnfos.conf", devices.password_refused),
+    Check("unusable-answer", ERROR, "a device gives an unusable answer", devices.unusable_answer),
+    Check(
+        "watchdog-failure", ERROR, "a device switched to port D because its watchdog expired", devices.watchdog_failure
+    ),
+    Check("shared-device", ERROR, "several resources control one device", recovery.shared_devices),
     Check(
         "start-failure-not-fatal", ERROR, "a failed start is repeated without a pause", recovery.start_failure_not_fatal
     ),
-    Check("no-monitor", ERROR, "nobody notices a relay that was moved", recovery.no_monitor),
+    Check("no-monitor", ERROR, "a relay that was moved by hand goes unnoticed", recovery.no_monitor),
     Check(
-        "fallback-with-several", ERROR, "one bad device drops the lines of all", recovery.fallback_with_several_devices
+        "fallback-with-several",
+        ERROR,
+        "one failed device drops the lines of all",
+        recovery.fallback_with_several_devices,
     ),
-    Check("no-watchdog", WARNING, "a node that dies leaves nobody to switch", recovery.no_watchdog),
-    Check("out-of-hand", WARNING, "the cluster was told to do nothing", recovery.out_of_hand),
-    Check("left-by-a-move", WARNING, "a constraint was left behind by a move or ban", recovery.left_by_a_move),
-    Check("power-on-mode", WARNING, "after a power cut the device fights the cluster", devices.power_on_mode),
-    Check("settings", WARNING, "settings are not those of the scenario", devices.settings),
-    Check("no-password", WARNING, "whoever reaches a device can switch it", devices.unprotected),
-    Check("guessable-password", WARNING, "a password everybody tries first", files.guessable_password),
-    Check("readable-config", WARNING, "others can read the passwords", files.readable_by_others),
-    Check("stop-may-fence", WARNING, "a stop that hangs gets the node fenced", recovery.stop_may_fence),
+    Check("no-watchdog", WARNING, "when the node dies, nothing switches the lines to port D", recovery.no_watchdog),
+    Check("unmanaged", WARNING, "the cluster does not manage the relay", recovery.unmanaged),
+    Check(
+        "leftover-move-constraint", WARNING, "a move or ban left a constraint behind", recovery.leftover_move_constraint
+    ),
+    Check("power-on-mode", WARNING, "after a power cut the device comes up on port D", devices.power_on_mode),
+    Check("settings", WARNING, "settings differ from those of the scenario", devices.settings),
+    Check("no-password", WARNING, "a device has no password", devices.no_password),
+    Check("guessable-password", WARNING, "a password is easily guessed", files.guessable_password),
+    Check("readable-config", WARNING, "other users can read the passwords", files.readable_by_others),
+    Check("stop-may-fence", WARNING, "a failed stop gets the node fenced", recovery.stop_may_fence),
     Check("no-failure-timeout", WARNING, "a failed start is never tried again", recovery.no_failure_timeout),
-    Check("no-migration-threshold", WARNING, "nodes that fight never come to rest", recovery.no_migration_threshold),
-    Check("short-timeout", WARNING, "an operation has less time than advised", recovery.short_timeouts),
-    Check("no-deep-monitor", WARNING, "settings that will bite later go unnoticed", recovery.no_deep_monitor),
-    Check("span-alarm", WARNING, "a line is not alive", devices.span_alarms),
+    Check(
+        "no-migration-threshold",
+        WARNING,
+        "repeated failover between nodes is not limited",
+        recovery.no_migration_threshold,
+    ),
+    Check("short-timeout", WARNING, "an operation has a shorter timeout than recommended", recovery.short_timeouts),
+    Check("no-deep-monitor", WARNING, "latent misconfiguration of a device goes unnoticed", recovery.no_deep_monitor),
+    Check("span-alarm", WARNING, "a DAHDI span is in alarm", devices.span_alarms),
     Check("old-firmware", WARNING, "firmware with known faults", devices.old_firmware),
-    Check("no-udp", WARNING, "a device can be switched, but not identified", devices.deaf),
+    Check("no-udp", WARNING, "a device does not answer over UDP and cannot be identified", devices.no_udp),
 )
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """Return everything that is wrong, the most dangerous first."""
-    return [Finding(check, trouble) for check in CHECKS for trouble in check.judge(facts)]
+    """Return all findings, the most dangerous first."""
+    return [Finding(check, problem) for check in CHECKS for problem in check.evaluate(facts)]

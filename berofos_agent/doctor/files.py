@@ -1,4 +1,4 @@
-"""What can be wrong with bnfos.conf on this node; judges the file, asks no device and no other node."""
+"""Checks of bnfos.conf on this node, and the quorum device in corosync.conf."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from shlex import quote
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
-from berofos_agent.doctor.findings import ConfigFile, Facts, Trouble
+from berofos_agent.doctor.findings import ConfigFile, Facts, Problem
 from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import ConfigurationError
 
 GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
-"""Passwords that are no secret: names of what is protected, and those of the documentation's examples."""
+"""Passwords an attacker tries first: product names, and the passwords of the documentation's examples."""
 
 MAXIMUM_COROSYNC_BYTES = 1 << 20
 
 
-def look(path: str) -> ConfigFile:
-    """Return what there is to know of a bnfos.conf; never raises."""
+def read(path: str) -> ConfigFile:
+    """Read a bnfos.conf; never raises, the problem is part of the result."""
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode)
     except OSError:
@@ -32,53 +32,53 @@ def look(path: str) -> ConfigFile:
         return ConfigFile(path, problem=str(exc), mode=mode)
 
 
-def unusable(facts: Facts) -> Iterator[Trouble]:
-    """The agent cannot know its devices."""
+def unusable(facts: Facts) -> Iterator[Problem]:
+    """The agent finds no usable device."""
     for file in facts.files:
         if file.problem:
-            yield Trouble(
+            yield Problem(
                 file.path, file.problem.removeprefix(file.path).lstrip(":, "), f"bnfos --scan -x, or edit {file.path}"
             )
 
 
-def one_address_twice(facts: Facts) -> Iterator[Trouble]:
-    """Two sections that lead to one device: the other device is never switched."""
+def one_address_twice(facts: Facts) -> Iterator[Problem]:
+    """With two sections for one device, the other device is never switched."""
     for file in facts.files:
         addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries]
         macs = [(format_mac(entry.mac), entry) for entry in file.entries if entry.mac]
         for what, known in (("address", addresses), ("MAC", macs)):
             for key, twins in _twins(known):
                 names = " and ".join(entry.name for entry in twins)
-                yield Trouble(
+                yield Problem(
                     file.path,
-                    f"{names} have one {what}, {key}: only one of the devices is switched",
-                    f"correct {file.path}, line {twins[1].line}; bnfos --scan tells the addresses",
+                    f"{names} have the same {what}, {key}: only one of the devices is switched",
+                    f"correct {file.path}, line {twins[1].line}; bnfos --scan lists the addresses",
                 )
 
 
-def readable_by_others(facts: Facts) -> Iterator[Trouble]:
-    """The passwords are for root alone."""
+def readable_by_others(facts: Facts) -> Iterator[Problem]:
+    """The passwords are for root only."""
     for file in facts.files:
         others = stat.S_IRWXO | stat.S_IWGRP
         if file.mode is not None and file.mode & others and any(entry.login for entry in file.entries):
-            yield Trouble(
+            yield Problem(
                 file.path,
-                f"has passwords, and permissions {file.mode:04o}: others can read or change it",
+                f"contains passwords and has permissions {file.mode:04o}: other users can read or change it",
                 f"chmod 600 {quote(file.path)}",
             )
 
 
-def guessable_password(facts: Facts) -> Iterator[Trouble]:
-    """A password everybody tries first."""
+def guessable_password(facts: Facts) -> Iterator[Problem]:
+    """A password that is tried first."""
     for file in facts.files:
         for entry in file.entries:
             if entry.login and entry.login.password.lower() in (*GUESSED_FIRST, entry.name.lower()):
-                mend = with_config(f"berofos password {entry.name}", file.path)
-                yield Trouble(entry.name, "has a password that is guessed first", mend)
+                fix = with_config(f"berofos password {entry.name}", file.path)
+                yield Problem(entry.name, "has an easily guessed password", fix)
 
 
-def has_arbiter(path: str = "/etc/corosync/corosync.conf") -> bool:
-    """Tell whether a quorum device decides between two nodes; False where the file cannot be read."""
+def has_quorum_device(path: str = "/etc/corosync/corosync.conf") -> bool:
+    """Return True if corosync.conf has a quorum device; False if the file cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.strip() for line in file.read(MAXIMUM_COROSYNC_BYTES).splitlines()]
@@ -96,7 +96,7 @@ def has_arbiter(path: str = "/etc/corosync/corosync.conf") -> bool:
 
 
 def how_to_compare(path: str, nodes: Sequence[str]) -> str:
-    """Return the command that tells whether bnfos.conf is the same on all nodes."""
+    """Return the command that compares bnfos.conf on all nodes."""
     return f"for node in {' '.join(map(quote, nodes))}; do ssh $node sha256sum {quote(path)}; done"
 
 

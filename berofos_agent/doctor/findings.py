@@ -1,4 +1,4 @@
-"""What a check is and what it finds; knows no cluster and no device."""
+"""The types of the doctor: the facts it evaluates, a check, a problem, a finding."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 CLUSTER = "cluster"
-"""The subject of what is wrong with the cluster as a whole."""
+"""The subject of a problem of the whole cluster."""
 
 _FALSE = ("false", "no", "off", "0", "n")
 _TRUE = ("true", "yes", "on", "1", "y")
 
 
 def is_off(value: str) -> bool:
-    """Tell whether Pacemaker takes a value for no."""
+    """Return True if Pacemaker reads this value as false."""
     return value.lower() in _FALSE
 
 
 def is_on(value: str) -> bool:
-    """Tell whether Pacemaker takes a value for yes."""
+    """Return True if Pacemaker reads this value as true."""
     return value.lower() in _TRUE
 
 
 class Severity(IntEnum):
-    """How bad something is; the numbers are the exit status of `berofos doctor`."""
+    """How serious a finding is; the numbers are the exit status of `berofos doctor`."""
 
     CLEAN = 0
     WARNING = 1
@@ -46,7 +46,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """A bnfos.conf: what it declares, or why it cannot be used; `mode` is its permissions, None if unknown."""
+    """A bnfos.conf: its sections, or the problem with it; `mode` is its permissions, None if unknown."""
 
     path: str
     entries: Sequence[Entry] = ()
@@ -55,39 +55,39 @@ class ConfigFile:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a device said, and the bnfos.conf that declares it."""
+class Inspected:
+    """One inspected device, and the bnfos.conf that declares it."""
 
     path: str
-    report: Inspection
+    inspection: Inspection
 
     @property
     def name(self) -> str:
         """The device's section in the file."""
-        return self.report.device
+        return self.inspection.device
 
     @property
-    def told(self) -> Values:
-        """The device's settings; empty where it told none."""
-        return self.report.settings
+    def settings(self) -> Values:
+        """The device's settings; empty if they could not be read."""
+        return self.inspection.settings
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All there is to judge; what was not looked at is None or empty."""
+    """Everything the checks evaluate; what was not read is None or empty."""
 
     cluster: Cluster | None = None
     why_no_cluster: str = ""
-    has_arbiter: bool = False
-    """A quorum device decides for two nodes; that is in corosync.conf, not in the CIB."""
+    has_quorum_device: bool = False
+    """Corosync has a quorum device, which decides which of two separated nodes may go on (from corosync.conf)."""
     files: Sequence[ConfigFile] = ()
-    looks: Sequence[Look] = ()
+    inspected: Sequence[Inspected] = ()
     alarms: Mapping[str, str] = field(default_factory=dict)
-    """By the resource that has the lines here, what is wrong with the DAHDI spans it watches."""
+    """By resource that has its lines on this node, the alarms of its DAHDI spans."""
 
     @property
     def relays(self) -> Sequence[Relay]:
-        """The cluster's resources of our agent."""
+        """The cluster's resources of ocf:xivo:berofos."""
         return self.cluster.relays if self.cluster else ()
 
     @cached_property
@@ -102,12 +102,12 @@ class Facts:
 
     @cached_property
     def relay_names(self) -> frozenset[str]:
-        """All names under which constraints place relays."""
+        """Every id by which a constraint can place a relay."""
         return frozenset(name for relay in self.relays for name in relay.names)
 
     @cached_property
     def parsed(self) -> Sequence[tuple[Relay, Parameters]]:
-        """The relays whose parameters are in order; placement.bad_parameters tells of the others."""
+        """The relays with valid parameters; placement.bad_parameters reports the others."""
         found = []
         for relay in self.relays:
             with contextlib.suppress(ParameterError):
@@ -123,12 +123,12 @@ def _grouped(cluster: Cluster | None, key: Callable[[Colocation], str]) -> dict[
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What is wrong with one subject, and the command that mends it."""
+class Problem:
+    """What is wrong with one subject, and the command that fixes it."""
 
     subject: str
     text: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ class Check:
     id: str
     severity: Severity
     meaning: str
-    judge: Callable[[Facts], Iterable[Trouble]]
+    evaluate: Callable[[Facts], Iterable[Problem]]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A trouble and the check that found it."""
+    """A problem and the check that found it."""
 
     check: Check
-    trouble: Trouble
+    problem: Problem

@@ -146,7 +146,7 @@ def test_every_check_of_devices_has_a_fault_here() -> None:
         "no-udp",
         "span-alarm",
     }
-    assert {check.id for check in CHECKS if check.judge.__module__.endswith("devices")} <= tested
+    assert {check.id for check in CHECKS if check.evaluate.__module__.endswith("devices")} <= tested
 
 
 def nobody_answers(client: Gbl4Client, *_: object) -> None:

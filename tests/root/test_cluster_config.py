@@ -1,4 +1,4 @@
-"""What berofos cluster-config prints, given as it is to crmsh, pcs and Pacemaker; the doctor finds nothing in it."""
+"""What berofos cluster-config prints, applied by crmsh, pcs and cibadmin; the doctor finds nothing wrong in it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def config(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("topology", [["--port-d", "xivo-2"], []], ids=["two-nodes", "pbx"])
 @pytest.mark.parametrize("tool", APPLY)
-def test_it_is_accepted_and_clean(
+def test_the_printed_configuration_is_accepted_and_has_no_findings(
     installed: Installed,
     tmp_path: Path,
     config: Path,

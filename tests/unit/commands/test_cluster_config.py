@@ -1,4 +1,4 @@
-"""berofos cluster-config: what it prints; tests/root gives it to the real tools."""
+"""berofos cluster-config: what it prints; tests/root runs it with the real tools."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_in_front_of_a_pbx_each_device_has_a_resource(
     assert "port_d_node" not in text
 
 
-def test_the_relay_follows_and_never_leads(capsys: pytest.CaptureFixture[str], config: Path) -> None:
+def test_the_relay_is_colocated_with_telephony_and_not_the_reverse(
+    capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
     assert "\ncolocation isdn-with-xivo inf: isdn xivo\n" in printed(
         capsys, config, "--crm", "--port-d", "xivo-2", "--name", "isdn"
     )
@@ -52,7 +54,7 @@ def test_the_relay_follows_and_never_leads(capsys: pytest.CaptureFixture[str], c
 @pytest.mark.parametrize(
     ("installed", "tool"), [({"crm"}, "crm"), ({"pcs"}, "pcs"), ({"crm", "pcs"}, "pcs"), (set(), "xml")]
 )
-def test_the_tool_that_is_installed_is_spoken_to(installed: set[str], tool: str) -> None:
+def test_the_default_output_is_for_the_installed_tool(installed: set[str], tool: str) -> None:
     assert installed_tool(lambda name: name if name in installed else None) == tool
 
 
@@ -67,13 +69,13 @@ def test_the_tool_that_is_installed_is_spoken_to(installed: set[str], tool: str)
         ["--config", "bnfos.conf"],
     ],
 )
-def test_names_that_mean_something_to_a_shell_are_refused(
+def test_names_with_a_special_meaning_in_a_shell_are_refused(
     capsys: pytest.CaptureFixture[str], config: Path, arguments: list[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         printed(capsys, config, *arguments)
     assert ended.value.code == 2
-    assert "cannot be used as a name here" in capsys.readouterr().err
+    assert "is not allowed here" in capsys.readouterr().err
 
 
 def test_one_node_at_both_ports_is_refused(capsys: pytest.CaptureFixture[str], config: Path) -> None:

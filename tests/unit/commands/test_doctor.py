@@ -15,7 +15,7 @@ CIBS = Path(__file__).parents[2] / "data" / "cib"
 
 def test_a_clean_cluster_is_exit_status_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--cib", str(CIBS / "good-crm.xml")]) == 0
-    assert capsys.readouterr().out == "no findings; looked at resource relay\n"
+    assert capsys.readouterr().out == "no findings; checked resource relay\n"
 
 
 @pytest.mark.parametrize(("name", "status"), [("no-failure-timeout.xml", 1), ("cloned.xml", 2)])
@@ -26,29 +26,29 @@ def test_warnings_are_1_and_errors_are_2(name: str, status: int, capsys: pytest.
     assert lines[1].startswith("    ")
 
 
-def test_json_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_the_same_findings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--cib", str(CIBS / "no-failure-timeout.xml")]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["status"] == 1
-    assert told["findings"] == [
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["status"] == 1
+    assert answer["findings"] == [
         {
             "check": "no-failure-timeout",
             "severity": "warning",
             "subject": "relay",
-            "text": "has no failure-timeout: a start that failed is never tried again",
+            "text": "has no failure-timeout: a failed start is not tried again",
             "mend": "crm_resource --resource relay --meta --set-parameter failure-timeout --parameter-value 60s",
         }
     ]
 
 
-def test_a_file_that_is_no_cib_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_cib_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "cib.xml"
     path.write_text("<cib")
     assert main(["doctor", "--cib", str(path)]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith(f"berofos doctor: {path}: is no XML")
-    assert told.err.count("\n") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"berofos doctor: {path}: is not XML")
+    assert printed.err.count("\n") == 1
 
 
 @pytest.fixture
@@ -65,7 +65,9 @@ def script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def test_the_running_cluster_is_asked(tmp_path: Path, cibadmin: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_by_default_the_running_cluster_is_checked(
+    tmp_path: Path, cibadmin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script(cibadmin, f"cat {CIBS / 'good-crm.xml'}")
     assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
     out = capsys.readouterr().out
@@ -74,23 +76,23 @@ def test_the_running_cluster_is_asked(tmp_path: Path, cibadmin: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"), [("exit 102", "is not running on this host"), ("echo '<cib>'", "is no XML")]
+    ("answer", "words"), [("exit 102", "is not running on this host"), ("echo '<cib>'", "is not XML")]
 )
-def test_without_a_cluster_it_says_so_in_one_line_and_goes_on(
+def test_without_a_cluster_the_files_and_devices_are_still_checked(
     answer: str, words: str, tmp_path: Path, cibadmin: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script(cibadmin, answer)
     assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
     out = capsys.readouterr().out
-    assert out.startswith("ERROR: cluster was not judged: ")
+    assert out.startswith("ERROR: cluster was not checked: ")
     assert words in out.splitlines()[0]
     assert "[no-config]" in out
 
 
-def test_a_cluster_that_hangs_is_not_waited_for(
+def test_a_hanging_cluster_is_given_up_after_the_time_limit(
     tmp_path: Path, cibadmin: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script(cibadmin, "exec sleep 60")
-    monkeypatch.setattr("berofos_agent.cluster.live.QUERY_SECONDS", 0.1)
+    monkeypatch.setattr("berofos_agent.cluster.cib.QUERY_SECONDS", 0.1)
     assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
     assert "does not answer within 0.1 s" in capsys.readouterr().out

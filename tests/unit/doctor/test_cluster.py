@@ -34,16 +34,16 @@ def test_exactly_the_planted_fault_is_found(name: str) -> None:
     """A file is named CHECK--VARIANT.xml."""
     found = examined(name)
     assert [finding.check.id for finding in found] == [Path(name).stem.split("--")[0]]
-    assert found[0].trouble.mend
+    assert found[0].problem.fix
 
 
 def test_every_check_of_the_cluster_has_a_planted_fault() -> None:
     planted = {name.split(".")[0].split("--")[0] for name in BAD}
-    of_the_cluster = {check.id for check in CHECKS if check.judge.__module__.endswith(("placement", "recovery"))}
+    of_the_cluster = {check.id for check in CHECKS if check.evaluate.__module__.endswith(("placement", "recovery"))}
     assert of_the_cluster - planted == {"not-judged"}
 
 
-def test_devices_of_bnfos_conf_count_where_the_resource_names_none() -> None:
+def test_a_resource_without_devices_has_all_devices_of_bnfos_conf() -> None:
     cluster = cib.parse(
         (CIBS / "fallback-with-several--pbx.xml").read_bytes().replace(b'value="fos1 fos2"', b'value=""'), "cib"
     )
@@ -52,24 +52,24 @@ def test_devices_of_bnfos_conf_count_where_the_resource_names_none() -> None:
     assert examine(Facts(cluster)) == []
 
 
-def test_a_qdevice_decides_as_well_as_a_head_start() -> None:
+def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
-    assert examine(Facts(cluster, has_arbiter=True)) == []
+    assert examine(Facts(cluster, has_quorum_device=True)) == []
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "is no XML"),
-        (b"\0\xff noise", "is no XML"),
-        (b"<cib/>", "is no CIB"),
-        (b"<configuration/>", "is no CIB"),
+        (b"", "is not XML"),
+        (b"\0\xff noise", "is not XML"),
+        (b"<cib/>", "is not a CIB"),
+        (b"<configuration/>", "is not a CIB"),
         (b"<!DOCTYPE cib [<!ENTITY a 'b'>]><cib><configuration/></cib>", "has a document type"),
-        (b"<cib><configuration>" + b"<a>" * 300 + b"</a>" * 300 + b"</configuration></cib>", "is no XML"),
+        (b"<cib><configuration>" + b"<a>" * 300 + b"</a>" * 300 + b"</configuration></cib>", "is not XML"),
     ],
     ids=["empty", "noise", "no-configuration", "no-cib", "entities", "deep"],
 )
-def test_what_is_no_cib_is_refused_in_one_line(data: bytes, words: str) -> None:
+def test_what_is_not_a_cib_is_refused_in_one_line(data: bytes, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words) as raised:
         cib.parse(data, "cib.xml")
     assert "\n" not in str(raised.value)
@@ -92,7 +92,7 @@ def test_times_as_pacemaker_writes_them(text: str, seconds: float) -> None:
     assert cib.seconds(text) == seconds
 
 
-def test_what_is_no_time_is_no_number() -> None:
+def test_what_is_not_a_time_is_not_a_number() -> None:
     assert cib.seconds("soon") != cib.seconds("soon")
 
 

@@ -23,7 +23,7 @@ host = 10.34.1.21
 
 
 def found(path: Path) -> list[str]:
-    return [finding.check.id for finding in examine(Facts(files=[files.look(str(path))]))]
+    return [finding.check.id for finding in examine(Facts(files=[files.read(str(path))]))]
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def test_two_ports_of_one_address_are_two_devices(config: Path) -> None:
 @pytest.mark.parametrize("password", ["admin", "foobar", "FOS1"])
 def test_a_password_that_is_guessed_first_is_told_without_telling_it(config: Path, password: str) -> None:
     config.write_text(GOOD.replace("uh8Yee!k", password))
-    finding = examine(Facts(files=[files.look(str(config))]))[0]
+    finding = examine(Facts(files=[files.read(str(config))]))[0]
     assert finding.check.id == "guessable-password"
-    assert password not in finding.trouble.text.replace("fos1", "")
+    assert password not in finding.problem.text.replace("fos1", "")
 
 
 @pytest.mark.parametrize("text", [None, "", "[fos1]\n", "host = 1\n", "[fos1]\nhost = a b\n"])
@@ -80,9 +80,9 @@ def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None
         config.unlink()
     else:
         config.write_text(text)
-    (finding,) = examine(Facts(files=[files.look(str(config))]))
-    assert (finding.check.id, finding.trouble.subject) == ("no-config", str(config))
-    assert str(config) not in finding.trouble.text
+    (finding,) = examine(Facts(files=[files.read(str(config))]))
+    assert (finding.check.id, finding.problem.subject) == ("no-config", str(config))
+    assert str(config) not in finding.problem.text
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None
 def test_a_quorum_device_is_seen_in_corosync_conf(tmp_path: Path, text: str, arbiter: bool) -> None:
     path = tmp_path / "corosync.conf"
     path.write_text(text)
-    assert files.has_arbiter(str(path)) is arbiter
+    assert files.has_quorum_device(str(path)) is arbiter
 
 
 def test_no_corosync_conf_no_quorum_device(tmp_path: Path) -> None:
-    assert not files.has_arbiter(str(tmp_path / "corosync.conf"))
+    assert not files.has_quorum_device(str(tmp_path / "corosync.conf"))
 
 
 def test_how_to_compare_the_file_between_nodes() -> None:

@@ -1,4 +1,4 @@
-"""The command the doctor gives for a fault mends it: given as it is to Pacemaker, on the files with planted faults."""
+"""The command that the doctor prints for a fault fixes it: run as printed on the CIBs with planted faults."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .conftest import Installed
 
 CIBS = Path(__file__).parents[1] / "data" / "cib"
 
-LEFT_TO_THE_ADMINISTRATOR = ("NODE", "VALUE", "DEVICE", "TELEPHONES")
-"""Where the command has one of these words, only he knows what belongs there; here, what the planted fault wants."""
+LEFT_TO_THE_ADMINISTRATOR = ("NODE", "VALUE", "DEVICE", "TELEPHONY")
+"""Words in a command that the administrator replaces; ANSWERS has the replacement for each planted fault."""
 
 ANSWERS = {
     "unknown-node--port-b": "xivo-1",
@@ -28,25 +28,25 @@ ANSWERS = {
 }
 
 BY_HAND = {
-    "no-relay": "the topology has to be told to berofos cluster-config",
-    "no-fencing--no-device": "which fence device there is only the administrator knows",
+    "no-relay": "berofos cluster-config needs the topology",
+    "no-fencing--no-device": "only the administrator knows the fence device",
     "shared-device--all": "both resources have to name their devices",
     "fallback-with-several--pbx": "the other devices need resources of their own",
     "fallback-with-several--two-nodes": "the other devices need resources of their own",
     "cloned": "crmsh and pcs have a command each",
     "colocated-backwards--group": "crmsh and pcs have a command each",
 }
-"""Faults whose mending is more than one command, and why."""
+"""Faults that one command cannot fix, and why."""
 
 BAD = sorted(path.stem for path in CIBS.glob("*.xml") if not path.stem.startswith("good-"))
 
 
 @pytest.mark.parametrize("name", [name for name in BAD if name not in BY_HAND])
-def test_the_command_mends_it(installed: Installed, tmp_path: Path, name: str) -> None:
+def test_the_printed_command_fixes_the_fault(installed: Installed, tmp_path: Path, name: str) -> None:
     path = tmp_path / "cib.xml"
     shutil.copy(CIBS / f"{name}.xml", path)
     for finding in examine(Facts(cib.read_file(str(path)))):
-        command = finding.trouble.mend
+        command = finding.problem.fix
         for word in LEFT_TO_THE_ADMINISTRATOR:
             command = command.replace(word, ANSWERS.get(name, word))
         done = installed.run("sh", "-e", "-c", command, CIB_file=str(path))
@@ -55,7 +55,7 @@ def test_the_command_mends_it(installed: Installed, tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("command", ["pcs -f {cib} resource unclone relay", "crm configure delete relay-clone"])
-def test_a_clone_is_undone_with_either_tool(installed: Installed, tmp_path: Path, command: str) -> None:
+def test_crmsh_and_pcs_both_remove_a_clone(installed: Installed, tmp_path: Path, command: str) -> None:
     path = tmp_path / "cib.xml"
     shutil.copy(CIBS / "cloned.xml", path)
     done = installed.run("sh", "-c", command.format(cib=path), CIB_file=str(path))
@@ -67,7 +67,7 @@ def test_a_clone_is_undone_with_either_tool(installed: Installed, tmp_path: Path
     "command",
     ["pcs -f {cib} resource group remove telephony relay", "crm configure modgroup telephony remove relay"],
 )
-def test_a_relay_is_taken_out_of_a_group_with_either_tool(installed: Installed, tmp_path: Path, command: str) -> None:
+def test_crmsh_and_pcs_both_remove_a_relay_from_a_group(installed: Installed, tmp_path: Path, command: str) -> None:
     path = tmp_path / "cib.xml"
     shutil.copy(CIBS / "colocated-backwards--group.xml", path)
     done = installed.run("sh", "-c", command.format(cib=path), CIB_file=str(path))

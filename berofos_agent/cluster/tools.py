@@ -1,0 +1,46 @@
+"""Runs Pacemaker's command-line tools, bounded in time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from berofos_agent.errors import ConfigurationError
+
+
+def run(
+    argv: Sequence[str],
+    seconds: float,
+    *,
+    stdin: bytes = b"",
+    environ: Mapping[str, str] = os.environ,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a tool and return how it ended; raise ConfigurationError if it is missing, cannot run or hangs."""
+    # Root's PATH from cron or su has no /usr/sbin, where Debian installs these tools.
+    path = os.pathsep.join(filter(None, (environ.get("PATH"), "/usr/sbin")))
+    program = shutil.which(argv[0], path=path)
+    if program is None:
+        raise ConfigurationError(f"Pacemaker is not installed on this host (no {argv[0]})")
+    try:
+        return subprocess.run(
+            [program, *argv[1:]],
+            input=stdin,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+            env=dict(environ),
+        )
+    except OSError as exc:
+        raise ConfigurationError(f"{program} cannot be run: {exc.strerror}") from exc
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s") from None
+
+
+def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Return the live CIB, or the part that the arguments name; raise ConfigurationError if there is none."""
+    answer = run(["cibadmin", "--query", *arguments], seconds, environ=environ)
+    if answer.returncode:
+        raise ConfigurationError("the cluster is not running on this host")
+    return answer.stdout
