@@ -1,4 +1,4 @@
-"""The command `berofos`: finds the subcommand in a table and hands over; knows no device."""
+"""The command `berofos`: finds the subcommand in a table and runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from berofos_agent.commands.commandline import WRONG_ARGUMENTS, guarded
 
 @dataclass(frozen=True)
 class Subcommand:
-    """One row; the module has main(argv) -> exit status, and is imported only when called."""
+    """One row. The module has main(argv) -> exit status; it is imported only when it is called."""
 
     module: str
     meaning: str
@@ -22,14 +22,16 @@ class Subcommand:
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
     "status": Subcommand("berofos_agent.commands.status", "show every device and where its lines go"),
-    "switch": Subcommand("berofos_agent.commands.switch", "put the lines on port B or on port D"),
-    "provision": Subcommand("berofos_agent.commands.provision", "set devices up for two XiVOs, or for a PBX"),
-    "password": Subcommand("berofos_agent.commands.password", "set a password on devices and in bnfos.conf"),
+    "switch": Subcommand("berofos_agent.commands.switch", "switch the lines to port B or to port D"),
+    "provision": Subcommand("berofos_agent.commands.provision", "configure devices for two XiVOs, or for a PBX"),
+    "password": Subcommand("berofos_agent.commands.password", "set a new password on devices and in bnfos.conf"),
     "check": Subcommand("berofos_agent.commands.check", "check devices for a monitoring system"),
-    "cluster-config": Subcommand("berofos_agent.commands.cluster_config", "print the cluster configuration to use"),
-    "doctor": Subcommand("berofos_agent.commands.doctor", "say what is dangerous in cluster, files and devices"),
-    "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines while the telephones work"),
-    "simulate": Subcommand("berofos_agent.commands.simulate", "be a bero*fos, to try everything without hardware"),
+    "cluster-config": Subcommand(
+        "berofos_agent.commands.cluster_config", "print the recommended cluster configuration"
+    ),
+    "doctor": Subcommand("berofos_agent.commands.doctor", "find problems in the cluster, in files and in devices"),
+    "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
+    "simulate": Subcommand("berofos_agent.commands.simulate", "simulate devices, to try everything without hardware"),
 }
 
 
@@ -45,15 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of what stands before the subcommand's own arguments."""
+    """Return the parser of the subcommand's name and of the options before it."""
     width = max(map(len, SUBCOMMANDS)) + 2
     rows = (f"  {name:{width}}{row.meaning}" for name, row in SUBCOMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="berofos",
-        description="Look after bero*fos ISDN failover switches.",
-        epilog="\n".join(("commands:", *rows, "", "berofos COMMAND --help tells more, with an example.")),
+        description="Manage bero*fos ISDN failover switches.",
+        epilog="\n".join(("commands:", *rows, "", "berofos COMMAND --help explains a command, with examples.")),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"berofos {__version__}")
-    parser.add_argument("command", choices=SUBCOMMANDS, metavar="COMMAND", help="one of those below")
+    parser.add_argument("command", choices=SUBCOMMANDS, metavar="COMMAND", help="one of the commands below")
     return parser

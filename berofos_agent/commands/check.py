@@ -26,13 +26,13 @@ _EXAMPLES = """\
 
 exit status:
   0 OK
-  1 WARNING: a setting is not as it should be, old firmware, no answer over UDP
-  2 CRITICAL: no answer, lines elsewhere, watchdog failure, flash mode
-  3 UNKNOWN: no configuration, wrong arguments"""
+  1 WARNING: a setting is wrong, the firmware is old, or no answer over UDP
+  2 CRITICAL: no answer, wrong position, watchdog failure, or flash mode
+  3 UNKNOWN: no configuration, or wrong arguments"""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command and return its exit status; whatever happens, a monitoring system gets its one line."""
+    """Run the command and return its exit status. Every error is one line too, for the monitoring system."""
     try:
         arguments = parser().parse_args(argv)
     except SystemExit as exc:
@@ -48,19 +48,19 @@ def main(argv: Sequence[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
-        PROG, "Check devices for a monitoring system: one line with performance data.", _EXAMPLES
+        PROG, "Check devices, as a plugin for a monitoring system: one line with performance data.", _EXAMPLES
     )
     parser.add_argument(
-        "--port", type=str.lower, choices=MODE_OF_PORT, help="where the lines should be; default: either"
+        "--port", type=str.lower, choices=MODE_OF_PORT, help="the port that should have the lines; default: either"
     )
     parser.add_argument(
-        "--scenario", choices=SCENARIO, help="what the devices should be set to; default: what they are set to"
+        "--scenario", choices=SCENARIO, help="the scenario that should be set; default: the one that is set"
     )
     parser.add_argument(
         "--watchdog",
         type=commandline.interval,
         metavar="SECONDS",
-        help="the watchdog's interval, 0 for none; default: none in fallback, any in bypass",
+        help="expected watchdog interval, 0 for off; default: off in fallback, any in bypass",
     )
     commandline.add_devices(parser)
     return parser
@@ -82,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
     reports = [result.value for result in results if result.value]
     where = [f"{report.device} {LINES[report.mode]}" for report in reports if report.mode]
     if len({report.mode for report in reports if report.mode}) > 1 and not arguments.port:
-        found.append(("devices", Remark(Severity.WARNING, "have their lines on different ports")))
+        found.append(("devices", Remark(Severity.WARNING, "are in different positions")))
     found.sort(key=lambda item: -item[1].severity)
     worst = found[0][1].severity if found else Severity.OK
     told = "; ".join([*(f"{name}: {remark.text}" for name, remark in found), ", ".join(where)]).rstrip("; ")
@@ -97,7 +97,7 @@ def _judge(report: Inspection, arguments: argparse.Namespace) -> list[Remark]:
     found = remarks(report)
     if report.mode and arguments.port and report.mode != MODE_OF_PORT[arguments.port]:
         wanted = LINES[MODE_OF_PORT[arguments.port]]
-        found.append(Remark(Severity.CRITICAL, f"lines are on {LINES[report.mode]}, not on {wanted}"))
+        found.append(Remark(Severity.CRITICAL, f"relay is in position {LINES[report.mode]}, expected {wanted}"))
     different = differences(report.settings, _wanted(report.settings.get("scenario"), arguments))
     if different:
         found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision"))

@@ -1,7 +1,7 @@
-"""What the commands for people share: arguments, exit statuses, colour, syslog; knows no protocol.
+"""What the commands share: arguments, exit statuses, colour, syslog.
 
-requests takes longer to import than a command takes to say what is wrong with its arguments, so the device layer is
-imported once they are known to be right.
+The device layer is imported after the arguments are parsed: importing requests takes longer than reporting a wrong
+argument.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ EXIT_STATUS: Mapping[type[BerofosError], int] = {
     UnusableAnswer: 7,
     DidNotFollow: 8,
 }
-"""What a command ends with when this is what went wrong first; berofos(8) lists them."""
+"""The exit status of a command, by the first error; berofos(8) lists them."""
 
 DEFAULT_TIMEOUT_SECONDS = 3.0
 
 HELP_COLUMNS = 80
-"""The examples are laid out for this width, so the rest of a help text is too."""
+"""The width of a help text; the examples have it too."""
 
 _COLOURS = {"green": "32", "red": "31"}
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:
-    """Do a command's work and return its exit status; what goes wrong on purpose is one line, not a traceback."""
+    """Run a command's work and return its exit status; an error of this package is one line, not a traceback."""
     try:
         status = work()
         sys.stdout.flush()
@@ -65,7 +65,7 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         return EXIT_STATUS[type(exc)]
     except KeyboardInterrupt:
         if sys.stderr.isatty():
-            print(file=sys.stderr)  # the shell's prompt begins a line of its own
+            print(file=sys.stderr)  # so that the shell's prompt starts on a new line
         return INTERRUPTED
     except BrokenPipeError:  # berofos status | head -1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,13 +74,13 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
 
 
 def complain(prog: str, problem: object) -> None:
-    """Tell of a problem where it cannot be mistaken for output."""
+    """Print a problem to standard error, after all output so far."""
     sys.stdout.flush()
     print(f"{prog}: {problem}", file=sys.stderr, flush=True)
 
 
 def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
-    """Tell of each error and return the exit status of the first; DONE if there is none."""
+    """Print each error and return the exit status of the first; DONE if there is none."""
     met = [error for error in errors if error]
     for error in met:
         complain(prog, error)
@@ -91,7 +91,7 @@ def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
 
 
 def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """Return a parser with what all commands take: --config and --timeout."""
+    """Return a parser with the options of all commands: --config and --timeout."""
     parser = argparse.ArgumentParser(
         prog=prog,
         description=textwrap.fill(description, HELP_COLUMNS),
@@ -99,27 +99,27 @@ def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentP
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="where the devices are declared (%(default)s)"
+        "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="file that declares the devices (%(default)s)"
     )
     parser.add_argument(
         "--timeout",
         type=_seconds,
         default=DEFAULT_TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help="for one exchange with a device (%(default)g)",
+        help="time limit for one exchange with a device (%(default)g)",
     )
     return parser
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
-    """Let the parser take names of devices."""
+    """Let the parser accept device names."""
     parser.add_argument(
         "devices", nargs="*", default=[], metavar="DEVICE", help="a section of FILE, such as fos1; default: all"
     )
 
 
 def devices_of(arguments: argparse.Namespace) -> list[Device]:
-    """Return the devices meant; raise ConfigurationError."""
+    """Return the devices that the arguments name; raise ConfigurationError."""
     names: Sequence[str] = getattr(arguments, "devices", ())
     entries = bnfosconf.select(bnfosconf.read(arguments.config), names, arguments.config)
     from berofos_agent.device.device import Device
@@ -148,28 +148,28 @@ def _seconds(text: str) -> float:
 
 
 def painter(stream: TextIO, environ: Mapping[str, str]) -> Paint:
-    """Return what paints for a stream: colour on a terminal that has it and nobody declined it, nothing otherwise."""
+    """Return how to paint text for a stream: in colour on a terminal that supports it, unless NO_COLOR is set."""
     if not stream.isatty() or environ.get("NO_COLOR") or environ.get("TERM", "dumb") == "dumb":
         return plain
     return lambda text, colour: f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
 def printable(text: str) -> str:
-    """Return what a device told without what could steer a terminal."""
+    """Return a device's text without characters that could control a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None:
-    """Log a line for /var/log/syslog."""
+    """Log a line to syslog."""
     syslog.openlog(prog, syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(priority, line.replace("\0", " "))
 
 
 def movement(device: Device, switched: Switched) -> str:
-    """Return the sentence that tells of a switch, for syslog and people alike."""
+    """Return the sentence that reports a switch, for syslog and for people."""
     from berofos_agent.device.topology import LINES
 
     before, after = LINES.get(switched.before, "unknown"), LINES[switched.after]
     if not switched.moved:
-        return f"{device.name}: lines are on {after} already"
+        return f"{device.name}: already in position {after}"
     return f"{device.name}: switched from {before} to {after} ({switched.milliseconds} ms)"

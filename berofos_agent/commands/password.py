@@ -1,4 +1,4 @@
-"""The command `berofos password`: asks for a new password and sets it on the devices and in bnfos.conf."""
+"""The command `berofos password`: sets a new password on the devices and in bnfos.conf."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PROG = "berofos password"
 _PROMPTS = ("Old password (Enter: the one in FILE, or none): ", "New password: ", "New password again: ")
 
 _EXAMPLES = """\
-  berofos password          # the same one for all devices of /etc/bnfos.conf
+  berofos password          # one password for all devices of /etc/bnfos.conf
   berofos password fos2     # for fos2 only
 
-Where standard input is no terminal, it holds three lines: the old password (may
-be empty), the new one, the new one again."""
+If standard input is not a terminal, it must hold three lines: the old password
+(may be empty), the new password, and the new password again."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,13 +66,13 @@ def _run(arguments: argparse.Namespace) -> int:
             commandline.complain(PROG, exc)
             status = status or EXIT_STATUS[type(exc)]
         else:
-            print(f"{change.entry.name}: new password set, protection is on, {arguments.config} has it")
+            print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}")
             commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")
     return status
 
 
 def _ask() -> tuple[str, str, str]:
-    """Return the old password (empty for none) and the new one twice; raise BerofosError if there is no answer."""
+    """Return the old password (empty for none) and the new password twice; raise BerofosError at end of input."""
     if sys.stdin.isatty():
         try:
             old, new, again = map(getpass.getpass, _PROMPTS)
@@ -81,6 +81,6 @@ def _ask() -> tuple[str, str, str]:
         return old, new, again
     lines = [sys.stdin.readline() for _prompt in _PROMPTS]
     if not all(lines):
-        raise BerofosError("three lines expected on standard input: old password, new one, new one again")
+        raise BerofosError("expected three lines on standard input: old password, new password, new password again")
     old, new, again = (line.rstrip("\n") for line in lines)
     return old, new, again

@@ -1,4 +1,4 @@
-"""Draws where a relay puts the lines through, as text; knows no device, no terminal and no colour codes."""
+"""Draws, as text, which ports a relay connects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Callable
 from berofos_agent.device.topology import SCENARIO, connections
 
 Paint = Callable[[str, str], str]
-"""Returns a text as it looks in a colour ("green" or "red")."""
+"""Returns a text in a colour ("green" or "red")."""
 
 _WIDTH = 49
 _COLUMN = {"A": 6, "B": 18, "C": 30, "D": 42}
@@ -17,7 +17,7 @@ _LIT = {"1": "AB", "0": "AD"}
 
 
 class Lights(Enum):
-    """What the LEDs tell of the device as a whole."""
+    """What the LEDs show of the device as a whole."""
 
     WORKING = "working"
     FLASH = "flash"
@@ -25,7 +25,7 @@ class Lights(Enum):
 
 
 def plain(text: str, _colour: str) -> str:
-    """Paint nothing."""
+    """Return the text unchanged."""
     return text
 
 
@@ -39,7 +39,7 @@ def draw(
 ) -> list[str]:
     """Return the lines of a picture of the device, 51 columns wide.
 
-    `(*)` is a green LED that is lit, `(!)` a red one that blinks. `labels` tells by port what is cabled there.
+    `(*)` is a green LED that is on, `(!)` a red one that blinks. `labels` names what is cabled to each port.
     """
     rim = "+" + "-" * _WIDTH + "+"
     picture = [
@@ -73,7 +73,7 @@ def _inside(words: Mapping[int, str], paint: Paint = plain, colour: str = "") ->
 
 
 def _row(words: Mapping[int, str], paint: Paint, colour: str, width: int = 0) -> str:
-    """Centre each word on its column; LEDs have colours of their own."""
+    """Centre each word on its column; LEDs have their own colours."""
     row, length = "", 0
     for column, word in sorted(words.items()):
         gap = max(length and 1, column - len(word) // 2 - length)

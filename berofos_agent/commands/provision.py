@@ -1,4 +1,4 @@
-"""The command `berofos provision`: sets devices up for a topology, and shows first what that changes."""
+"""The command `berofos provision`: configures devices for a topology, after it has shown what will change."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 PROG = "berofos provision"
 
 _EXCHANGES = 12
-"""A write and a read for each of four groups, and again for a repair."""
+"""One write and one read for each of four groups, and some more to repair what firmware 1.3.3 loses."""
 
 _EXAMPLES = """\
   berofos provision                           # two XiVOs, on ports B and D
   berofos provision --scenario bypass fos1    # one XiVO in front of a PBX
-  berofos provision --check || echo "not as it should be"
+  berofos provision --check || echo "some settings differ"
 
-With a watchdog, the device itself puts the lines on port D once nobody has
-kicked it for SECONDS. Something must kick it before the watchdog is armed, so
+With a watchdog, the device moves the lines to port D by itself when it gets no
+kick for SECONDS. Start what kicks it before you arm the watchdog; this is why
 --arm is not the default."""
 
 
@@ -48,8 +48,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Set devices up: show what differs, ask, write, read back, and make sure that nothing else has changed. "
-        "The relay goes to A-B, unless a cluster manages it here.",
+        "Configure devices: show which settings differ, ask, write them, read them back, and check that no other "
+        "setting changed. The relay moves to A-B, unless a cluster manages it.",
         _EXAMPLES,
     )
     parser.add_argument(
@@ -59,12 +59,12 @@ def parser() -> argparse.ArgumentParser:
         "--watchdog",
         type=commandline.interval,
         metavar="SECONDS",
-        help="the watchdog's interval, 0 for none (fallback: 0, bypass: 15)",
+        help="watchdog interval, 0 for off (fallback: 0, bypass: 15)",
     )
-    parser.add_argument("--arm", action="store_true", help="start the watchdog now; something has to kick it already")
+    parser.add_argument("--arm", action="store_true", help="arm the watchdog now; something must kick it already")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="write nothing; exit status 1 if something differs")
-    how.add_argument("--yes", action="store_true", help="do not ask")
+    how.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a setting differs")
+    how.add_argument("--yes", action="store_true", help="write without asking")
     commandline.add_devices(parser)
     return parser
 
@@ -79,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     managed_by = resources.relay_resources()
     if managed_by:
         commandline.complain(
-            PROG, f"the cluster manages the relay ({', '.join(managed_by)}), so its mode is left alone"
+            PROG, f"the cluster manages the relay ({', '.join(managed_by)}); its position is not changed"
         )
     wanted = provisioning.wanted_settings(
         arguments.scenario, arguments.watchdog, move=not managed_by, arm=arguments.arm
@@ -102,9 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _print_differences(device: Device, different: Sequence[Difference], scenario: str) -> None:
     if not different:
-        print(f"{device.name}: set up for {scenario} already")
+        print(f"{device.name}: already set up for {scenario}")
         return
-    print(f"{device.name} ({device.entry.host}), to be set up for {scenario}:")
+    print(f"{device.name} ({device.entry.host}), settings that differ from {scenario}:")
     print(f"  {'setting':11}{'now':8}{'wanted':8}meaning")
     for one in different:
         now = "unknown" if one.now is None else printable(one.now)
@@ -114,9 +114,11 @@ def _print_differences(device: Device, different: Sequence[Difference], scenario
 def _agreed(different: Sequence[tuple[Result[Values], Sequence[Difference]]]) -> bool:
     names = ", ".join(look.device.name for look, _changes in different)
     moving = [look.device.name for look, changes in different if any(one.keyword == "mode" for one in changes)]
-    moves = f" The lines of {', '.join(moving)} move to {LINES['1']}, calls on them are cut." if moving else ""
+    moves = f" The lines of {', '.join(moving)} move to {LINES['1']}; calls on them are cut." if moving else ""
     if not sys.stdin.isatty():
-        commandline.complain(PROG, f"would write to {names}; where nobody can be asked, say --yes")
+        commandline.complain(
+            PROG, f"nothing written to {names}: standard input is not a terminal, so --yes is required"
+        )
         return False
     print(f"Write this to {names}?{moves} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -138,7 +140,7 @@ def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Value
             continue
         name = result.device.name
         if result.value:
-            print(f"{name}: the firmware lost {', '.join(result.value)}; written back. Update it: docs/firmware.md")
-        print(f"{name}: set up for {arguments.scenario}, read back, nothing else changed")
+            print(f"{name}: the firmware lost {', '.join(result.value)}; written again. Update it: docs/firmware.md")
+        print(f"{name}: set up for {arguments.scenario}, verified; no other setting changed")
         commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
     return commandline.complain_of(PROG, [result.error for result in results])

@@ -1,4 +1,4 @@
-"""The command `berofos status`: shows every device with a picture of where its lines go."""
+"""The command `berofos status`: shows each device, with a picture of where its lines go."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REDRAW = "\x1b[H\x1b[J"
 
 _EXAMPLES = """\
   berofos status              # all devices of /etc/bnfos.conf
-  berofos status fos2 -w      # fos2, drawn again every 2 seconds until Ctrl-C
+  berofos status fos2 -w      # fos2, again every 2 seconds until Ctrl-C
   berofos status --json       # for programs"""
 
 
@@ -41,11 +41,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Show every device: is it reachable, where do its lines go, how is it set up. "
-        "In the picture (*) is a green LED that is lit, (!) a red one that blinks.",
+        "Show each device: whether it answers, where its lines go, and its settings. "
+        "In the picture, (*) is a green LED that is on, (!) a red one that blinks.",
         _EXAMPLES,
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, an object a device")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object for each device")
     parser.add_argument(
         "-w",
         "--watch",
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         const=2.0,
         metavar="SECONDS",
-        help="draw again every SECONDS (2) until Ctrl-C",
+        help="repeat every SECONDS (2) until Ctrl-C",
     )
     commandline.add_devices(parser)
     return parser
@@ -97,7 +97,7 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
 
 
 def as_json(report: Inspection) -> dict[str, Any]:
-    """Return what is known of a device for a program; None is unknown."""
+    """Return the state of a device for a program; None is unknown."""
     from berofos_agent.device.inspection import remarks
 
     told = report.settings
@@ -121,7 +121,7 @@ def as_json(report: Inspection) -> dict[str, Any]:
 
 
 def as_text(report: Inspection, paint: Paint) -> list[str]:
-    """Return what is known of a device for a person, at most 80 columns wide."""
+    """Return the state of a device for a person, at most 80 columns wide."""
     from berofos_agent.device.inspection import remarks
 
     entry = report.entry
@@ -139,7 +139,7 @@ def as_text(report: Inspection, paint: Paint) -> list[str]:
 
 
 def _table(told: Values) -> list[str]:
-    """Return what is so now beside what is so after the next power-on."""
+    """Return the current settings beside those that apply after the next power-on."""
     mode, default = told.get("mode", ""), told.get("modedef", "")
     watchdog = WATCHDOG.get(told.get("wdogstate", ""), "unknown")
     if watchdog == "on":

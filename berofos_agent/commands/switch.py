@@ -1,4 +1,4 @@
-"""The command `berofos switch`: puts the lines through to port B or port D, by the letter on the socket."""
+"""The command `berofos switch`: switches the lines to port B or to port D."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Put the lines that come in on port A through to port B or to port D, on all devices at once. "
-        "Calls on the lines that move are cut. Each switch is logged to syslog.",
+        "Switch the lines, which come in on port A, to port B or to port D, on all devices at once. "
+        "Calls on lines that move are cut. Each switch is logged to syslog.",
         _EXAMPLES,
     )
-    parser.add_argument("port", type=str.lower, choices=MODE_OF_PORT, help="the socket that gets the lines")
+    parser.add_argument("port", type=str.lower, choices=MODE_OF_PORT, help="the port that gets the lines")
     commandline.add_devices(parser)
     return parser
 

@@ -77,7 +77,7 @@ def test_the_old_firmware_keeps_its_network(desk: Desk) -> None:
         (typed(new="", again=""), "1 to 15 printable ASCII characters expected"),
         (typed(new="x" * 16, again="x" * 16), "1 to 15 printable ASCII characters expected"),
         (typed(new="space ", again="space "), "cannot be stored"),
-        ("\nnew\n", "three lines expected on standard input"),
+        ("\nnew\n", "expected three lines on standard input"),
     ],
     ids=["differ", "empty", "too-long", "space-at-the-end", "too-few-lines"],
 )

@@ -26,13 +26,13 @@ def test_provision_shows_asks_and_writes(desk: Desk) -> None:
     host = desk.device("fos1").http_address[0]
     assert ran.status == 0
     assert ran.out.splitlines() == [
-        f"fos1 ({host}), to be set up for fallback:",
+        f"fos1 ({host}), settings that differ from fallback:",
         "  setting    now     wanted  meaning",
         "  wdog       1       0       watchdog now",
         "  wdogdef    1       0       watchdog at power-on",
         "  mode       0       1       relay mode now",
         "  modedef    0       1       relay mode at power-on",
-        "fos1: set up for fallback, read back, nothing else changed",
+        "fos1: set up for fallback, verified; no other setting changed",
     ]
     values = desk.device("fos1").model.values()
     assert {key: values[key] for key in ("wdog", "wdogdef", "scenario", "mode", "modedef")} == {
@@ -50,14 +50,14 @@ def test_provision_again_has_nothing_to_do(desk: Desk) -> None:
     desk.berofos("provision", "--yes")
     desk.device("fos1").model.forget()
     ran = desk.berofos("provision")
-    assert (ran.status, ran.out) == (0, "fos1: set up for fallback already\nfos2: set up for fallback already\n")
+    assert (ran.status, ran.out) == (0, "fos1: already set up for fallback\nfos2: already set up for fallback\n")
     assert "write" not in desk.device("fos1").model.requests
 
 
 def test_nobody_to_ask_means_no(desk: Desk) -> None:
     ran = desk.berofos("provision", typed="y\n")
     assert ran.status == 1
-    assert "would write to fos1, fos2; where nobody can be asked, say --yes" in ran.err
+    assert "nothing written to fos1, fos2: standard input is not a terminal, so --yes is required" in ran.err
     assert "write" not in desk.device("fos1").model.requests
 
 
@@ -65,7 +65,7 @@ def test_nobody_to_ask_means_no(desk: Desk) -> None:
 def test_on_a_terminal_it_asks(desk: Desk, answer: str, status: int, mode: str) -> None:
     ran = desk.berofos("provision", "fos1", typed=answer, terminal=True)
     assert ran.status == status
-    assert "Write this to fos1? The lines of fos1 move to A-B, calls on them are cut. [y/N]" in ran.err
+    assert "Write this to fos1? The lines of fos1 move to A-B; calls on them are cut. [y/N]" in ran.err
     assert desk.device("fos1").model.mode == mode
 
 
@@ -121,6 +121,6 @@ def test_a_cluster_keeps_its_position(desk: Desk, tmp_path: Path, monkeypatch: p
     (tmp_path / "berofos-relay.state").touch()
     ran = desk.berofos("provision", "--yes")
     assert ran.status == 0
-    assert "the cluster manages the relay (relay), so its mode is left alone" in ran.err
+    assert "the cluster manages the relay (relay); its position is not changed" in ran.err
     assert desk.device("fos1").model.mode == "0"
     assert desk.device("fos1").model.values()["modedef"] == "1"

@@ -121,7 +121,7 @@ def test_switch_moves_the_others_when_one_does_not_follow(desk: Desk) -> None:
 
 
 def test_switch_says_when_there_is_nothing_to_do(desk: Desk) -> None:
-    assert desk.berofos("switch", "d", "fos1").out == "fos1: lines are on A-D already\n"
+    assert desk.berofos("switch", "d", "fos1").out == "fos1: already in position A-D\n"
 
 
 def test_switch_warns_where_the_cluster_started_the_resource(

@@ -58,7 +58,7 @@ def test_what_is_there_already_is_neither_written_nor_logged(
     assert run("slave") == Ran(0, "", "")
     assert logged == []
     assert "write" not in desk.device("fos1").model.requests
-    assert run("-v", "slave").out == "fos1: lines are on A-D already\nfos2: lines are on A-D already\n"
+    assert run("-v", "slave").out == "fos1: already in position A-D\nfos2: already in position A-D\n"
 
 
 def test_quiet_still_logs(run: Callable[..., Ran], logged: Logged) -> None:
