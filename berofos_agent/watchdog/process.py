@@ -100,10 +100,12 @@ def pid_of(state: str) -> int:
 def _is_kicker(pid: int, state: str) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
+            line = file.read()
     except OSError:
         return False
-    return os.fsencode(state) in words and any(word.endswith(b"/kickd.py") for word in words)
+    # The kernel takes a dying process's memory, command line included, before its files and with them the lock.
+    words = line.split(b"\0")
+    return not line or (os.fsencode(state) in words and any(word.endswith(b"/kickd.py") for word in words))
 
 
 def end(state: str) -> bool:
