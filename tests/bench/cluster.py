@@ -25,5 +25,5 @@ def rows() -> Iterator[Row]:
         yield Row(figure.what, figure.seconds, "s", figure.limit, "two nodes, token 1000 ms, monitor 3 s")
     timers = TOKEN_SECONDS + CONSENSUS_SECONDS
     yield Row("failover: detection", split.detection, "s", None, f"Corosync; its timers add up to {timers:g} s at most")
-    yield Row("failover: decision", split.decision, "s", None, "Pacemaker, and the start of the telephones")
+    yield Row("failover: decision", split.decision, "s", None, "Pacemaker, and the start of telephony")
     yield Row("failover: switching", split.switching, "s", None, "the agent, two devices, from the order to the relay")

@@ -1,4 +1,4 @@
-"""A row of the table that `make bench` prints, and how processes are timed; knows nothing of what is measured."""
+"""A row of the table that `make bench` prints, and how processes are timed."""
 
 from __future__ import annotations
 

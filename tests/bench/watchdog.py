@@ -44,10 +44,10 @@ def rows() -> Iterator[Row]:
         config = folder / "bnfos.conf"
         config.write_text(devices.conf())
         config.chmod(0o600)
-        telephones = folder / "telephones"
-        telephones.touch()
-        kicker = stack.enter_context(_agent(folder, config))
-        health = ("--health", f"test -e {telephones}")
+        telephony = folder / "telephony"
+        telephony.touch()
+        kickd = stack.enter_context(_agent(folder, config))
+        health = ("--health", f"test -e {telephony}")
         daemon = stack.enter_context(_heartbeat(config, "daemon", *health))
         hasty = stack.enter_context(_heartbeat(config, "hasty", "--watchdog", "2", "--interval", "0.6", *health))
         for _ in range(os.cpu_count() or 1):
@@ -58,14 +58,14 @@ def rows() -> Iterator[Row]:
         how = f"{SECONDS} s, watchdog={WATCHDOG}, both cores busy"
         yield from _kicks("agent", devices["agent"], how)
         yield from _kicks("heartbeat", devices["daemon"], how)
-        yield Row("kicker of the agent, resident", _resident(kicker) / 1024, "MiB", 12, "after ten minutes")
+        yield Row("kick daemon of the agent, resident", _resident(kickd) / 1024, "MiB", 12, "after ten minutes")
         yield Row("berofos heartbeat, resident", _resident(daemon) / 1024, "MiB", 30, "after ten minutes")
         share = 100 * (_cpu_seconds(daemon) - ticks) / (time.monotonic() - began)
         yield Row("berofos heartbeat, of one core", share, "%", 0.5, "a check every 5 s, its processes included")
         kicks = devices["hasty"].model.state()["kicks"]
         growth = (_resident(hasty) - resident) / 1024
         yield Row("berofos heartbeat, growth", growth, "MiB", 0.25, f"{kicks} kicks; an hour has {AN_HOURS_KICKS}")
-        yield _death(devices["daemon"], telephones)
+        yield _death(devices["daemon"], telephony)
 
 
 def _kicks(who: str, device: BenchDevice, how: str) -> Iterator[Row]:
@@ -76,20 +76,20 @@ def _kicks(who: str, device: BenchDevice, how: str) -> Iterator[Row]:
     yield Row(f"{who}: largest gap between kicks", state["largest_gap"], "s", WATCHDOG, "the cron job's is 15 s")
 
 
-def _death(device: BenchDevice, telephones: Path) -> Row:
-    """The telephones die; the seconds until the relay is at D."""
+def _death(device: BenchDevice, telephony: Path) -> Row:
+    """Telephony dies; the seconds until the relay is at D."""
     began = time.monotonic()
-    telephones.unlink()
+    telephony.unlink()
     while device.model.mode == "1":
         time.sleep(0.1)
     moved = next(float(entry["monotonic"]) for entry in reversed(device.model.history) if entry["event"] == "relay")
     how = "berofos heartbeat as it comes; the cron job takes 45 to 105 s"
-    return Row("telephones dead: lines at the PBX", moved - began, "s", 26, how)
+    return Row("telephony dead: lines at the PBX", moved - began, "s", 26, how)
 
 
 @contextlib.contextmanager
 def _agent(folder: Path, config: Path) -> Iterator[int]:
-    """The agent's start, as the cluster does it; gives the kicker's process."""
+    """The agent's start, as the cluster does it; gives the kick daemon's process."""
     environ = {
         "PATH": os.environ["PATH"],
         "OCF_ROOT": "/usr/lib/ocf",

@@ -1,1 +1,1 @@
-"""Chaos on the two-node cluster: a seeded schedule of faults, and what must be true after every calm."""
+"""Chaos on the two-node cluster: a seeded schedule of faults, and what must be true after each round."""

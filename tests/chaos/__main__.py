@@ -22,7 +22,7 @@ from .judge import Record, violations
 from .schedule import Round, rounds
 from .stage import Stage
 
-TYPICAL_CALM_SECONDS = 15.0
+TYPICAL_RECOVERY_SECONDS = 15.0
 
 
 @dataclass
@@ -96,13 +96,13 @@ def _play(stage: Stage, given: argparse.Namespace, tally: Tally) -> list[str]:
     for one in rounds(given.seed):
         if one.number < given.first:
             continue
-        if time.monotonic() + one.seconds + TYPICAL_CALM_SECONDS > end:
+        if time.monotonic() + one.seconds + TYPICAL_RECOVERY_SECONDS > end:
             return []
         stage.new_round(one.fencing)
         _say("", f"round {one.number}, {_circumstances(one)}; {stage.place.active} is active")
         _say(*(f"    {event}" for event in one.events))
         began = time.monotonic()
-        _torment(stage, one, began)
+        _inject(stage, one, began)
         seconds, unsettled = stage.settle(one.cleanup)
         record = stage.record(unsettled)
         tally.count(one, seconds, began, record)
@@ -113,7 +113,7 @@ def _play(stage: Stage, given: argparse.Namespace, tally: Tally) -> list[str]:
     return []
 
 
-def _torment(stage: Stage, one: Round, began: float) -> None:
+def _inject(stage: Stage, one: Round, began: float) -> None:
     """Let each fault begin and end at its time."""
     due = [(event.at, FAULTS[event.fault].begin, event.arguments) for event in one.events]
     due += [(event.over, FAULTS[event.fault].end, event.arguments) for event in one.events]

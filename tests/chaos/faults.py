@@ -1,4 +1,4 @@
-"""What can happen to two nodes and two boxes, and what the cluster may do about each; knows no schedule and no clock.
+"""What can happen to two nodes and two devices, and what the cluster may do about each.
 
 A step of the wall clock is missing: Linux has no CLOCK_REALTIME of a namespace's own, so a node's clock cannot be
 stepped without the machine's, and a preloaded library would step some processes of a node and not others.
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Callable
 if TYPE_CHECKING:
     from .stage import Stage
 
-BOXES = ("fos1", "fos2")
+DEVICES = ("fos1", "fos2")
 ROLES = ("active", "passive")
-"""Nodes are named by what they are when a round begins: where the telephones run, and the other one."""
+"""Nodes are named by what they are when a round begins: where telephony runs, and the other one."""
 
 FENCED_FIRST = "xivo-2"
 """Of two nodes that do not hear each other, the one without a fencing delay."""
@@ -48,22 +48,22 @@ class Place:
 class Allowance:
     """What a fault may be answered with; everything beyond it is a violation."""
 
-    telephones: bool = False
+    telephony: bool = False
     """They may be started anew, here or on the other node."""
     fenced: frozenset[str] = frozenset()
     movements: Mapping[str, int] = field(default_factory=dict)
-    """How often the agent may move each box's relay."""
+    """How often the agent may move each device's relay."""
 
     def __add__(self, other: Allowance) -> Allowance:
         return Allowance(
-            self.telephones or other.telephones,
+            self.telephony or other.telephony,
             self.fenced | other.fenced,
-            {box: self.movements.get(box, 0) + other.movements.get(box, 0) for box in BOXES},
+            {device: self.movements.get(device, 0) + other.movements.get(device, 0) for device in DEVICES},
         )
 
 
 NOTHING = Allowance()
-FAILOVER = Allowance(telephones=True, movements=dict.fromkeys(BOXES, 1))
+FAILOVER = Allowance(telephony=True, movements=dict.fromkeys(DEVICES, 1))
 
 
 def _failover_from(role: str) -> Allowance:
@@ -75,8 +75,8 @@ def _lost(place: Place, role: str, fencing: bool) -> Allowance:
     return _failover_from(role) + Allowance(fenced=fenced)
 
 
-def _once(box: str) -> Allowance:
-    return Allowance(movements={box: 1})
+def _once(device: str) -> Allowance:
+    return Allowance(movements={device: 1})
 
 
 def _split(place: Place) -> Allowance:
@@ -85,7 +85,7 @@ def _split(place: Place) -> Allowance:
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of trouble. Nodes are given by role, boxes by name."""
+    """One kind of fault. Nodes are given by role, devices by name."""
 
     name: str
     aims: Sequence[Sequence[str]]
@@ -124,17 +124,17 @@ def _end_split(stage: Stage) -> None:
 
 def _begin_cut(stage: Stage, role: str, which: str) -> None:
     node = stage.place.node(role)
-    for box in _boxes(which):
+    for device in _devices(which):
         if stage.lab.nodes[node].is_on:
-            stage.lab.cut(node, box)
+            stage.lab.cut(node, device)
 
 
 def _end_cut(stage: Stage, role: str, which: str) -> None:
     node = stage.place.node(role)
-    for box in _boxes(which):
+    for device in _devices(which):
         if stage.lab.nodes[node].is_on:
-            stage.lab.mend(node, box)
-    stage.lab.note(f"{node} reaches {' and '.join(_boxes(which))} again")
+            stage.lab.restore(node, device)
+    stage.lab.note(f"{node} reaches {' and '.join(_devices(which))} again")
 
 
 def _begin_lonely(stage: Stage, role: str) -> None:
@@ -147,34 +147,34 @@ def _end_lonely(stage: Stage, role: str) -> None:
     _end_cut(stage, role, "both")
 
 
-def _boxes(which: str) -> tuple[str, ...]:
-    return BOXES if which == "both" else (which,)
+def _devices(which: str) -> tuple[str, ...]:
+    return DEVICES if which == "both" else (which,)
 
 
-def _begin_power(stage: Stage, box: str) -> None:
-    stage.lab.device(box).power_off()
+def _begin_power(stage: Stage, device: str) -> None:
+    stage.lab.device(device).power_off()
 
 
-def _end_power(stage: Stage, box: str) -> None:
-    stage.lab.device(box).power_on()
+def _end_power(stage: Stage, device: str) -> None:
+    stage.lab.device(device).power_on()
 
 
-def _begin_weld(stage: Stage, box: str, how: str) -> None:
-    if how == "astray":
-        _turn(stage, box)
-    stage.lab.device(box).misbehave("weld")
+def _begin_stuck(stage: Stage, device: str, how: str) -> None:
+    if how == "in the wrong position":
+        _turn(stage, device)
+    stage.lab.device(device).misbehave("weld")
 
 
-def _begin_slow(stage: Stage, box: str, seconds: str) -> None:
-    stage.lab.device(box).misbehave(f"slow {seconds}")
+def _begin_slow(stage: Stage, device: str, seconds: str) -> None:
+    stage.lab.device(device).misbehave(f"slow {seconds}")
 
 
-def _calm(stage: Stage, box: str, _argument: str) -> None:
-    stage.lab.device(box).calm()
+def _clear_faults(stage: Stage, device: str, _argument: str) -> None:
+    stage.lab.device(device).clear_faults()
 
 
-def _turn(stage: Stage, box: str) -> None:
-    device = stage.lab.device(box)
+def _turn(stage: Stage, name: str) -> None:
+    device = stage.lab.device(name)
     device.turn(str(1 - int(device.mode)))
 
 
@@ -224,7 +224,7 @@ NODE_FAULTS: Mapping[str, Fault] = {
             needs_fencing=True,
         ),
         Fault(
-            "cut node from node and boxes",
+            "cut node from node and devices",
             [ROLES],
             _begin_lonely,
             _end_lonely,
@@ -254,22 +254,22 @@ NODE_FAULTS: Mapping[str, Fault] = {
 }
 """A round has one of these at most."""
 
-BOX_FAULTS: Mapping[str, Fault] = {
+DEVICE_FAULTS: Mapping[str, Fault] = {
     fault.name: fault
     for fault in (
         Fault(
-            "cut node from box",
-            [ROLES, (*BOXES, "both")],
+            "cut node from device",
+            [ROLES, (*DEVICES, "both")],
             _begin_cut,
             _end_cut,
             lambda *_: NOTHING,
             (3, 15),
             may_last=True,
         ),
-        # With its power back a box comes up at A-B, wherever the telephones are.
+        # With its power back a device comes up at A-B, wherever telephony runs.
         Fault(
             "power cut",
-            [BOXES],
+            [DEVICES],
             _begin_power,
             _end_power,
             lambda _place, arguments, _fencing: _once(arguments[0]),
@@ -278,34 +278,36 @@ BOX_FAULTS: Mapping[str, Fault] = {
         ),
         Fault(
             "weld",
-            [BOXES, ("in place", "astray")],
-            _begin_weld,
-            _calm,
-            lambda _place, arguments, _fencing: _once(arguments[0]) if arguments[1] == "astray" else NOTHING,
+            [DEVICES, ("in position", "in the wrong position")],
+            _begin_stuck,
+            _clear_faults,
+            lambda _place, arguments, _fencing: _once(arguments[0]) if arguments[1] != "in position" else NOTHING,
             (3, 15),
             may_last=True,
         ),
         Fault(
             "slow",
-            [BOXES, ("0.5", "2", "5")],
+            [DEVICES, ("0.5", "2", "5")],
             _begin_slow,
-            _calm,
+            _clear_faults,
             lambda *_: NOTHING,
             (3, 15),
             may_last=True,
         ),
-        Fault("turn by hand", [BOXES], _turn, _leave, lambda _place, arguments, _fencing: _once(arguments[0]), (1, 5)),
+        Fault(
+            "turn by hand", [DEVICES], _turn, _leave, lambda _place, arguments, _fencing: _once(arguments[0]), (1, 5)
+        ),
     )
 }
-"""A round may have one of these for each box."""
+"""A round may have one of these for each device."""
 
-FAULTS: Mapping[str, Fault] = {**NODE_FAULTS, **BOX_FAULTS}
+FAULTS: Mapping[str, Fault] = {**NODE_FAULTS, **DEVICE_FAULTS}
 
 
-def boxes_of(fault: str, arguments: Arguments) -> set[str]:
-    """Return the boxes a fault happens to; none for what happens to nodes."""
-    return set() if fault in NODE_FAULTS else {box for argument in arguments for box in _struck(argument)}
+def devices_of(fault: str, arguments: Arguments) -> set[str]:
+    """Return the devices a fault happens to; none for what happens to nodes."""
+    return set() if fault in NODE_FAULTS else {device for argument in arguments for device in _struck(argument)}
 
 
 def _struck(argument: str) -> tuple[str, ...]:
-    return _boxes(argument) if argument in (*BOXES, "both") else ()
+    return _devices(argument) if argument in (*DEVICES, "both") else ()

@@ -1,4 +1,4 @@
-"""What must be true after every calm, judged from the boxes' and the nodes' own records; pure, knows no cluster."""
+"""What must be true when a round is over, judged from the devices' and the nodes' own records."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _GOOD_STOPS = ("ok",)
 
 
 @dataclass(frozen=True)
-class Telephones:
-    """Where the telephones run, and the number of the start that brought them there."""
+class Telephony:
+    """Where telephony runs, and the number of the start that brought it there."""
 
     node: str
     start: str
@@ -26,7 +26,7 @@ class Telephones:
 
 @dataclass(frozen=True)
 class Moved:
-    """One movement of a relay: which box, who did it, and when (time.monotonic())."""
+    """One movement of a relay: which device, who did it, and when (time.monotonic())."""
 
     device: str
     cause: str
@@ -35,10 +35,10 @@ class Moved:
 
 @dataclass(frozen=True)
 class Record:
-    """What was seen in a round and the calm after it."""
+    """What was seen in a round until the cluster had recovered."""
 
-    before: Telephones
-    after: Telephones
+    before: Telephony
+    after: Telephony
     movements: Sequence[Moved]
     fenced: Sequence[str]
     failed_stops: Sequence[str]
@@ -57,13 +57,13 @@ def violations(record: Record, allowed: Allowance) -> list[str]:
             found.append(f"{node} was fenced, and nothing that was done to the nodes asked for it")
         elif times > 1:
             found.append(f"{node} was fenced {times} times for one fault")
-    if not allowed.telephones and not record.unsettled and record.after != record.before:
+    if not allowed.telephony and not record.unsettled and record.after != record.before:
         how = f"from {record.before.node} to {record.after.node}" if record.after.node != record.before.node else "anew"
-        found.append(f"the telephones were started {how}, and nothing that was done to the nodes asked for it")
-    for box, times in Counter(each.device for each in record.movements if each.cause == BY_THE_AGENT).items():
-        most = allowed.movements.get(box, 0)
+        found.append(f"telephony was started {how}, and nothing that was done to the nodes asked for it")
+    for device, times in Counter(each.device for each in record.movements if each.cause == BY_THE_AGENT).items():
+        most = allowed.movements.get(device, 0)
         if times > most:
-            found.append(f"the agent moved the relay of {box} {times} times, which is {most} times at most")
+            found.append(f"the agent moved the relay of {device} {times} times, which is {most} times at most")
     return found
 
 

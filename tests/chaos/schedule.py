@@ -1,4 +1,4 @@
-"""Which faults happen when, from a seed alone; knows no cluster and no clock. The same seed, the same schedule."""
+"""Which faults happen when, from a seed alone: the same seed gives the same schedule."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .faults import BOX_FAULTS, FAULTS, NODE_FAULTS, Allowance, Arguments, Fault, Place, boxes_of
+from .faults import DEVICE_FAULTS, FAULTS, NODE_FAULTS, Allowance, Arguments, Fault, Place, devices_of
 
 LATEST_BEGIN = 4.0
 LONG_SECONDS = 65.0
-"""Longer than unreachable_grace, so that boxes without an answer are given up."""
+"""Longer than unreachable_grace, so that devices without an answer are given up."""
 LONG_CHANCE = 1 / 12
 WITH_FENCING = 0.7
 WITH_CLEANUP = 0.6
 
-MIXTURES = (("box",), ("box", "box"), ("node",), ("node",), ("node", "box"), ("node", "box", "box"))
+MIXTURES = (("device",), ("device", "device"), ("node",), ("node",), ("node", "device"), ("node", "device", "device"))
 """What a round is made of, each as likely as the others."""
 
 
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Round:
-    """Some faults; after the last of them there is calm."""
+    """Some faults; after the last of them the cluster recovers."""
 
     number: int
     events: tuple[Event, ...]
@@ -49,7 +49,7 @@ class Round:
 
     @property
     def seconds(self) -> float:
-        """How long its faults last, without the calm."""
+        """How long its faults last, without the time to recover."""
         return max(event.over for event in self.events)
 
     def allowance(self, place: Place) -> Allowance:
@@ -72,9 +72,9 @@ def rounds(seed: int) -> Iterator[Round]:
 def _round(chance: random.Random, number: int) -> Round:
     events: list[Event] = []
     for kind in chance.choice(MIXTURES):
-        event = _event(chance, NODE_FAULTS if kind == "node" else BOX_FAULTS)
-        taken = set().union(*(boxes_of(other.fault, other.arguments) for other in events))
-        if not taken & boxes_of(event.fault, event.arguments):
+        event = _event(chance, NODE_FAULTS if kind == "node" else DEVICE_FAULTS)
+        taken = set().union(*(devices_of(other.fault, other.arguments) for other in events))
+        if not taken & devices_of(event.fault, event.arguments):
             events.append(event)
     must_fence = any(FAULTS[event.fault].needs_fencing for event in events)
     fencing = chance.random() < WITH_FENCING or must_fence

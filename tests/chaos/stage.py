@@ -1,4 +1,4 @@
-"""The lab as chaos uses it: faults begin and end on it, and it tells when all is right again; knows no schedule."""
+"""The lab as chaos uses it: faults begin and end on it, and it says when the cluster has recovered."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONES, Cluster
+from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from tests.cluster.lab.processes import LabError, poll
 from tests.cluster.lab.two_nodes import NODES, Lab
 
 from .faults import Place
-from .judge import Moved, Record, Telephones, failed_stops, internal_errors
+from .judge import Moved, Record, Telephony, failed_stops, internal_errors
 
 SETTLING_SECONDS = 150.0
 """A relay that was given up is tried again after 60 s (failure-timeout), a cleanup in the wrong moment costs 80 s."""
@@ -26,7 +26,7 @@ _RESPAWN = (
 
 
 class Stage:
-    """Two nodes and two boxes with everything at home, and their records since the round began."""
+    """Two nodes and two devices with everything at home, and their records since the round began."""
 
     def __init__(self, lab: Lab, cluster: Cluster, tale: list[str]) -> None:
         self.lab = lab
@@ -36,7 +36,7 @@ class Stage:
         self._read: dict[str, int] = dict.fromkeys(NODES, 0)
         self._heard: dict[str, int] = dict.fromkeys(NODES, 0)
         self._told = 0
-        self._before = Telephones("", "")
+        self._before = Telephony("", "")
         self._fencing = True
 
     def new_round(self, fencing: bool) -> None:
@@ -44,13 +44,13 @@ class Stage:
         if fencing != self._fencing:
             self.cluster.set_property("stonith-enabled", str(fencing).lower())
             self._fencing = fencing
-            self._await_calm()
+            self._await_recovery()
         for name in NODES:
             self._new_lines(name)
         self._heard = {name: len(self.lab.syslog(name)) for name in NODES}
         self._told = len(self._tale)
         self.lab.new_story()
-        self._before = self.telephones()
+        self._before = self.telephony()
         passive = next(name for name in NODES if name != self._before.node)
         self.place = Place(self._before.node, passive)
 
@@ -58,7 +58,7 @@ class Stage:
         """Return what was seen since the round began."""
         return Record(
             before=self._before,
-            after=self.telephones() if not unsettled else self._before,
+            after=self.telephony() if not unsettled else self._before,
             movements=[Moved(each.device, each.cause, each.at) for each in self.lab.movements()],
             fenced=[line.split()[2] for line in self._tale[self._told :] if line.endswith(" is fenced")],
             failed_stops=failed_stops(line for name in NODES for line in self._new_lines(name)),
@@ -68,13 +68,13 @@ class Stage:
             unsettled=unsettled,
         )
 
-    def telephones(self) -> Telephones:
-        """Return where the telephones run."""
-        node = self.cluster.where(TELEPHONES)
-        return Telephones(node, dict(self.cluster.starts(TELEPHONES)).get(node, ""))
+    def telephony(self) -> Telephony:
+        """Return where telephony runs."""
+        node = self.cluster.where(TELEPHONY)
+        return Telephony(node, dict(self.cluster.starts(TELEPHONY)).get(node, ""))
 
     def clean_up(self) -> None:
-        """Do what an administrator does after mending a box, at once, whatever is under way.
+        """Do what an administrator does after mending a device, at once, whatever is under way.
 
         If it meets the first monitor after a start, Pacemaker 2.1.5 waits for its lost result: 20 s and cluster-delay.
         """
@@ -91,16 +91,16 @@ class Stage:
             self.lab.run(node, ["bash", "-c", _RESPAWN])
 
     def settle(self, cleanup: bool) -> tuple[float, str]:
-        """Wait for the calm; return the seconds until all was right for good, and what is still not."""
+        """Wait for recovery; return the seconds until all was right for good, and what is still not."""
         began = time.monotonic()
         if cleanup and poll(self._are_members, SETTLING_SECONDS, interval=0.5):
             self.clean_up()
         try:
-            return self._await_calm() - began, ""
+            return self._await_recovery() - began, ""
         except LabError as exc:
             return time.monotonic() - began, str(exc).splitlines()[0]
 
-    def _await_calm(self) -> float:
+    def _await_recovery(self) -> float:
         """Wait until all is right and stays so; return since when, or raise LabError."""
         until = time.monotonic() + SETTLING_SECONDS
         while True:
@@ -111,9 +111,9 @@ class Stage:
             self.lab.note("it was right, and then no longer")
 
     def _is_right(self) -> bool:
-        """True when both nodes are members and the lines are where the telephones run."""
+        """True when both nodes are members and the lines are where telephony runs."""
         try:
-            node = self.cluster.where(TELEPHONES)
+            node = self.cluster.where(TELEPHONY)
             return node in NODES and self._are_members() and self.cluster.is_home(node)
         except (LabError, subprocess.TimeoutExpired):
             return False

@@ -57,9 +57,9 @@ def test_the_demo_shows_every_step_and_leaves_nothing(demo: subprocess.Popen[str
     told, _ = demo.communicate()
     assert demo.returncode == 0, told
     steps = (
-        "the lines are on xivo-1, where the telephones run",
+        "the lines are on xivo-1, where telephony runs",
         "xivo-1 is killed",
-        "the lines are on xivo-2, and so are the telephones",
+        "the lines are on xivo-2, and so is telephony",
         "xivo-1 is back in the cluster",
         "an administrator moves xivo to xivo-1",
         "somebody turns the relay of fos1 by hand",

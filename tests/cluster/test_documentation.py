@@ -11,7 +11,7 @@ import pytest
 
 from tests.examples import examples, write_commands
 
-from .lab.cluster import RELAY, TELEPHONES, Cluster
+from .lab.cluster import RELAY, TELEPHONY, Cluster
 from .lab.processes import TOOL_PATH
 from .lab.two_nodes import NODES
 
@@ -49,7 +49,7 @@ def console(cluster: Cluster, tmp_path: Path) -> Console:
 
 @pytest.fixture
 def protected(cluster: Cluster) -> Iterator[None]:
-    """Passwords on the boxes and in the bnfos.conf of both nodes."""
+    """Passwords on the devices and in the bnfos.conf of both nodes."""
     configs = [cluster.lab.nodes[name].here / "overlay/etc/bnfos.conf" for name in NODES]
     before = configs[0].read_text()
     for device in cluster.lab.devices.values():
@@ -115,15 +115,15 @@ def test_failover_drills(cluster: Cluster, console: Console) -> None:
     cluster.wait_for("xivo-2")
     assert "[left-by-a-move]" in console.run("berofos doctor || true").stdout
     console.type(page, "clear")
-    cluster.move(TELEPHONES, "xivo-1")
+    cluster.move(TELEPHONY, "xivo-1")
     cluster.wait_for("xivo-1")
-    cluster.clear(TELEPHONES)
+    cluster.clear(TELEPHONY)
     console.type(page, "standby")
     cluster.wait_for("xivo-2")
     console.type(page, "back")
-    cluster.move(TELEPHONES, "xivo-1")
+    cluster.move(TELEPHONY, "xivo-1")
     cluster.wait_for("xivo-1")
-    cluster.clear(TELEPHONES)
+    cluster.clear(TELEPHONY)
     console.type(page, "by-hand")
     cluster.lab.wait_until(lambda: cluster.lab.device("fos1").lines_at == "xivo-1", 15, "fos1 is put back")
     cluster.wait_for("xivo-1")
@@ -137,5 +137,5 @@ def test_first_look_at_a_trouble(cluster: Cluster, console: Console) -> None:
     page = "troubleshooting.md"
     told = console.run(examples(page)["first-look"].replace("berofos", "! berofos")).stdout
     assert "ERROR: fos2 no answer from" in told, told
-    cluster.lab.device("fos2").calm()
+    cluster.lab.device("fos2").clear_faults()
     console.type(page, "cleanup")

@@ -1,4 +1,4 @@
-"""The lines follow the telephones: what an administrator does to two healthy boxes and nodes, without fencing."""
+"""The lines follow telephony on two nodes with healthy devices, without fencing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from .lab import scenes
-from .lab.cluster import RELAY, TELEPHONES, Cluster
+from .lab.cluster import RELAY, TELEPHONY, Cluster
 
 Measured = Callable[[str, float], None]
 
@@ -19,11 +19,11 @@ def configured(two_nodes: Cluster) -> Cluster:
 
 
 def test_lines_come_up_on_the_active_node(cluster: Cluster) -> None:
-    cluster.disable(TELEPHONES)
+    cluster.disable(TELEPHONY)
     for device in cluster.lab.devices.values():
         device.turn("0")
     seen_before = len(cluster.lab.syslog("xivo-1"))
-    cluster.enable(TELEPHONES)
+    cluster.enable(TELEPHONY)
     cluster.wait_for("xivo-1")
     assert cluster.attribute("xivo-1", "relay-lines") == "A-B"
     told = "\n".join(cluster.lab.syslog("xivo-1")[seen_before:])
@@ -32,14 +32,14 @@ def test_lines_come_up_on_the_active_node(cluster: Cluster) -> None:
 
 
 def test_a_relay_moved_by_hand_is_put_back(cluster: Cluster, measured: Measured) -> None:
-    telephones = cluster.starts(TELEPHONES)
+    telephony = cluster.starts(TELEPHONY)
     measured("by hand", scenes.relay_moved_by_hand(cluster, "fos1"))
     cluster.wait_for("xivo-1")
-    assert cluster.starts(TELEPHONES) == telephones, "the telephones must not notice"
-    assert cluster.lab.device("fos2").movements() == [], "the other box must not move"
+    assert cluster.starts(TELEPHONY) == telephony, "telephony must not notice"
+    assert cluster.lab.device("fos2").movements() == [], "the other device must not move"
 
 
-def test_a_killed_node_loses_its_lines_to_the_survivor(cluster: Cluster, measured: Measured) -> None:
+def test_the_lines_of_a_killed_node_move_to_the_survivor(cluster: Cluster, measured: Measured) -> None:
     measured("killed", scenes.node_killed(cluster, "xivo-1"))
     cluster.wait_for("xivo-2")
     assert [movement.node for movement in cluster.lab.movements()] == ["xivo-2", "xivo-2"]
@@ -48,30 +48,30 @@ def test_a_killed_node_loses_its_lines_to_the_survivor(cluster: Cluster, measure
 def test_a_killed_node_that_comes_back_does_not_take_the_lines(cluster: Cluster) -> None:
     scenes.node_killed(cluster, "xivo-1")
     cluster.wait_for("xivo-2")
-    telephones = cluster.starts(TELEPHONES)
+    telephony = cluster.starts(TELEPHONY)
     movements = cluster.lab.movements()
     cluster.lab.boot("xivo-1")
     cluster.wait_for_members()
     cluster.wait_for("xivo-2")
-    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.starts(TELEPHONY) == telephony
     assert cluster.lab.movements() == movements
 
 
-def test_moving_the_telephones_takes_the_lines_along_and_back(cluster: Cluster, measured: Measured) -> None:
-    measured("moved", scenes.telephones_moved(cluster, "xivo-2"))
-    scenes.telephones_moved(cluster, "xivo-1")
-    cluster.clear(TELEPHONES)
+def test_moving_telephony_takes_the_lines_along_and_back(cluster: Cluster, measured: Measured) -> None:
+    measured("moved", scenes.telephony_moved(cluster, "xivo-2"))
+    scenes.telephony_moved(cluster, "xivo-1")
+    cluster.clear(TELEPHONY)
     assert [movement.node for movement in cluster.lab.movements()] == ["xivo-2", "xivo-2", "xivo-1", "xivo-1"]
 
 
-def test_standby_sends_the_lines_away_and_does_not_bring_them_back(cluster: Cluster) -> None:
+def test_standby_moves_the_lines_and_its_end_does_not_move_them_back(cluster: Cluster) -> None:
     cluster.standby("xivo-1", on=True)
     cluster.wait_for("xivo-2")
-    telephones = cluster.starts(TELEPHONES)
+    telephony = cluster.starts(TELEPHONY)
     cluster.standby("xivo-1", on=False)
     cluster.wait_for_members()
     cluster.wait_for("xivo-2")
-    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.starts(TELEPHONY) == telephony
     assert [movement.node for movement in cluster.lab.movements()] == ["xivo-2", "xivo-2"]
 
 
@@ -81,7 +81,7 @@ def test_pacemaker_can_be_restarted_in_maintenance_without_moving_a_line(cluster
     cluster.lab.start_cluster("xivo-1")
     cluster.wait_for_members()
     cluster.lab.wait_until(
-        lambda: cluster.where(TELEPHONES) == cluster.where(RELAY) == "xivo-1", 20, "both are found running on xivo-1"
+        lambda: cluster.where(TELEPHONY) == cluster.where(RELAY) == "xivo-1", 20, "both are found running on xivo-1"
     )
     cluster.set_property("maintenance-mode", "false")
     cluster.wait_for("xivo-1")
@@ -96,18 +96,20 @@ def test_a_relay_turned_in_maintenance_stays_until_maintenance_ends(cluster: Clu
     cluster.lab.stop_cluster("xivo-1")
     cluster.lab.start_cluster("xivo-1")
     cluster.wait_for_members()
-    cluster.lab.wait_until(lambda: cluster.failures(), 20, "the cluster has seen the relay standing wrong")
+    cluster.lab.wait_until(lambda: cluster.failures(), 20, "the cluster has seen the relay in the wrong position")
     assert fos1.lines_at == "xivo-2"
     cluster.set_property("maintenance-mode", "false")
     cluster.wait_for("xivo-1")
     assert [movement.cause for movement in fos1.movements()] == ["hand", "http"]
 
 
-def test_a_node_that_joins_while_the_relay_stands_wrong_neither_moves_nor_claims_it(cluster: Cluster) -> None:
+def test_a_node_that_joins_while_the_relay_is_in_the_wrong_position_neither_moves_nor_claims_it(
+    cluster: Cluster,
+) -> None:
     cluster.set_meta("failure-timeout", "10s")
     cluster.lab.stop_cluster("xivo-1")
     cluster.wait_for("xivo-2")
-    telephones = cluster.starts(TELEPHONES)
+    telephony = cluster.starts(TELEPHONY)
     fos1 = cluster.lab.device("fos1")
     fos1.turn("1")
     fos1.misbehave("weld")
@@ -116,8 +118,8 @@ def test_a_node_that_joins_while_the_relay_stands_wrong_neither_moves_nor_claims
     cluster.lab.start_cluster("xivo-1")
     cluster.wait_for_members()
     assert cluster.lab.movements() == turned
-    fos1.calm()
+    fos1.clear_faults()
     cluster.wait_for("xivo-2", seconds=40)
     assert [failure.node for failure in cluster.failures() if failure.node == "xivo-1"] == []
-    assert cluster.where(TELEPHONES) == "xivo-2"
-    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.where(TELEPHONY) == "xivo-2"
+    assert cluster.starts(TELEPHONY) == telephony

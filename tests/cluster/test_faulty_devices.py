@@ -1,4 +1,4 @@
-"""What the boxes can do to the telephones, which is nothing: no power, no network, a password, a slow answer."""
+"""A faulty device (no power, no network, a password, a slow answer) never moves telephony."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from .lab import scenes
-from .lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONES, VIP, VIP_ADDRESS, Cluster
+from .lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, VIP, VIP_ADDRESS, Cluster
 from .lab.devices import LOGIN
 
 DEGRADED = 190
@@ -21,9 +21,11 @@ def configured(two_nodes: Cluster) -> Cluster:
     return two_nodes
 
 
-def test_a_box_that_lost_power_is_corrected_when_it_comes_back_in_its_power_on_default(cluster: Cluster) -> None:
-    scenes.telephones_moved(cluster, "xivo-2")
-    telephones = cluster.starts(TELEPHONES)
+def test_a_device_that_lost_power_is_put_in_position_when_it_comes_back_in_its_power_on_default(
+    cluster: Cluster,
+) -> None:
+    scenes.telephony_moved(cluster, "xivo-2")
+    telephony = cluster.starts(TELEPHONY)
     fos1 = cluster.lab.device("fos1")
     fos1.power_off()
     cluster.lab.wait_until(lambda: cluster.failures(), 20, "the cluster has noticed")
@@ -34,31 +36,33 @@ def test_a_box_that_lost_power_is_corrected_when_it_comes_back_in_its_power_on_d
     assert fos1.lines_at == "xivo-1", "modedef is 1"
     cluster.wait_for("xivo-2")
     assert [movement.node for movement in fos1.movements(since=returned)] == ["xivo-1", "xivo-2"]
-    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.starts(TELEPHONY) == telephony
 
 
-def test_the_only_box_unreachable_telephones_stay_and_the_relay_recovers_by_itself(cluster: Cluster) -> None:
+def test_with_the_only_device_unreachable_telephony_stays_and_the_relay_recovers_by_itself(cluster: Cluster) -> None:
     relay = cluster.starts(RELAY)
     cluster.set_parameter("unreachable_grace", "12")
     cluster.set_meta("failure-timeout", "10s")
     cluster.set_parameter("devices", "fos1")
     cluster.lab.wait_until(lambda: cluster.starts(RELAY) != relay, 20, "the relay resource has fos1 alone")
     cluster.wait_for("xivo-1")
-    telephones = cluster.starts(TELEPHONES)
+    telephony = cluster.starts(TELEPHONY)
     fos1 = cluster.lab.device("fos1")
     fos1.unplug()
     cluster.lab.wait_until(lambda: cluster.failures(), 20, "the relay resource is degraded")
     assert [failure.code for failure in cluster.failures()] == [DEGRADED]
-    assert cluster.where(RELAY) == "xivo-1", "a box that does not answer keeps its position"
+    assert cluster.where(RELAY) == "xivo-1", "a device that does not answer keeps its position"
     cluster.lab.wait_until(lambda: cluster.role(RELAY) == "Stopped", 40, "the relay resource has failed")
-    assert cluster.where(TELEPHONES) == "xivo-1"
+    assert cluster.where(TELEPHONY) == "xivo-1"
     fos1.plug()
     cluster.wait_for("xivo-1", seconds=50)
-    assert cluster.starts(TELEPHONES) == telephones
+    assert cluster.starts(TELEPHONY) == telephony
     assert cluster.lab.movements() == []
 
 
-def test_one_of_two_boxes_dead_at_failover_the_others_lines_move_and_its_own_once_it_is_back(cluster: Cluster) -> None:
+def test_with_one_of_two_devices_dead_at_failover_the_other_moves_at_once_and_it_once_it_is_back(
+    cluster: Cluster,
+) -> None:
     lab = cluster.lab
     lab.device("fos2").unplug()
     lab.kill("xivo-1")
@@ -86,20 +90,20 @@ def test_a_failed_vip_is_not_held_up_by_a_relay_that_is_being_started(cluster: C
         lambda: VIP_ADDRESS in lab.run("xivo-1", "ip -o address show dev eth0").stdout, 20, "the VIP is back"
     )
     assert held_up <= LONGEST_START + 1
-    assert cluster.where(TELEPHONES) == "xivo-1"
+    assert cluster.where(TELEPHONY) == "xivo-1"
 
 
-def test_stop_succeeds_with_all_boxes_dead_and_the_telephones_move(cluster: Cluster) -> None:
+def test_stop_succeeds_with_all_devices_dead_and_telephony_moves(cluster: Cluster) -> None:
     for device in cluster.lab.devices.values():
         device.power_off()
-    cluster.move(TELEPHONES, "xivo-2")
-    cluster.lab.wait_until(lambda: cluster.where(TELEPHONES) == "xivo-2", 20, "the telephones are on xivo-2")
+    cluster.move(TELEPHONY, "xivo-2")
+    cluster.lab.wait_until(lambda: cluster.where(TELEPHONY) == "xivo-2", 20, "telephony is on xivo-2")
     cluster.lab.wait_until(lambda: not cluster.pending(), 40, "the cluster is at rest")
     assert [failure for failure in cluster.failures() if "_stop_" in failure.operation] == []
-    assert cluster.where(TELEPHONES) == "xivo-2"
+    assert cluster.where(TELEPHONY) == "xivo-2"
 
 
-def test_a_box_with_an_unknown_password_keeps_its_lines_and_nothing_else(cluster: Cluster) -> None:
+def test_a_device_with_an_unknown_password_keeps_its_own_lines_and_no_others(cluster: Cluster) -> None:
     lab = cluster.lab
     fos1 = lab.device("fos1")
     fos1.write({"apwd": LOGIN.partition(":")[2], "pwd": "1"})
@@ -108,9 +112,9 @@ def test_a_box_with_an_unknown_password_keeps_its_lines_and_nothing_else(cluster
     assert "password" in cluster.failures()[0].reason
     assert cluster.where(RELAY) == "xivo-1"
 
-    cluster.move(TELEPHONES, "xivo-2")
+    cluster.move(TELEPHONY, "xivo-2")
     lab.wait_until(lambda: lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-2"}, 20, "the lines of fos2 have moved")
-    lab.wait_until(lambda: cluster.where(TELEPHONES) == "xivo-2" and not cluster.pending(), 20, "all is at rest")
+    lab.wait_until(lambda: cluster.where(TELEPHONY) == "xivo-2" and not cluster.pending(), 20, "all is at rest")
     start = next(failure for failure in cluster.failures() if failure.operation == f"{RELAY}_start_0")
     assert (start.node, start.code) == ("xivo-2", INSUFFICIENT_PRIVILEGES)
     assert "fos1" in start.reason
@@ -124,5 +128,5 @@ def test_a_box_with_an_unknown_password_keeps_its_lines_and_nothing_else(cluster
 _VIP = f"""\
 primitive {VIP} ocf:heartbeat:IPaddr2 params ip={VIP_ADDRESS} cidr_netmask=24 nic=eth0 \\
   op start timeout=20s interval=0 op stop timeout=20s interval=0 op monitor interval=1s timeout=20s
-colocation vip-with-xivo inf: {VIP} {TELEPHONES}
+colocation vip-with-xivo inf: {VIP} {TELEPHONY}
 """

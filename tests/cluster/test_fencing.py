@@ -1,4 +1,4 @@
-"""With fencing and a delay for xivo-1, configured with pcs: who is dead is certain before the lines move."""
+"""With fencing and a delay for xivo-1, configured with pcs: a node is fenced before its lines move."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from .lab import scenes
-from .lab.cluster import TELEPHONES, Cluster
+from .lab.cluster import TELEPHONY, Cluster
 
 Measured = Callable[[str, float], None]
 
@@ -19,8 +19,8 @@ def configured(two_nodes: Cluster) -> Cluster:
 
 
 def test_a_killed_node_is_fenced_before_the_lines_move(cluster: Cluster, measured: Measured) -> None:
-    scenes.telephones_moved(cluster, "xivo-2")
-    cluster.clear(TELEPHONES)
+    scenes.telephony_moved(cluster, "xivo-2")
+    cluster.clear(TELEPHONY)
     cluster.wait_for("xivo-2")
     killed = cluster.lab.kill("xivo-2")
     cluster.wait_for("xivo-1", seconds=20)
@@ -35,16 +35,18 @@ def test_the_node_with_the_delay_is_fenced_too_when_it_is_killed(cluster: Cluste
     assert cluster.lab.moment_of("xivo-1 is fenced") < cluster.lab.movements(since=killed)[0].at
 
 
-def test_two_nodes_cut_from_each_other_the_lines_stay_with_the_node_that_has_the_delay(cluster: Cluster) -> None:
+def test_when_the_nodes_are_cut_from_each_other_the_lines_stay_with_the_node_that_has_the_delay(
+    cluster: Cluster,
+) -> None:
     cluster.lab.separate_nodes()
     cluster.lab.wait_until(lambda: "xivo-2 is fenced" in cluster.lab.story(), 20, "xivo-2 is fenced")
     cluster.wait_for("xivo-1", seconds=25)
     assert cluster.lab.movements() == []
 
 
-def test_two_nodes_cut_from_each_other_the_relay_moves_at_most_once(cluster: Cluster) -> None:
-    scenes.telephones_moved(cluster, "xivo-2")
-    cluster.clear(TELEPHONES)
+def test_when_the_nodes_are_cut_from_each_other_each_relay_moves_at_most_once(cluster: Cluster) -> None:
+    scenes.telephony_moved(cluster, "xivo-2")
+    cluster.clear(TELEPHONY)
     cluster.wait_for("xivo-2")
     cluster.lab.separate_nodes()
     cut = cluster.lab.moment_of("the nodes do not hear each other any more")

@@ -1,4 +1,4 @@
-"""Nobody is left to switch, and the boxes do it themselves: the watchdog on two real nodes."""
+"""The devices' watchdog on two real nodes: with no node left to switch, each device does it itself."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def configured(two_nodes: Cluster) -> Cluster:
 
 
 @pytest.fixture
-def guarded(cluster: Cluster) -> Iterator[Cluster]:
+def watched(cluster: Cluster) -> Iterator[Cluster]:
     """A fresh start, with the watchdog on.
 
-    The configuration without it is put back before the boxes are, or the monitor would see boxes not set up for it.
+    The configuration without it is put back before the devices are, or the monitor would see devices not set up for it.
     """
     lab = cluster.lab
     before = lab.must(lab.a_node(), "cibadmin --query --scope configuration")
-    for device in boxes(cluster):
+    for device in devices_of(cluster):
         device.write(ARMED)
     cluster.set_parameter("watchdog", str(INTERVAL))
     lab.wait_until(lambda: watchdogs(cluster) == ["1", "1"], 20, "both watchdogs are armed")
@@ -45,20 +45,20 @@ def guarded(cluster: Cluster) -> Iterator[Cluster]:
     lab.must(lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=before)
 
 
-def boxes(cluster: Cluster) -> list[Device]:
+def devices_of(cluster: Cluster) -> list[Device]:
     return list(cluster.lab.devices.values())
 
 
 def watchdogs(cluster: Cluster) -> list[str]:
-    return [device.order("state")["state"]["watchdog"] for device in boxes(cluster)]
+    return [device.order("state")["state"]["watchdog"] for device in devices_of(cluster)]
 
 
 def kicks(cluster: Cluster) -> list[int]:
-    return [device.order("state")["state"]["kicks"] for device in boxes(cluster)]
+    return [device.order("state")["state"]["kicks"] for device in devices_of(cluster)]
 
 
-def kickers(cluster: Cluster, node: str) -> list[str]:
-    """The processes of a node that are kickers."""
+def kick_daemons(cluster: Cluster, node: str) -> list[str]:
+    """The processes of a node that are kick daemons."""
     return cluster.lab.run(node, ["pgrep", "-f", "kickd.py"]).stdout.split()
 
 
@@ -67,84 +67,84 @@ def kicked_again(cluster: Cluster) -> Callable[[], bool]:
     return lambda: all(now > then for now, then in zip(kicks(cluster), before))
 
 
-def test_a_dead_node_without_a_survivor_loses_its_lines_to_d_within_the_interval(guarded: Cluster) -> None:
-    lab = guarded.lab
+def test_when_both_nodes_are_dead_the_lines_fall_to_d_within_the_interval(watched: Cluster) -> None:
+    lab = watched.lab
     lab.kill("xivo-2")
-    lab.wait_until(kicked_again(guarded), 10, "xivo-1 alone keeps kicking")
+    lab.wait_until(kicked_again(watched), 10, "xivo-1 alone keeps kicking")
     killed = lab.kill("xivo-1")
-    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are at D")
+    lab.wait_until(lambda: {device.mode for device in devices_of(watched)} == {LOST}, 20, "the lines are at D")
     movements = lab.movements()
     assert [movement.cause for movement in movements] == ["watchdog", "watchdog"]
     assert all(movement.at - killed <= INTERVAL for movement in movements)
 
 
-def test_a_box_cut_off_from_the_active_node_drops_its_lines_and_gets_them_back_once(guarded: Cluster) -> None:
-    lab = guarded.lab
+def test_a_device_cut_off_from_the_active_node_drops_its_lines_and_gets_them_back_once(watched: Cluster) -> None:
+    lab = watched.lab
     fos1 = lab.device("fos1")
     lab.cut("xivo-1", "fos1")
     lab.wait_until(lambda: fos1.mode == LOST, 20, "the watchdog of fos1 has run out")
-    lab.mend("xivo-1", "fos1")
-    guarded.wait_for("xivo-1", 30)
-    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"], 20, "both are armed again")
-    lab.wait_until(kicked_again(guarded), 10, "both are kicked")
+    lab.restore("xivo-1", "fos1")
+    watched.wait_for("xivo-1", 30)
+    lab.wait_until(lambda: watchdogs(watched) == ["1", "1"], 20, "both are armed again")
+    lab.wait_until(kicked_again(watched), 10, "both are kicked")
     assert [(movement.cause, movement.target) for movement in fos1.movements()] == [("watchdog", "0"), ("http", "1")]
-    assert lab.device("fos2").movements() == [], "the other box must not move"
-    assert len(kickers(guarded, "xivo-1")) == 1
+    assert lab.device("fos2").movements() == [], "the other device must not move"
+    assert len(kick_daemons(watched, "xivo-1")) == 1
 
 
-def test_maintenance_without_any_pacemaker_ends_in_no_alarm(guarded: Cluster) -> None:
+def test_restarting_pacemaker_in_maintenance_mode_trips_no_watchdog(watched: Cluster) -> None:
     """Nobody monitors in maintenance mode, and Pacemaker itself is away for a while, as in an upgrade."""
-    lab = guarded.lab
-    kicker = kickers(guarded, "xivo-1")
-    guarded.set_property("maintenance-mode", "true")
+    lab = watched.lab
+    daemon = kick_daemons(watched, "xivo-1")
+    watched.set_property("maintenance-mode", "true")
     began = time.monotonic()
     lab.stop_cluster("xivo-1")
-    lab.wait_until(kicked_again(guarded), 10, "the kicker survives Pacemaker")
+    lab.wait_until(kicked_again(watched), 10, "the kick daemon survives Pacemaker")
     lab.start_cluster("xivo-1")
-    guarded.wait_for_members()
+    watched.wait_for_members()
     lab.wait_until(lambda: time.monotonic() - began > MAINTENANCE_SECONDS, 2 * MAINTENANCE_SECONDS, "it is over")
-    assert watchdogs(guarded) == ["1", "1"]
-    guarded.set_property("maintenance-mode", "false")
-    guarded.wait_for("xivo-1", 30)
+    assert watchdogs(watched) == ["1", "1"]
+    watched.set_property("maintenance-mode", "false")
+    watched.wait_for("xivo-1", 30)
     assert lab.movements() == []
-    assert kickers(guarded, "xivo-1") == kicker
+    assert kick_daemons(watched, "xivo-1") == daemon
 
 
-def test_pacemaker_killed_the_other_node_takes_over_and_no_kicker_stays_behind(guarded: Cluster) -> None:
+def test_after_pacemaker_is_killed_the_other_node_takes_over_and_no_kick_daemon_stays_behind(watched: Cluster) -> None:
     """The node lives on, and kicks: the survivor switches the watchdogs off, so that this does no harm."""
-    lab = guarded.lab
+    lab = watched.lab
     daemons = lab.must("xivo-1", ["pgrep", "pacemaker|corosync"]).split()
     lab.must("xivo-1", ["kill", "-9", *daemons])
     lab.note("Pacemaker and Corosync are killed on xivo-1")
-    lab.wait_until(lambda: guarded.where(RELAY, "xivo-2") == "xivo-2", 30, "the relay resource is on xivo-2")
-    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are on xivo-2")
-    lab.wait_until(lambda: watchdogs(guarded) == ["0", "0"], 20, "the watchdogs are off")
+    lab.wait_until(lambda: watched.where(RELAY, "xivo-2") == "xivo-2", 30, "the relay resource is on xivo-2")
+    lab.wait_until(lambda: {device.mode for device in devices_of(watched)} == {LOST}, 20, "the lines are on xivo-2")
+    lab.wait_until(lambda: watchdogs(watched) == ["0", "0"], 20, "the watchdogs are off")
     assert [movement.cause for movement in lab.movements()] == ["http", "http"]
     lab.stop_cluster("xivo-1")
     lab.start_cluster("xivo-1")
-    guarded.wait_for_members()
-    lab.wait_until(lambda: not kickers(guarded, "xivo-1"), 20, "the probe has ended the kicker")
-    assert {device.mode for device in boxes(guarded)} == {LOST}
+    watched.wait_for_members()
+    lab.wait_until(lambda: not kick_daemons(watched, "xivo-1"), 20, "the probe has ended the kick daemon")
+    assert {device.mode for device in devices_of(watched)} == {LOST}
 
 
-def test_one_xivo_in_front_of_a_pbx_hands_over_in_an_orderly_way_and_by_dying(guarded: Cluster) -> None:
+def test_one_xivo_in_front_of_a_pbx_hands_the_lines_over_on_stop_and_on_death(watched: Cluster) -> None:
     """Scenario bypass: only xivo-1 is cabled, the PBX is at D."""
-    lab = guarded.lab
-    for device in boxes(guarded):
+    lab = watched.lab
+    for device in devices_of(watched):
         device.write({"scenario": "1"})
-    relay = guarded.starts(RELAY)
-    guarded.set_parameter("scenario", "bypass")
+    relay = watched.starts(RELAY)
+    watched.set_parameter("scenario", "bypass")
     lab.must(lab.a_node(), f"crm_resource --resource {RELAY} --delete-parameter port_d_node")
-    lab.wait_until(lambda: guarded.starts(RELAY) != relay, 30, "the relay resource knows its new cabling")
-    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"] and not guarded.pending(), 30, "the lines are on xivo-1")
+    lab.wait_until(lambda: watched.starts(RELAY) != relay, 30, "the relay resource knows its new cabling")
+    lab.wait_until(lambda: watchdogs(watched) == ["1", "1"] and not watched.pending(), 30, "the lines are on xivo-1")
     lab.new_story()
-    guarded.disable(RELAY)
-    assert {device.mode for device in boxes(guarded)} == {LOST}
-    assert watchdogs(guarded) == ["0", "0"], "no alarm"
-    assert kickers(guarded, "xivo-1") == []
-    guarded.enable(RELAY)
-    lab.wait_until(lambda: watchdogs(guarded) == ["1", "1"] and not guarded.pending(), 30, "the lines are back")
-    assert {device.mode for device in boxes(guarded)} == {"1"}
+    watched.disable(RELAY)
+    assert {device.mode for device in devices_of(watched)} == {LOST}
+    assert watchdogs(watched) == ["0", "0"], "no alarm"
+    assert kick_daemons(watched, "xivo-1") == []
+    watched.enable(RELAY)
+    lab.wait_until(lambda: watchdogs(watched) == ["1", "1"] and not watched.pending(), 30, "the lines are back")
+    assert {device.mode for device in devices_of(watched)} == {"1"}
     lab.kill("xivo-1")
-    lab.wait_until(lambda: {device.mode for device in boxes(guarded)} == {LOST}, 20, "the lines are at the PBX")
+    lab.wait_until(lambda: {device.mode for device in devices_of(watched)} == {LOST}, 20, "the lines are at the PBX")
     assert [movement.cause for movement in lab.movements()][-2:] == ["watchdog", "watchdog"]

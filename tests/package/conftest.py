@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from . import bareroot
-from .bareroot import Root, run
+from tests import bareroot
+from tests.bareroot import Root, run
 
 CHECKOUT = Path(__file__).parents[2]
 BUILD = CHECKOUT / "packaging" / "build-deb"

@@ -6,7 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from .bareroot import Root, run
+from tests.bareroot import Root, run
+
 from .versions import newer
 
 CHECKS = Path(__file__).parents[2] / "packaging" / "debian" / "tests"

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from berofos_agent import __version__
+from tests.bareroot import run
 
-from .bareroot import run
 from .conftest import CHECKOUT
 
 AS_NOBODY = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONES, Cluster
+from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from tests.cluster.lab.two_nodes import NODES, Lab
 
 from .versions import newer
@@ -49,21 +49,21 @@ def monitored(cluster: Cluster, times: int) -> None:
         return int(fos1.order("state")["state"]["requests"].get("read", 0))
 
     enough = reads() + times
-    cluster.lab.wait_until(lambda: reads() >= enough, MONITOR_SECONDS * times * 4, "the cluster has asked the boxes")
+    cluster.lab.wait_until(lambda: reads() >= enough, MONITOR_SECONDS * times * 4, "the cluster has asked the devices")
 
 
 def test_the_resource_keeps_running_through_upgrades(cluster: Cluster, package: Path, tmp_path: Path) -> None:
     lab = cluster.lab
     cluster.wait_for("xivo-1")
-    starts, movements = cluster.starts(RELAY) | cluster.starts(TELEPHONES), lab.movements()
+    starts, movements = cluster.starts(RELAY) | cluster.starts(TELEPHONY), lab.movements()
     upgraded = newer(package, tmp_path)
     for node in reversed(NODES):
         for version in (upgraded, package, upgraded):
             install(lab, node, version)
             monitored(cluster, 2)
     assert cluster.failures() == []
-    assert cluster.starts(RELAY) | cluster.starts(TELEPHONES) == starts
+    assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
     assert lab.movements() == movements
-    cluster.move(TELEPHONES, "xivo-2")
+    cluster.move(TELEPHONY, "xivo-2")
     cluster.wait_for("xivo-2")
     assert cluster.failures() == []

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .bareroot import run
+from tests.bareroot import run
+
 from .conftest import CHECKOUT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .bareroot import run
+from tests.bareroot import run
 
 NAMES_BETWEEN_MODULES = re.compile(r"\b(path_of|exit_reason|tell_syslog|together)\b")
 """Functions that modules call of each other: a module that spells them otherwise fails at once with the others."""

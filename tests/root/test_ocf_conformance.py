@@ -1,4 +1,4 @@
-"""The agent in the hands of the tools that administrators use."""
+"""The tools that administrators use accept the agent."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def judge(cib: Path) -> None:
     assert next(op for (name, _), op in operations.items() if name == "stop").get("on-fail") == "ignore"
     colocation = root.find(".//rsc_colocation")
     assert colocation is not None
-    assert (colocation.get("rsc"), colocation.get("with-rsc")) == ("relay", "xivo"), "the relay follows the telephones"
+    assert (colocation.get("rsc"), colocation.get("with-rsc")) == ("relay", "xivo"), "the relay follows telephony"
     order = root.find(".//rsc_order")
     assert order is not None
     assert (order.get("first"), order.get("then"), order.get("kind")) == ("xivo", "relay", "Optional")

@@ -1,4 +1,4 @@
-"""Passwords: nothing that a whole day of work with them leaves behind holds one.
+"""Nothing that a whole day of work with passwords leaves behind holds one.
 
 A private /dev/log hears what reaches syslog, and the list of processes is read all the time.
 """

@@ -8,15 +8,15 @@ from itertools import islice
 import pytest
 
 from tests.chaos.__main__ import Tally
-from tests.chaos.faults import BOX_FAULTS, BOXES, FAULTS, NODE_FAULTS, NOTHING, Allowance, Place, boxes_of
-from tests.chaos.judge import Moved, Record, Telephones, failed_stops, internal_errors, violations
+from tests.chaos.faults import DEVICE_FAULTS, DEVICES, FAULTS, NODE_FAULTS, NOTHING, Allowance, Place, devices_of
+from tests.chaos.judge import Moved, Record, Telephony, failed_stops, internal_errors, violations
 from tests.chaos.schedule import LATEST_BEGIN, Event, Round, rounds
 
 MANY = 400
 PLACE = Place(active="xivo-1", passive="xivo-2")
-CALM = Record(
-    before=Telephones("xivo-1", "8"),
-    after=Telephones("xivo-1", "8"),
+QUIET = Record(
+    before=Telephony("xivo-1", "8"),
+    after=Telephony("xivo-1", "8"),
     movements=(),
     fenced=(),
     failed_stops=(),
@@ -47,10 +47,10 @@ def test_every_fault_comes_up_with_every_argument() -> None:
         assert any(found[0] == fault.name for found in drawn)
 
 
-def test_a_round_torments_the_nodes_in_one_way_and_each_box_in_one() -> None:
+def test_a_round_disturbs_the_nodes_in_one_way_and_each_device_in_one() -> None:
     for each in schedule(2):
         assert sum(event.fault in NODE_FAULTS for event in each.events) <= 1
-        struck = [box for event in each.events for box in boxes_of(event.fault, event.arguments)]
+        struck = [device for event in each.events for device in devices_of(event.fault, event.arguments)]
         assert len(struck) == len(set(struck))
         assert all(0 <= event.at <= LATEST_BEGIN < event.over + LATEST_BEGIN for event in each.events)
 
@@ -61,11 +61,11 @@ def test_nodes_that_would_fight_are_fenced() -> None:
     assert {fencing for fencing, fault in drawn if fault.name == "kill"} == {True, False}
 
 
-@pytest.mark.parametrize("fault", BOX_FAULTS)
-def test_no_trouble_with_a_box_may_move_the_telephones_or_fence_a_node(fault: str) -> None:
+@pytest.mark.parametrize("fault", DEVICE_FAULTS)
+def test_no_trouble_with_a_device_may_move_telephony_or_fence_a_node(fault: str) -> None:
     arguments = tuple(aim[-1] for aim in FAULTS[fault].aims)
     allowed = one(fault, *arguments).allowance(PLACE)
-    assert not allowed.telephones
+    assert not allowed.telephony
     assert allowed.fenced == frozenset()
 
 
@@ -73,7 +73,7 @@ def test_no_trouble_with_a_box_may_move_the_telephones_or_fence_a_node(fault: st
 def test_trouble_with_the_passive_node_moves_nothing(fault: str) -> None:
     arguments = ("passive", "pacemakerd")[: len(FAULTS[fault].aims)]
     allowed = one(fault, *arguments).allowance(PLACE)
-    assert not allowed.telephones
+    assert not allowed.telephony
     assert not any(allowed.movements.values())
 
 
@@ -87,36 +87,36 @@ def test_of_two_nodes_cut_from_each_other_the_one_without_a_delay_is_fenced(acti
     passive = "xivo-2" if active == "xivo-1" else "xivo-1"
     allowed = one("cut node from node").allowance(Place(active, passive))
     assert allowed.fenced == {"xivo-2"}
-    assert allowed.telephones == moves
+    assert allowed.telephony == moves
 
 
 def test_a_failover_may_move_each_relay_once() -> None:
     allowed = one("kill", "active").allowance(PLACE)
-    once = [Moved(box, "http") for box in BOXES]
-    moved = replace(CALM, after=Telephones("xivo-2", "6"), movements=once, fenced=["xivo-1"])
+    once = [Moved(device, "http") for device in DEVICES]
+    moved = replace(QUIET, after=Telephony("xivo-2", "6"), movements=once, fenced=["xivo-1"])
     assert violations(moved, allowed) == []
     found = violations(replace(moved, movements=[*once, Moved("fos2", "http")]), allowed)
     assert found == ["the agent moved the relay of fos2 2 times, which is 1 times at most"]
 
 
 def test_what_hands_and_power_cuts_do_to_a_relay_is_not_the_agents_doing() -> None:
-    assert violations(replace(CALM, movements=[Moved("fos1", "hand"), Moved("fos1", "power")]), NOTHING) == []
+    assert violations(replace(QUIET, movements=[Moved("fos1", "hand"), Moved("fos1", "power")]), NOTHING) == []
 
 
-def test_a_calm_with_nothing_wrong_violates_nothing() -> None:
-    assert violations(CALM, NOTHING) == []
+def test_a_round_with_nothing_wrong_violates_nothing() -> None:
+    assert violations(QUIET, NOTHING) == []
 
 
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (replace(CALM, after=Telephones("xivo-2", "5")), "the telephones were started from xivo-1 to xivo-2"),
-        (replace(CALM, after=Telephones("xivo-1", "11")), "the telephones were started anew"),
-        (replace(CALM, fenced=["xivo-1"]), "xivo-1 was fenced, and nothing"),
-        (replace(CALM, failed_stops=["relay on xivo-1: error"]), "a stop failed: relay on xivo-1: error"),
-        (replace(CALM, internal_errors=["berofos: internal error"]), "the agent met an internal error"),
-        (replace(CALM, unsettled="all is right again"), "it did not settle"),
-        (replace(CALM, movements=[Moved("fos1", "http")]), "the agent moved the relay of fos1 1 times"),
+        (replace(QUIET, after=Telephony("xivo-2", "5")), "telephony was started from xivo-1 to xivo-2"),
+        (replace(QUIET, after=Telephony("xivo-1", "11")), "telephony was started anew"),
+        (replace(QUIET, fenced=["xivo-1"]), "xivo-1 was fenced, and nothing"),
+        (replace(QUIET, failed_stops=["relay on xivo-1: error"]), "a stop failed: relay on xivo-1: error"),
+        (replace(QUIET, internal_errors=["berofos: internal error"]), "the agent met an internal error"),
+        (replace(QUIET, unsettled="all is right again"), "it did not settle"),
+        (replace(QUIET, movements=[Moved("fos1", "http")]), "the agent moved the relay of fos1 1 times"),
     ],
     ids=["dragged-off", "restarted", "fenced", "stop-failed", "internal-error", "unsettled", "moved-for-nothing"],
 )
@@ -128,7 +128,7 @@ def test_each_thing_that_must_not_happen_is_noticed(seen: Record, said: str) -> 
 
 def test_a_node_fenced_twice_for_one_fault_is_noticed() -> None:
     allowed = Allowance(fenced=frozenset({"xivo-2"}))
-    assert violations(replace(CALM, fenced=["xivo-2", "xivo-2"]), allowed) == [
+    assert violations(replace(QUIET, fenced=["xivo-2", "xivo-2"]), allowed) == [
         "xivo-2 was fenced 2 times for one fault"
     ]
 
@@ -153,9 +153,9 @@ def test_internal_errors_are_found_in_syslog() -> None:
 def test_the_report_tells_faults_settling_and_how_long_the_lines_took() -> None:
     tally = Tally()
     moved = [Moved("fos1", "http", at=103.1), Moved("fos2", "http", at=103.4)]
-    failed_over = replace(CALM, after=Telephones("xivo-2", "6"), movements=moved)
+    failed_over = replace(QUIET, after=Telephony("xivo-2", "6"), movements=moved)
     tally.count(one("kill", "active"), 2.5, began=100.0, record=failed_over)
-    tally.count(replace(one("slow", "fos1", "5"), number=2), 7.0, began=200.0, record=CALM)
+    tally.count(replace(one("slow", "fos1", "5"), number=2), 7.0, began=200.0, record=QUIET)
     assert tally.report() == [
         "2 faults in 2 rounds:",
         "     1  kill",

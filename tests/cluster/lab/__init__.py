@@ -1,1 +1,1 @@
-"""Two real Corosync and Pacemaker nodes with simulated relays, on one machine, in namespaces; knows no test."""
+"""Two real Corosync and Pacemaker nodes with simulated relays, on one machine, in namespaces."""

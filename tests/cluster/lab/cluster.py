@@ -1,6 +1,6 @@
 """The recommended configuration on the lab's nodes, what the cluster makes of it, and the way back to a fresh start.
 
-Knows the resources xivo (a stand-in for the telephone system) and relay; knows no test.
+The resources are xivo (a stand-in for telephony) and relay.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from .lan import GATEWAY
 from .two_nodes import NODES, Lab
 
 MONITOR_SECONDS = 3
-TELEPHONES, RELAY, VIP = "xivo", "relay", "vip"
+TELEPHONY, RELAY, VIP = "xivo", "relay", "vip"
 VIP_ADDRESS = "10.42.0.10"
 
 WITHOUT_FENCING = f"""\
 property stonith-enabled=false
 rsc_defaults rsc-options: resource-stickiness=100
-primitive {TELEPHONES} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s
+primitive {TELEPHONY} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s
 primitive {RELAY} ocf:xivo:berofos \\
   params port_b_node=xivo-1 port_d_node=xivo-2 \\
   op start timeout=20s interval=0 \\
@@ -27,21 +27,21 @@ primitive {RELAY} ocf:xivo:berofos \\
   op monitor interval={MONITOR_SECONDS}s timeout=20s \\
   op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
   meta critical=false failure-timeout=60s migration-threshold=3
-colocation relay-with-xivo inf: {RELAY} {TELEPHONES}
-order xivo-then-relay Optional: {TELEPHONES} {RELAY}
+colocation relay-with-xivo inf: {RELAY} {TELEPHONY}
+order xivo-then-relay Optional: {TELEPHONY} {RELAY}
 """
 """For crm configure load."""
 
 WITH_FENCING = (
     "property set stonith-enabled=true",
     "resource defaults update resource-stickiness=100",
-    f"resource create {TELEPHONES} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s",
+    f"resource create {TELEPHONY} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s",
     f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
     f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
     " meta critical=false failure-timeout=60s migration-threshold=3",
-    f"constraint colocation add {RELAY} with {TELEPHONES} INFINITY",
-    f"constraint order {TELEPHONES} then {RELAY} kind=Optional",
+    f"constraint colocation add {RELAY} with {TELEPHONY} INFINITY",
+    f"constraint order {TELEPHONY} then {RELAY} kind=Optional",
     f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)} pcmk_delay_base=xivo-1:3;xivo-2:0",
 )
 """For pcs, a command an item."""
@@ -74,7 +74,7 @@ class Cluster:
 
     def configure(self, fencing: bool = False) -> None:
         """Put the recommended configuration into the cluster in place of what is there, and wait for the lines."""
-        self._calm_everything()
+        self._restore_everything()
         self._replace_configuration(self._blank)
         self.lab.wait_until(lambda: not self._anything_runs(), SETTLING_SECONDS, "the old resources are stopped")
         node = self.lab.a_node()
@@ -87,8 +87,8 @@ class Cluster:
         self._bring_home()
 
     def reset(self) -> None:
-        """Go back to a fresh start, whatever a test did: both nodes, both boxes, the configuration, lines on xivo-1."""
-        self._calm_everything()
+        """Go back to a fresh start: both nodes and devices, the configuration, lines on xivo-1."""
+        self._restore_everything()
         self.lab.wait_until(self._is_clean, SETTLING_SECONDS, "no failure is listed")
         self._replace_configuration(self._snapshot)
         self._bring_home()
@@ -200,10 +200,10 @@ class Cluster:
         return "" if found is None else found.get("value", "")
 
     def is_home(self, node: str) -> bool:
-        """True when the telephones, the relay resource and all lines are on a node, and nothing is under way."""
+        """True when telephony, the relay resource and all lines are on a node, and nothing is under way."""
         return (
             set(self.lab.lines().values()) == {node}
-            and self.where(TELEPHONES) == node
+            and self.where(TELEPHONY) == node
             and self.where(RELAY) == node
             and not self.pending()
         )
@@ -211,7 +211,7 @@ class Cluster:
     def wait_for(self, node: str, seconds: float = 15.0) -> float:
         """Wait until everything is on a node."""
         return self.lab.wait_until(
-            lambda: self.is_home(node), seconds, f"the telephones, the relay resource and all lines are on {node}"
+            lambda: self.is_home(node), seconds, f"telephony, the relay resource and all lines are on {node}"
         )
 
     def wait_for_members(self) -> float:
@@ -224,7 +224,7 @@ class Cluster:
 
     # --- the way back ------------------------------------------------------------------------------------------
 
-    def _calm_everything(self) -> None:
+    def _restore_everything(self) -> None:
         lab = self.lab
         lab.rejoin_nodes()
         for device in lab.devices.values():
@@ -234,7 +234,7 @@ class Cluster:
         for name in NODES:
             lab.start_cluster(name)
             for device_name in lab.devices:
-                lab.mend(name, device_name)
+                lab.restore(name, device_name)
         self.wait_for_members()
 
     def _configuration(self) -> str:
@@ -261,11 +261,11 @@ class Cluster:
 
     def _bring_home(self) -> None:
         home = NODES[0]
-        self.lab.wait_until(lambda: self.where(TELEPHONES), SETTLING_SECONDS, "the telephones run somewhere")
-        if self.where(TELEPHONES) != home:
-            self.lab.must(self.lab.a_node(), f"crm_resource --move --resource {TELEPHONES} --node {home}")
+        self.lab.wait_until(lambda: self.where(TELEPHONY), SETTLING_SECONDS, "telephony runs somewhere")
+        if self.where(TELEPHONY) != home:
+            self.lab.must(self.lab.a_node(), f"crm_resource --move --resource {TELEPHONY} --node {home}")
             self.wait_for(home, SETTLING_SECONDS)
-            self.clear(TELEPHONES)
+            self.clear(TELEPHONY)
         self.lab.wait_until(
             lambda: self.is_home(home) and self._is_clean(),
             SETTLING_SECONDS,

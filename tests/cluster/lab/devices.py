@@ -1,4 +1,4 @@
-"""The simulated bero*fos boxes of the lab, driven through the simulator's control socket; knows no cluster."""
+"""The simulated bero*fos devices of the lab, driven through the simulator's control socket."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LINES_AT = {"1": "xivo-1", "0": "xivo-2"}
 """Which node has the lines in each relay mode: xivo-1 is cabled to port B, xivo-2 to port D."""
 
 FRESH = {"pwd": "0", "modedef": "1", "scenario": "0", "wdog": "0", "wdogdef": "0"}
-"""The settings a box has at a fresh start."""
+"""The settings a device has at a fresh start."""
 
 LOGIN = "admin:foobar"
-"""The login of the boxes whenever a test protects one."""
+"""The login of the devices whenever a test protects one."""
 
 _GET = """
 import base64, sys, urllib.request
@@ -55,7 +55,7 @@ class Movement:
 
 
 class Device:
-    """One box on the LAN."""
+    """One device on the LAN."""
 
     def __init__(self, name: str, address: str, mac: str, lan: Lan, control: Path, note: Note) -> None:
         self._note = note
@@ -77,7 +77,7 @@ class Device:
         self._note(f"{self.name} begins to misbehave: {fault}")
         self.order(fault)
 
-    def calm(self) -> None:
+    def clear_faults(self) -> None:
         """End all faults."""
         self._note(f"{self.name} is in order again")
         self.order("calm")
@@ -93,13 +93,13 @@ class Device:
         return moved[0].at
 
     def power_off(self) -> None:
-        """Pull the box's power cord: the relay falls to A-D, and nobody answers at its address."""
+        """Pull the device's power cord: the relay falls to A-D, and nobody answers at its address."""
         self._note(f"{self.name} loses power")
         self._lan.remove_address(self.address)
         self.order("power off")
 
     def unplug(self) -> None:
-        """Pull the box's network cable; the relay stays."""
+        """Pull the device's network cable; the relay stays."""
         self._note(f"{self.name} loses its network cable")
         self._lan.remove_address(self.address)
 
@@ -139,7 +139,7 @@ class Device:
 
     @property
     def lines_at(self) -> str:
-        """The node that has this box's lines."""
+        """The node that has this device's lines."""
         return LINES_AT[self.mode]
 
     def movements(self, since: float = 0.0) -> list[Movement]:
@@ -152,7 +152,7 @@ class Device:
 
 
 class Bench:
-    """All boxes of the lab: one simulator process on the LAN."""
+    """All devices of the lab: one simulator process on the LAN."""
 
     def __init__(self, here: Path, nursery: Nursery, lan: Lan, note: Note) -> None:
         self._here = here
@@ -170,7 +170,7 @@ class Bench:
 
     @property
     def bnfos_conf(self) -> str:
-        """The /etc/bnfos.conf that names these boxes."""
+        """The /etc/bnfos.conf that names these devices."""
         return "\n".join(
             f"[{device.name}]\nmac = {device.mac}\nhost = {device.address}\n" for device in self.devices.values()
         )
@@ -193,7 +193,7 @@ class Bench:
             raise LabError(f"the simulator did not start: {diary.read_text(encoding='utf-8').strip()}")
 
     def down(self) -> None:
-        """Take the boxes away."""
+        """Take the devices down."""
         if self._process:
             end(self._process)
 

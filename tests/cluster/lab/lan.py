@@ -1,4 +1,4 @@
-"""The cables of the lab: one bridge, a port for each node, the devices' addresses; knows no cluster.
+"""The cables of the lab: one bridge, a port for each node, the devices' addresses.
 
 Everything lives in one network namespace, that of the process this class keeps.
 """
@@ -71,7 +71,7 @@ class Lan:
         self._ip(f"addr replace {address}/32 dev {BRIDGE}")
 
     def remove_address(self, address: str) -> None:
-        """Let nobody answer at this address, not even ARP, as with a box without power."""
+        """Let nobody answer at this address, not even ARP, as with a device without power."""
         self._ip(f"addr del {address}/32 dev {BRIDGE}", may_fail=True)
 
     def _set_isolated(self, value: str) -> None:

@@ -1,4 +1,4 @@
-"""One node: what is private to it, how it is switched on, entered and switched off; knows no other node.
+"""One node: what is private to it, how it is switched on, entered and switched off.
 
 The node sees the machine's file system, with its own things laid over it: /etc/bnfos.conf, corosync's
 configuration, the agent and the fence agent come in as overlays, so that nothing on the machine is touched.

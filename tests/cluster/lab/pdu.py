@@ -1,4 +1,4 @@
-"""The lab's switched power socket: an honest fence device on the LAN; knows no Pacemaker.
+"""The lab's switched power socket: an honest fence device on the LAN.
 
 One line over TCP: "off xivo-1", "on xivo-1", "status xivo-1" -> "ok on" or "ok off"; else "error" and why.
 It says "off" only when the node's PID 1 is gone.
@@ -22,7 +22,7 @@ class Outlets:
         self.off = off
         self.on = on
 
-    def obey(self, line: str) -> str:
+    def execute(self, line: str) -> str:
         """Carry out one order and return the answer."""
         order, _, node = line.strip().partition(" ")
         try:
@@ -43,7 +43,7 @@ class Pdu:
     def __init__(self, listener: socket.socket, outlets: Outlets) -> None:
         class Order(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self.wfile.write(outlets.obey(self.rfile.readline(100).decode(errors="replace")).encode() + b"\n")
+                self.wfile.write(outlets.execute(self.rfile.readline(100).decode(errors="replace")).encode() + b"\n")
 
         self._server = socketserver.ThreadingTCPServer(listener.getsockname(), Order, bind_and_activate=False)
         self._server.socket.close()

@@ -1,7 +1,7 @@
-"""Processes that live in namespaces and die with the lab; knows no node, network or cluster.
+"""Processes that live in namespaces and die with the lab.
 
-Nothing here has a name on the machine: a namespace is found by the process that holds it, and every process
-is told by the kernel to die when the lab's process does, SIGKILL included.
+Nothing here has a name on the machine: a namespace is found by the process that holds it, and the kernel
+kills every process when the lab's process dies, by SIGKILL too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What happens to a telephone cluster, and the seconds until the lines are right again; knows no limits.
+"""What happens to a telephony cluster, and the seconds until the lines are right again.
 
 Each scene begins with everything on one node and takes its times from the relays' own history.
 """
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .cluster import MONITOR_SECONDS, RELAY, TELEPHONES, Cluster
+from .cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from .two_nodes import NODES, Lab
 
 
@@ -48,7 +48,7 @@ class Failover:
     detection: float
     """Corosync: until the survivor knows that the node is lost."""
     decision: float
-    """Pacemaker: until it orders the start of the relay; the telephones are started in that time."""
+    """Pacemaker: until it orders the start of the relay; telephony is started in that time."""
     switching: float
     """The agent: until the last relay has moved."""
 
@@ -63,27 +63,27 @@ def failover_split(cluster: Cluster, node: str, seconds: float = 20.0) -> Failov
     return Failover(lost - killed, ordered - lost, switched - ordered)
 
 
-def telephones_moved(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
-    """Move the telephones by crm_resource --move; return the seconds from the command until all lines followed."""
-    moved = cluster.move(TELEPHONES, node)
+def telephony_moved(cluster: Cluster, node: str, seconds: float = 20.0) -> float:
+    """Move telephony by crm_resource --move; return the seconds from the command until all lines followed."""
+    moved = cluster.move(TELEPHONY, node)
     cluster.wait_for(node, seconds)
     return cluster.lab.movements(since=moved)[-1].at - moved
 
 
 def relay_moved_by_hand(
-    cluster: Cluster, box: str, seconds: float = 20.0, witness: Callable[[], None] | None = None
+    cluster: Cluster, name: str, seconds: float = 20.0, witness: Callable[[], None] | None = None
 ) -> float:
-    """Turn the relay of one box at the box itself; return the seconds until the cluster has turned it back.
+    """Turn the relay of one device at the device itself; return the seconds until the cluster has turned it back.
 
-    `witness` is called in between, while the relay stands wrong.
+    `witness` is called in between, while the relay is in the wrong position.
     """
     lab = cluster.lab
-    device = lab.device(box)
+    device = lab.device(name)
     right = device.mode
     by_hand = device.turn("0" if right == "1" else "1")
     if witness:
         witness()
-    lab.wait_until(lambda: device.mode == right, seconds, f"the relay of {box} is turned back")
+    lab.wait_until(lambda: device.mode == right, seconds, f"the relay of {name} is turned back")
     return device.movements(since=by_hand)[-1].at - by_hand
 
 
@@ -91,7 +91,7 @@ FIGURES = {
     "killed": ("active node killed, no fencing: lines on the survivor", 4.0),
     "fenced": ("active node killed, with fencing: lines on the survivor", 5.0),
     "by hand": ("relay moved by hand: back", MONITOR_SECONDS + 1.0),
-    "moved": ("telephones moved by crm_resource --move: lines followed", 1.0),
+    "moved": ("telephony moved by crm_resource --move: lines followed", 1.0),
 }
 """What each figure is called and the most it should be."""
 
@@ -109,13 +109,13 @@ def measure() -> list[Figure]:
         cluster.configure()
         figures = [figure("by hand", relay_moved_by_hand(cluster, "fos1"))]
         cluster.reset()
-        figures.append(figure("moved", telephones_moved(cluster, "xivo-2")))
+        figures.append(figure("moved", telephony_moved(cluster, "xivo-2")))
         cluster.reset()
         figures.append(figure("killed", node_killed(cluster, "xivo-1")))
         cluster.configure(fencing=True)
         # xivo-2, as fencing xivo-1 waits for the 3 s that decide who survives when the nodes are cut from each other.
-        telephones_moved(cluster, "xivo-2")
-        cluster.clear(TELEPHONES)
+        telephony_moved(cluster, "xivo-2")
+        cluster.clear(TELEPHONY)
         figures.append(figure("fenced", node_killed(cluster, "xivo-2")))
     return figures
 

@@ -1,4 +1,4 @@
-"""What the nodes send to /dev/log: kept in a file for each node and in memory; knows no format of a line."""
+"""What the nodes send to /dev/log: kept in a file for each node and in memory."""
 
 from __future__ import annotations
 

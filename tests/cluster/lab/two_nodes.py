@@ -1,4 +1,4 @@
-"""Two real nodes, their LAN and the boxes on it, brought up, tormented and taken away; knows no resource.
+"""Two real nodes, their LAN and the devices on it: brought up, disturbed and taken down.
 
     with Lab() as lab:
         lab.run("xivo-1", "crm configure show")
@@ -87,7 +87,7 @@ CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
 
 
 class Lab:
-    """Both nodes, the LAN and its boxes; a context manager."""
+    """Both nodes, the LAN and its devices; a context manager."""
 
     def __init__(self, agent: Path | None = CHECKOUT_AGENT, tell: Callable[[str], None] | None = None) -> None:
         """Take the agent from this file (None: the installed one); tell gets every line of the timeline."""
@@ -152,7 +152,7 @@ class Lab:
             self.boot(name)
 
     def down(self) -> None:
-        """Take everything away, the last thing first."""
+        """Take everything down, the last thing first."""
         self._undo.close()
 
     # --- what is done to nodes ---------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class Lab:
             self.note(f"the cluster is started on {node}")
 
     def separate_nodes(self) -> None:
-        """Let the nodes no longer hear each other; both still reach the boxes and the power socket."""
+        """Let the nodes no longer hear each other; both still reach the devices and the power socket."""
         self._lan.isolate_nodes()
         self.note("the nodes do not hear each other any more")
 
@@ -213,29 +213,29 @@ class Lab:
         """Let them hear each other again."""
         self._lan.rejoin_nodes()
 
-    # --- what is done to boxes ---------------------------------------------------------------------------------
+    # --- what is done to devices ---------------------------------------------------------------------------------
 
     def device(self, name: str) -> Device:
-        """One box."""
+        """One device."""
         return self._bench.devices[name]
 
     @property
     def devices(self) -> dict[str, Device]:
-        """All boxes by name."""
+        """All devices by name."""
         return self._bench.devices
 
     def cut(self, node: str, device: str) -> None:
-        """Let what a node sends to a box vanish without a word."""
+        """Let what a node sends to a device vanish without a word."""
         address = self.device(device).address
         self.must(node, f"ip neigh replace {address} lladdr {BOGUS_NEIGHBOUR} dev eth0 nud permanent")
         self.note(f"{node} does not reach {device} any more")
 
-    def mend(self, node: str, device: str) -> None:
+    def restore(self, node: str, device: str) -> None:
         """Undo cut."""
         self.run(node, f"ip neigh del {self.device(device).address} dev eth0")
 
     def lines(self) -> dict[str, str]:
-        """Return which node has the lines, for each box."""
+        """Return which node has the lines, for each device."""
         return {name: device.lines_at for name, device in self.devices.items()}
 
     def movements(self, since: float = 0.0) -> list[Movement]:
