@@ -1,17 +1,33 @@
-"""What can go wrong, one class for each thing a caller does differently; knows no exit code.
+"""Every error this package raises on purpose, one class for each thing a caller does differently.
 
     BerofosError
     +-- ConfigurationError          bnfos.conf or an argument cannot be used
-    |   +-- ConfigurationMissing    the file is not there
+    |   +-- ConfigurationMissing    the file does not exist
+    +-- ParameterError              a parameter of the resource is wrong by itself
+    +-- NotCabled                   this node is at neither port
+    +-- StateError                  the state file cannot be written
+    +-- KickDaemonError             the kick daemon cannot be started, or not be ended
+    +-- OutOfTime                   the action's time is over
+    +-- FrameError                  bytes that are not a GBL4 frame
     +-- DeviceError                 names the device
         +-- Unreachable             no answer in time
         +-- Refused                 the password was not accepted
         +-- NotABerofos             something else answered
         +-- UnusableAnswer          it answered, but not with anything to rely on
-        +-- DidNotFollow            a setting written did not read back
+        +-- DidNotFollow            a setting was written, but reads back otherwise
 
-The text of each is one line for the administrator; it never contains a password.
+The text of each is one line for the administrator and never contains a password. Which exit code an error becomes is
+in two tables: agent.decisions.EXIT_CODE for the cluster, commands.commandline.EXIT_STATUS for people.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 class BerofosError(Exception):
@@ -26,11 +42,35 @@ class ConfigurationMissing(ConfigurationError):
     """The configuration file does not exist."""
 
 
+class ParameterError(BerofosError):
+    """A parameter of the resource is wrong by itself, whatever the node."""
+
+
+class NotCabled(BerofosError):
+    """This node is cabled to neither port."""
+
+
+class StateError(BerofosError):
+    """The state file cannot be written."""
+
+
+class KickDaemonError(BerofosError):
+    """The kick daemon cannot be started, or not be ended."""
+
+
+class OutOfTime(BerofosError):
+    """The action's time is over, and something hangs where no time limit reaches."""
+
+
+class FrameError(BerofosError):
+    """These bytes are not a GBL4 frame, or its payload is too short for its command."""
+
+
 class DeviceError(BerofosError):
     """Something about one device."""
 
     def __init__(self, device: str, what: str) -> None:
-        is_named = what.startswith(f"{device}: ")  # one that is known by its address only
+        is_named = what.startswith(f"{device}: ")  # a device that is known by its address only
         super().__init__(what if is_named else f"{device}: {what}")
         self.device = device
         self.what = what
@@ -41,16 +81,27 @@ class Unreachable(DeviceError):
 
 
 class Refused(DeviceError):
-    """The device did not accept the login, or wants one that is not configured."""
+    """The device did not accept the login, or requires one that is not configured."""
 
 
 class NotABerofos(DeviceError):
-    """Something answered that is no bero*fos, or a bero*fos with another MAC."""
+    """Something answered that is not a bero*fos, or a bero*fos with another MAC."""
 
 
 class UnusableAnswer(DeviceError):
-    """The answer is no success, too long, or not what the protocol says."""
+    """The answer is not a success, too long, or not what the protocol says."""
 
 
 class DidNotFollow(DeviceError):
     """A setting was written, but reads back otherwise."""
+
+
+def row_of(error: BaseException, table: Mapping[type[BerofosError], T]) -> T:
+    """Return what a table says of an error: the row of its class, else that of its nearest base.
+
+    Raises KeyError if there is none.
+    """
+    for kind in type(error).__mro__:
+        if kind in table:
+            return table[kind]
+    raise KeyError(type(error))

@@ -15,14 +15,21 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 
 from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, state, watchdog
 from berofos_agent.agent.decisions import OK, Result
-from berofos_agent.agent.parameters import ParameterError, Parameters
-from berofos_agent.agent.state import State, StateError
+from berofos_agent.agent.parameters import Parameters
+from berofos_agent.agent.state import State
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.reading import Reading
 from berofos_agent.device.topology import LINES, expected_settings
-from berofos_agent.errors import ConfigurationError, ConfigurationMissing, DeviceError, NotABerofos, Refused
+from berofos_agent.errors import (
+    BerofosError,
+    ConfigurationError,
+    DeviceError,
+    NotCabled,
+    OutOfTime,
+    ParameterError,
+    StateError,
+)
 from berofos_agent.watchdog import process
-from berofos_agent.watchdog.process import KickDaemonError
 
 if TYPE_CHECKING:
     from berofos_agent.device import parallel
@@ -41,46 +48,18 @@ DEEP = 10
 """OCF_CHECK_LEVEL from which settings are judged too."""
 
 
-class NotCabled(Exception):
-    """This node is cabled to neither port."""
-
-
-class OutOfTime(Exception):
-    """The action's time is over, and something hangs where no time limit reaches."""
-
-
-EXIT_CODE: Mapping[type[Exception], int] = {
-    ParameterError: ocf.OCF_ERR_CONFIGURED,
-    NotCabled: ocf.OCF_ERR_ARGS,
-    ConfigurationMissing: ocf.OCF_ERR_INSTALLED,
-    ConfigurationError: ocf.OCF_ERR_ARGS,
-    StateError: ocf.OCF_ERR_GENERIC,
-    KickDaemonError: ocf.OCF_ERR_GENERIC,
-    OutOfTime: ocf.OCF_ERR_GENERIC,
-    Refused: ocf.OCF_ERR_PERM,
-    NotABerofos: ocf.OCF_ERR_ARGS,
-    DeviceError: ocf.OCF_ERR_GENERIC,
-}
-"""What ends an action; the most specific class decides. The devices' share in start and monitor is in `verdict`."""
-
-
 def run(action: str, environ: Mapping[str, str]) -> int:
     """Do an action and return its exit code; a failure's reason has been told by then."""
     deadline = deadline_of(environ, time.monotonic())
     try:
         with _alarm(deadline):
             return _HANDLERS[action](environ, deadline)
-    except tuple(EXIT_CODE) as exc:
+    except BerofosError as exc:
         if isinstance(exc, OutOfTime):
             for line in traceback.format_exc().splitlines():
                 ocf.tell_syslog(f"{action}: {line}", syslog.LOG_ERR)
         ocf.exit_reason(str(exc))
-        return exit_code_of(type(exc))
-
-
-def exit_code_of(kind: type[BaseException]) -> int:
-    """Return the exit code of an exception's class: its own row of EXIT_CODE, else that of its nearest base."""
-    return next(EXIT_CODE[base] for base in kind.__mro__ if base in EXIT_CODE)
+        return decisions.exit_code_of(exc)
 
 
 def deadline_of(environ: Mapping[str, str], now: float) -> float:
@@ -188,8 +167,8 @@ def validate_all(environ: Mapping[str, str], deadline: float) -> int:
     results = _run_on_all(_devices(given), _examine, deadline)
     errors = [result.error for result in results if result.error]
     if errors:
-        gravest = max(errors, key=lambda error: exit_code_of(type(error)))
-        return _end(Result(exit_code_of(type(gravest)), decisions.together([gravest, *errors])))
+        worst = decisions.most_severe(errors)
+        return _end(Result(decisions.exit_code_of(worst), decisions.together([worst, *errors])))
     seen = [Reading(result.device.name, result.value or {}) for result in results]
     settings = decisions.evaluate_settings(seen, expected_settings(given.scenario, given.watchdog))
     return _end(settings if settings == OK else Result(ocf.OCF_ERR_GENERIC, settings.reason))
@@ -216,7 +195,7 @@ def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
             seen = [one for one in _ask(devices, deadline) if one.mode == mode]
             reason = watchdog.keep(path, memory, devices, seen, watchdog.interval(given, mode), deadline)[1]
             state.save(path, memory)
-        except tuple(EXIT_CODE) as exc:
+        except BerofosError as exc:
             reason = str(exc)
         if reason:
             ocf.tell_syslog(f"reload-agent: {reason}; the next monitor tries again", syslog.LOG_ERR)
@@ -237,7 +216,7 @@ def after_stop(environ: Mapping[str, str], memory: State) -> None:
                 errors += _switch(_devices(given), "0", end, "stop, on_stop=fallback", memory)[0]
             for error in errors:
                 ocf.tell_syslog(f"stop: {error}", syslog.LOG_WARNING)
-        except tuple(EXIT_CODE) as exc:
+        except BerofosError as exc:
             ocf.tell_syslog(f"stop: {exc}", syslog.LOG_ERR)
         finally:
             if memory.attribute:

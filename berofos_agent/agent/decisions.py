@@ -12,7 +12,20 @@ from berofos_agent.agent import ocf
 from berofos_agent.device.reading import Reading, differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import LINES
-from berofos_agent.errors import DeviceError, DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
+from berofos_agent.errors import (
+    BerofosError,
+    ConfigurationError,
+    ConfigurationMissing,
+    DeviceError,
+    DidNotFollow,
+    NotABerofos,
+    NotCabled,
+    ParameterError,
+    Refused,
+    Unreachable,
+    UnusableAnswer,
+    row_of,
+)
 
 
 class Result(NamedTuple):
@@ -24,25 +37,54 @@ class Result(NamedTuple):
 
 OK = Result(ocf.OCF_SUCCESS)
 
-START_CODE: Mapping[type[DeviceError], int] = {
-    Refused: ocf.OCF_ERR_PERM,
-    DidNotFollow: ocf.OCF_ERR_GENERIC,
-    NotABerofos: ocf.OCF_ERR_GENERIC,
-    UnusableAnswer: ocf.OCF_ERR_GENERIC,
-    Unreachable: ocf.OCF_SUCCESS,
+
+class Row(NamedTuple):
+    """What one kind of error becomes: the exit code of the action that it ends, and of a start that goes on."""
+
+    code: int
+    start: int | None = None
+    """In a start, while another device is in position; None for the same code."""
+
+
+EXIT_CODE: Mapping[type[BerofosError], Row] = {
+    ParameterError: Row(ocf.OCF_ERR_CONFIGURED),
+    ConfigurationMissing: Row(ocf.OCF_ERR_INSTALLED),
+    Refused: Row(ocf.OCF_ERR_PERM),
+    NotCabled: Row(ocf.OCF_ERR_ARGS),
+    ConfigurationError: Row(ocf.OCF_ERR_ARGS),
+    # 2 would ban this node until a cleanup, though the right device may be plugged in again at any time.
+    NotABerofos: Row(ocf.OCF_ERR_ARGS, start=ocf.OCF_ERR_GENERIC),
+    DidNotFollow: Row(ocf.OCF_ERR_GENERIC),
+    UnusableAnswer: Row(ocf.OCF_ERR_GENERIC),
+    # A device that is off must not keep the lines of the others where they are.
+    Unreachable: Row(ocf.OCF_ERR_GENERIC, start=ocf.OCF_SUCCESS),
+    BerofosError: Row(ocf.OCF_ERR_GENERIC),
 }
-"""What each failure makes of a start, the gravest first, as long as one other device is in position."""
+"""The one table from error to exit code, most severe first. The nearest base class decides."""
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of an action that an error ends."""
+    return row_of(error, EXIT_CODE).code
+
+
+def most_severe(errors: Sequence[DeviceError]) -> DeviceError:
+    """Return the error that comes first in EXIT_CODE."""
+    return min(errors, key=lambda error: next(at for at, kind in enumerate(EXIT_CODE) if isinstance(error, kind)))
 
 
 def evaluate_start(errors: Sequence[DeviceError], in_position: int) -> Result:
     """Return the answer of a start that brought `in_position` devices there and met these errors on the others."""
     if not errors:
         return OK
-    gravest = min(errors, key=lambda error: list(START_CODE).index(type(error)))
-    code = START_CODE[type(gravest)]
-    if code == ocf.OCF_SUCCESS and not in_position:
-        return Result(ocf.OCF_ERR_GENERIC, f"{together(errors)}; check power and network")
-    return Result(code, "" if code == ocf.OCF_SUCCESS else together([gravest, *errors]))
+    worst = most_severe(errors)
+    row = row_of(worst, EXIT_CODE)
+    code = row.code if row.start is None else row.start
+    if code != ocf.OCF_SUCCESS:
+        return Result(code, together([worst, *errors]))
+    if in_position:
+        return OK
+    return Result(row.code, f"{together(errors)}; check power and network")
 
 
 def together(errors: Sequence[DeviceError]) -> str:

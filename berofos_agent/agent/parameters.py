@@ -10,6 +10,7 @@ from typing import Callable, NamedTuple, Optional
 
 from berofos_agent import __version__
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
+from berofos_agent.errors import ParameterError
 
 AGENT_NAME = "berofos"
 AGENT_VERSION = __version__
@@ -20,10 +21,6 @@ or on port D (relay mode 0). This agent gives the position to the cluster: the r
 the lines. Colocate it WITH the telephone resource, in that order, and set critical=false, so that a relay fault never
 moves the telephones. Do not clone it.
 """
-
-
-class ParameterError(ValueError):
-    """A parameter is wrong by itself, whatever the node."""
 
 
 class Parameter(NamedTuple):

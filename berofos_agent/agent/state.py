@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from berofos_agent.errors import StateError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = "/run/resource-agents"
 FOLDER_MODE = 0o1755
 MAXIMUM_BYTES = 1 << 16
-
-
-class StateError(Exception):
-    """The state file cannot be written; the text is one line that says why."""
 
 
 class State:

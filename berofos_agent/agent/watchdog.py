@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Callable
 
 from berofos_agent.agent import decisions, ocf, state
 from berofos_agent.agent.decisions import OK, Result
-from berofos_agent.agent.state import State, StateError
+from berofos_agent.agent.state import State
 from berofos_agent.device import frame
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.reading import Reading
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
 from berofos_agent.device.topology import expected_settings
-from berofos_agent.errors import DeviceError, DidNotFollow
+from berofos_agent.errors import DeviceError, DidNotFollow, FrameError, KickDaemonError, StateError
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.arming import arm, disarm, order_for, state_in
-from berofos_agent.watchdog.process import KickDaemonError
 
 if TYPE_CHECKING:
     from berofos_agent.agent.parameters import Parameters
@@ -134,7 +133,7 @@ class DeadMansSwitch:
     def __post_init__(self) -> None:
         for device in self.devices:
             if device.gbl4.mac is None and device.name in self.memory.targets:
-                with contextlib.suppress(ValueError):  # a state file that was meddled with
+                with contextlib.suppress(ValueError, FrameError):  # a state file that was meddled with
                     device.gbl4.mac = _mac_in(self.memory.targets[device.name])
 
     def start(self, seconds: int, names: Sequence[str], deadline: float) -> list[DeviceError]:

@@ -20,13 +20,13 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
-    ConfigurationMissing,
     DeviceError,
     DidNotFollow,
     NotABerofos,
     Refused,
     Unreachable,
     UnusableAnswer,
+    row_of,
 )
 
 if TYPE_CHECKING:
@@ -37,15 +37,13 @@ DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 EXIT_STATUS: Mapping[type[BerofosError], int] = {
     BerofosError: FAILED,
     ConfigurationError: 3,
-    ConfigurationMissing: 3,
-    DeviceError: FAILED,
     Unreachable: 4,
     Refused: 5,
     NotABerofos: 6,
     UnusableAnswer: 7,
     DidNotFollow: 8,
 }
-"""The exit status of a command, by the first error; berofos(8) lists them."""
+"""The exit status of a command, by the first error: the row of its class, else of its nearest base; see berofos(8)."""
 
 DEFAULT_TIMEOUT_SECONDS = 3.0
 
@@ -62,7 +60,7 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         sys.stdout.flush()
     except BerofosError as exc:
         complain(prog, exc)
-        return EXIT_STATUS[type(exc)]
+        return row_of(exc, EXIT_STATUS)
     except KeyboardInterrupt:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # so that the shell's prompt starts on a new line
@@ -84,7 +82,7 @@ def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
     met = [error for error in errors if error]
     for error in met:
         complain(prog, error)
-    return EXIT_STATUS[type(met[0])] if met else DONE
+    return row_of(met[0], EXIT_STATUS) if met else DONE
 
 
 # --- arguments -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from berofos_agent.commands.commandline import DONE, EXIT_STATUS, FAILED
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.device import settings
-from berofos_agent.errors import BerofosError
+from berofos_agent.errors import BerofosError, row_of
 
 PROG = "berofos password"
 
@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
             password.make(change)
         except BerofosError as exc:
             commandline.complain(PROG, exc)
-            status = status or EXIT_STATUS[type(exc)]
+            status = status or row_of(exc, EXIT_STATUS)
         else:
             print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}")
             commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")

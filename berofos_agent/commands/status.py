@@ -15,6 +15,7 @@ from berofos_agent.commands.commandline import DONE, EXIT_STATUS, printable
 from berofos_agent.commands.picture import Lights, Paint
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
 from berofos_agent.device.topology import LINES, SCENARIO
+from berofos_agent.errors import row_of
 
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device
@@ -93,7 +94,7 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
         paint = commandline.painter(sys.stdout, os.environ)
         print(before + "\n\n".join("\n".join(as_text(report, paint)) for report in reports), flush=True)
     failures = [report.failure for report in reports if report.failure]  # shown above
-    return commandline.complain_of(PROG, hung) or (EXIT_STATUS[type(failures[0])] if failures else DONE)
+    return commandline.complain_of(PROG, hung) or (row_of(failures[0], EXIT_STATUS) if failures else DONE)
 
 
 def as_json(report: Inspection) -> dict[str, Any]:

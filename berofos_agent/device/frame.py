@@ -20,6 +20,8 @@ from enum import IntEnum
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from berofos_agent.errors import FrameError
+
 PORT = 50123
 MAGIC = b"GBL\x04"
 PAGE_BYTES = 512
@@ -41,10 +43,6 @@ class Command(IntEnum):
     ERASE = 5
     PING = 9
     KICK = 11
-
-
-class FrameError(ValueError):
-    """These bytes are no GBL4 frame, or its payload is too short for its command."""
 
 
 class Frame(NamedTuple):

@@ -15,9 +15,9 @@ from typing import Callable, TypeVar
 
 from berofos_agent.config.mac import format_mac
 from berofos_agent.device import frame
-from berofos_agent.device.frame import Command, Frame, FrameError, NetworkSettings, ScanReply
+from berofos_agent.device.frame import Command, Frame, NetworkSettings, ScanReply
 from berofos_agent.device.resolver import Address, resolve
-from berofos_agent.errors import DeviceError, NotABerofos, Unreachable, UnusableAnswer
+from berofos_agent.errors import DeviceError, FrameError, NotABerofos, Unreachable, UnusableAnswer
 
 BROADCAST = "255.255.255.255"
 REPLY_SECONDS = 1.0

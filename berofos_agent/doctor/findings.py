@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Callable
 
 from berofos_agent.agent import parameters
-from berofos_agent.agent.parameters import ParameterError, Parameters
+from berofos_agent.agent.parameters import Parameters
+from berofos_agent.errors import ParameterError
 
 if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster, Colocation, Relay

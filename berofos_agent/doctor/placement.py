@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from berofos_agent.agent import parameters
 from berofos_agent.agent.node import relay_mode_for
-from berofos_agent.agent.parameters import ParameterError
 from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, seconds
 from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Problem, is_off
+from berofos_agent.errors import ParameterError
 
 HEAD_START_SECONDS = 3
 _TELEPHONY = "TELEPHONY"

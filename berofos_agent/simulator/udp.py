@@ -14,7 +14,8 @@ from ipaddress import IPv4Address
 from typing import Callable
 
 from berofos_agent.device import frame
-from berofos_agent.device.frame import Command, Frame, FrameError
+from berofos_agent.device.frame import Command, Frame
+from berofos_agent.errors import FrameError
 from berofos_agent.simulator.model import SimulatedDevice
 
 Address = tuple[str, int]

@@ -16,6 +16,7 @@ import time
 from types import MappingProxyType
 from typing import NamedTuple
 
+from berofos_agent.errors import KickDaemonError
 from berofos_agent.watchdog.paths import kicker_lock, report_path
 
 TYPE_CHECKING = False
@@ -28,10 +29,6 @@ END_SECONDS = 2.0
 _PAUSE_SECONDS = 0.01
 
 _FLOCK = "hhqqi"  # struct flock: type, whence, start, length, pid
-
-
-class KickDaemonError(Exception):
-    """The kicker cannot be started, or not be ended; the text is one line that says why."""
 
 
 class Kicks(NamedTuple):

@@ -1,4 +1,4 @@
-"""How long an action has, and what an exception makes of it."""
+"""How long an action has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from berofos_agent import errors
-from berofos_agent.agent import actions, parameters, state
+from berofos_agent.agent import actions
 
 
 @pytest.mark.parametrize(
@@ -17,34 +16,6 @@ from berofos_agent.agent import actions, parameters, state
 def test_an_action_ends_itself_before_the_cluster_kills_it(milliseconds: str, seconds: float) -> None:
     environ = {"OCF_RESKEY_CRM_meta_timeout": milliseconds} if milliseconds else {}
     assert actions.deadline_of(environ, 100.0) == pytest.approx(100.0 + seconds)
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        (parameters.ParameterError, 6),
-        (actions.NotCabled, 2),
-        (errors.ConfigurationMissing, 5),
-        (errors.ConfigurationError, 2),
-        (state.StateError, 1),
-        (actions.OutOfTime, 1),
-        (errors.Refused, 4),
-        (errors.NotABerofos, 2),
-        (errors.Unreachable, 1),
-        (errors.UnusableAnswer, 1),
-        (errors.DidNotFollow, 1),
-    ],
-)
-def test_exit_code(kind: type[Exception], code: int) -> None:
-    assert actions.exit_code_of(kind) == code
-
-
-def test_every_error_of_the_package_has_an_exit_code() -> None:
-    def family(kind: type[Exception]) -> list[type[Exception]]:
-        return [kind, *(member for child in kind.__subclasses__() for member in family(child))]
-
-    for kind in family(errors.BerofosError)[1:]:
-        assert actions.exit_code_of(kind)
 
 
 def test_what_hangs_has_its_place_in_syslog(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

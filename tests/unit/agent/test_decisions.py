@@ -81,8 +81,46 @@ def test_start(kinds: list[type[errors.DeviceError]], in_position: int, code: in
     assert bool(answer.reason) == bool(code)
 
 
-def test_every_device_error_has_its_row_in_the_start_table() -> None:
-    assert set(decisions.START_CODE) == set(errors.DeviceError.__subclasses__())
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.ParameterError, 6),
+        (errors.NotCabled, 2),
+        (errors.ConfigurationMissing, 5),
+        (errors.ConfigurationError, 2),
+        (errors.StateError, 1),
+        (errors.KickDaemonError, 1),
+        (errors.OutOfTime, 1),
+        (errors.FrameError, 1),
+        (errors.Refused, 4),
+        (errors.NotABerofos, 2),
+        (errors.Unreachable, 1),
+        (errors.UnusableAnswer, 1),
+        (errors.DidNotFollow, 1),
+    ],
+)
+def test_an_error_that_ends_an_action_has_one_exit_code(kind: type[errors.BerofosError], code: int) -> None:
+    assert decisions.exit_code_of(kind.__new__(kind)) == code
+
+
+def test_every_kind_of_device_error_has_its_own_row() -> None:
+    assert set(errors.DeviceError.__subclasses__()) <= set(decisions.EXIT_CODE)
+
+
+def test_the_table_is_ordered_by_severity() -> None:
+    met = [
+        errors.Unreachable("fos1", "no answer"),
+        errors.DidNotFollow("fos2", "mode=1"),
+        errors.NotABerofos("fos3", "is another product"),
+        errors.Refused("fos4", "password refused"),
+    ]
+    for count in range(1, 5):
+        assert decisions.most_severe(met[:count]) is met[count - 1]
+
+
+def test_a_start_names_the_most_severe_error_first() -> None:
+    met = [errors.DidNotFollow("fos1", "mode=1"), errors.NotABerofos("fos2", "is another product")]
+    assert evaluate_start(met, 1) == decisions.Result(1, "fos2: is another product (also fos1)")
 
 
 @pytest.mark.parametrize(
