@@ -84,9 +84,7 @@ metadata:
 
 manual:
 	mkdir -p build/man
-	PYTHONPATH=. $(PYTHON) packaging/manual_agent.py > build/man/ocf_xivo_berofos.7
-	PYTHONPATH=. $(PYTHON) packaging/manual_bnfos.py > build/man/bnfos.8
-	PYTHONPATH=. $(PYTHON) packaging/manual_berofos.py build/man
+	PYTHONPATH=. $(PYTHON) packaging/manual.py build/man
 
 packages:
 	@tests/install-packages $(PACKAGES)

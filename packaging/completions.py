@@ -1,9 +1,9 @@
-"""Writes the shell completions of all commands, made by shtab from the parsers themselves; run at build time.
+"""Writes the shell completions of all commands, which shtab makes from their parsers.
 
     python3 packaging/completions.py FOLDER      writes FOLDER/bash/berofos, FOLDER/zsh/_berofos, ...
 
-They are not kept in the repository, so that they cannot be out of date, and need nothing when they are used: a
-completion that started Python would take a tenth of a second for each TAB.
+They are made at build time, so they are never out of date. They do not start Python: that would take a tenth of a
+second for each TAB.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DEVICES = dict.fromkeys(PREAMBLE, "_berofos_devices")
 KEYWORDS = dict.fromkeys(PREAMBLE, "_berofos_keywords")
 
 COMPLETED_BY = {"DEVICE": DEVICES, "NAME": DEVICES, "KEY": KEYWORDS, "FILE": FILES, "SOCKET": FILES}
-"""By what the help calls an argument, what completes it."""
+"""What completes an argument, by its name in the help."""
 
 FILE_NAME = {"bash": "{}", "zsh": "_{}"}
 
@@ -49,7 +49,7 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 
 
 def _berofos() -> argparse.ArgumentParser:
-    """The dispatcher finds its subcommands lazily; a completion has to know them all."""
+    """Return a parser with all subcommands; that of the command itself imports them only when they are called."""
     parser = argparse.ArgumentParser(prog="berofos")
     parser.add_argument("--version", action="version", version="")
     commands = parser.add_subparsers()
@@ -84,7 +84,7 @@ def write(folder: Path) -> None:
 
 
 def _all_choices(text: str) -> str:
-    """Let shtab 1.5.5 of Debian 12 offer more than the first choice in bash: it reads its arrays as plain variables."""
+    """Return a script that offers all choices: shtab 1.5.5 (Debian 12) reads its arrays as plain variables."""
     if '_choices"' not in text:
         return text
 
