@@ -28,12 +28,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def bench(clock: Clock) -> Iterator[simulator.Bench]:
+def devices(clock: Clock) -> Iterator[simulator.Simulator]:
     """fos1 and fos2, on one UDP port."""
     with simulator.running(2, clock=clock) as up:
         yield up
 
 
 @pytest.fixture
-def fos1(bench: simulator.Bench) -> simulator.BenchDevice:
-    return bench["fos1"]
+def fos1(devices: simulator.Simulator) -> simulator.RunningDevice:
+    return devices["fos1"]

@@ -15,7 +15,7 @@ from dataclasses import replace
 from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.device import frame, settings
 from berofos_agent.errors import BerofosError, ConfigurationError
-from berofos_agent.simulator import Bench, DeviceSpec, running, specs
+from berofos_agent.simulator import DeviceSpec, Simulator, running, specs
 from berofos_agent.simulator.control import answer_line, order
 from berofos_agent.simulator.faults import FAULTS
 from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE, FIRMWARES
@@ -40,7 +40,7 @@ a session, to copy and paste:
   curl -s 'http://127.0.0.1:8080/?cmd=4&mode=1'           # A-B connected
   berofos simulate --tell /tmp/fos 'fos1 power off'       # A-D: no power
   berofos simulate --tell /tmp/fos 'fos1 power on'
-  berofos simulate --tell /tmp/fos 'fos2 weld'            # its relay is stuck
+  berofos simulate --tell /tmp/fos 'fos2 stuck'            # its relay is stuck
   berofos simulate --tell /tmp/fos 'fos2 state'
   kill %1
 
@@ -155,14 +155,14 @@ def _simulate(arguments: argparse.Namespace) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with running(wanted, state=arguments.state, control=arguments.control, listener=_print_entry) as bench:
+    with running(wanted, state=arguments.state, control=arguments.control, listener=_print_entry) as simulator:
         if config:
-            write_atomically(config, _MARK + bench.conf())
-        _print_devices(bench)
+            write_atomically(config, _MARK + simulator.conf())
+        _print_devices(simulator)
         if _owns_terminal():
-            threading.Thread(target=_obey_terminal, args=(bench,), daemon=True).start()
+            threading.Thread(target=_execute_terminal, args=(simulator,), daemon=True).start()
         while not ended.wait(_LOOK_SECONDS):
-            for model in bench.models.values():
+            for model in simulator.models.values():
                 model.catch_up()
     return 0
 
@@ -201,8 +201,8 @@ def _free_config(path: str | None) -> str | None:
     return path
 
 
-def _print_devices(bench: Bench) -> None:
-    for device in bench.devices:
+def _print_devices(simulator: Simulator) -> None:
+    for device in simulator.devices:
         address, port = device.udp_address
         model = device.model
         print(f"{device.name}: {device.mac}, {device.url}/, UDP {address}:{port}, firmware {model.firmware_name}")
@@ -225,7 +225,7 @@ def _owns_terminal() -> bool:
         return True
 
 
-def _obey_terminal(bench: Bench) -> None:
+def _execute_terminal(simulator: Simulator) -> None:
     for line in sys.stdin:
         if line.strip():
-            print(answer_line(bench.models, line), end="", flush=True)
+            print(answer_line(simulator.models, line), end="", flush=True)

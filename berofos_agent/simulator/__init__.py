@@ -1,12 +1,28 @@
-"""Simulated bero*fos devices, for people to try the software with and for tests; clients never import this.
+"""Simulated bero*fos devices, to try the software with and for tests.
 
-    with simulator.running(2) as bench:
-        bench["fos1"].http_address, bench["fos1"].udp_address, bench["fos1"].model
+    with simulator.running(2) as devices:
+        devices["fos1"].http_address, devices["fos1"].udp_address, devices["fos1"].model
 
 model.py is the device, web.py and udp.py its two servers, control.py takes orders for it from another process.
 """
 
-from berofos_agent.simulator.bench import Bench, BenchDevice, DeviceSpec, running, specs
 from berofos_agent.simulator.model import Power, SimulatedDevice
+from berofos_agent.simulator.simulator import (
+    LOOPBACK_BROADCAST,
+    DeviceSpec,
+    RunningDevice,
+    Simulator,
+    running,
+    specs,
+)
 
-__all__ = ["Bench", "BenchDevice", "DeviceSpec", "Power", "SimulatedDevice", "running", "specs"]
+__all__ = [
+    "LOOPBACK_BROADCAST",
+    "DeviceSpec",
+    "Power",
+    "RunningDevice",
+    "SimulatedDevice",
+    "Simulator",
+    "running",
+    "specs",
+]

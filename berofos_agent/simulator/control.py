@@ -13,7 +13,7 @@ from typing import Any
 
 from berofos_agent.errors import BerofosError
 from berofos_agent.simulator.model import SimulatedDevice
-from berofos_agent.simulator.orders import Reply, obey
+from berofos_agent.simulator.orders import Reply, execute
 
 _ANSWER_SECONDS = 10.0
 
@@ -74,7 +74,7 @@ class ControlServer:
 
 def answer_line(devices: Mapping[str, SimulatedDevice], line: str) -> str:
     """Do what a line says and return the answer as a line."""
-    reply: Reply = obey(devices, line)
+    reply: Reply = execute(devices, line)
     return json.dumps(reply) + "\n"
 
 

@@ -1,6 +1,6 @@
-"""The ways a simulated device misbehaves, as named switches; knows what each is called, not how it is done.
+"""The ways a simulated device can misbehave, as named switches.
 
-The model does weld, wrong-mac, not-berofos and refuse-kick; web.py and udp.py do the others.
+The model does stuck, wrong-mac, not-berofos and refuse-kick; web.py and udp.py do the others.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ class Fault:
     check: Callable[[str], str]
     meaning: str
     lasting: bool = False
-    """True for what is rather a property of the device: `calm` leaves it as it is."""
+    """True for what is rather a property of the device: `clear-faults` leaves it as it is."""
 
 
 FAULTS: Mapping[str, Fault] = {
     fault.name: fault
     for fault in (
-        Fault("weld", "", _nothing, "the relay does not move, a write says success"),
+        Fault("stuck", "", _nothing, "the relay does not move, a write says success"),
         Fault("slow", "SECONDS", _seconds, "each exchange takes that long"),
         Fault("trickle", "[SECONDS]", _interval, "HTTP answers a byte at a time, a second apart"),
         Fault("drop", "N|forever", _count, "the next N connections are closed, datagrams lost"),
@@ -108,7 +108,7 @@ class Faults:
             except ValueError as exc:
                 raise ValueError(f"{name} {exc}") from None
 
-    def calm(self) -> None:
+    def clear_faults(self) -> None:
         """Switch all off but the lasting ones."""
         with self._lock:
             self._on = {name: argument for name, argument in self._on.items() if FAULTS[name].lasting}

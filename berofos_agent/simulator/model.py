@@ -299,8 +299,8 @@ class SimulatedDevice:
             self._catch_up()
             if self._power is not Power.OPERATIONAL:
                 raise ValueError("without power, or in flash mode, the relay stays at A-D")
-            if self.faults.on("weld"):
-                raise ValueError("the relay is welded")
+            if self.faults.on("stuck"):
+                raise ValueError("the relay is stuck")
             self._move(mode, "hand")
             self._tell_changed()
 
@@ -309,14 +309,14 @@ class SimulatedDevice:
     def fault(self, name: str, argument: str = "") -> None:
         """Switch a fault on, or off with the argument "off"; raise ValueError for an unusable argument."""
         with self._lock:
-            self._catch_up()  # what happened before the relay was welded has happened
+            self._catch_up()  # what happened before the fault began has happened
             self.faults.switch(name, argument)
 
-    def calm(self) -> None:
+    def clear_faults(self) -> None:
         """End all faults."""
         with self._lock:
             self._catch_up()
-            self.faults.calm()
+            self.faults.clear_faults()
 
     def count(self, kind: str) -> None:
         """Count a request of this kind."""
@@ -413,7 +413,7 @@ class SimulatedDevice:
             self._stored[keyword] = value
 
     def _move(self, mode: str, cause: str, moment: float | None = None) -> None:
-        if mode == self._mode or self.faults.on("weld"):
+        if mode == self._mode or self.faults.on("stuck"):
             return
         self._history.note("relay", {"from": self._mode, "to": mode, "cause": cause}, moment)
         self._mode = mode

@@ -17,10 +17,10 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True)
 class Order:
-    """One order; `obey` raises ValueError with a sentence for whoever gave it."""
+    """One order; `execute` raises ValueError with a sentence for whoever gave it."""
 
     argument: str
-    obey: Callable[[SimulatedDevice, str], Reply]
+    execute: Callable[[SimulatedDevice, str], Reply]
     meaning: str
 
 
@@ -52,8 +52,8 @@ def _history(device: SimulatedDevice, _argument: str) -> Reply:
     return {"history": device.history}
 
 
-def _calm(device: SimulatedDevice, _argument: str) -> Reply:
-    device.calm()
+def _clear_faults(device: SimulatedDevice, _argument: str) -> Reply:
+    device.clear_faults()
     return {}
 
 
@@ -68,12 +68,12 @@ ORDERS: Mapping[str, Order] = {
     "move": Order("0|1", _move, "move the relay by hand"),
     "state": Order("", _state, "tell how it is"),
     "history": Order("", _history, "tell what happened, with times"),
-    "calm": Order("", _calm, "end all faults"),
+    "clear-faults": Order("", _clear_faults, "end all faults"),
     "reset": Order("", _reset, "forget what happened"),
 }
 
 
-def obey(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
+def execute(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
     """Do what a line says and return the answer; never raises."""
     name, order, argument = (*line.split(None, 2), "", "", "")[:3]
     device = devices.get(name)
@@ -84,7 +84,7 @@ def obey(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
         if order in ORDERS:
             if argument and not ORDERS[order].argument:
                 raise ValueError(f"{order} takes no argument, not {argument!r}")
-            return {"ok": True, **ORDERS[order].obey(device, argument)}
+            return {"ok": True, **ORDERS[order].execute(device, argument)}
         if order in FAULTS:
             device.fault(order, argument)
             return {"ok": True}

@@ -132,17 +132,17 @@ class _Way:
 
 
 class UdpServer:
-    """Reads the sockets of all devices of a bench in one thread.
+    """Reads the sockets of all devices of a simulator in one thread.
 
-    Devices may share a socket, and all hear what is sent there. What arrives at an ear, which is bound to a
-    broadcast address, every device hears and answers from its own socket.
+    Devices may share a socket, and each receives what is sent there. What arrives at a socket bound to a broadcast
+    address, every device receives and answers from its own socket.
     """
 
     def __init__(
-        self, devices: Sequence[tuple[SimulatedDevice, socket.socket]], ears: Sequence[socket.socket] = ()
+        self, devices: Sequence[tuple[SimulatedDevice, socket.socket]], broadcast: Sequence[socket.socket] = ()
     ) -> None:
         self._devices = devices
-        self._ears = ears
+        self._broadcast = broadcast
         self._waker, self._woken = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="udp", daemon=True)
@@ -160,7 +160,7 @@ class UdpServer:
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
-            for each in {listener for _, listener in self._devices} | {*self._ears, self._woken}:
+            for each in {listener for _, listener in self._devices} | {*self._broadcast, self._woken}:
                 selector.register(each, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
@@ -170,7 +170,7 @@ class UdpServer:
                     assert isinstance(heard, socket.socket)
                     datagram, about, _, sender = heard.recvmsg(65535, _ABOUT_BYTES)
                     for device, listener in self._devices:
-                        if heard is listener or heard in self._ears:
+                        if heard is listener or heard in self._broadcast:
                             self._hand_over(device, datagram, _Way(listener, sender, _answered_from(about)))
 
     def _hand_over(self, device: SimulatedDevice, datagram: bytes, back: _Way) -> None:

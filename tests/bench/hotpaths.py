@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench
+from berofos_agent import simulator
+from berofos_agent.simulator import Simulator
 
 from .rows import Command, Row, peak_kilobytes, ratio
 
@@ -61,7 +61,7 @@ def many_devices(folder: str) -> Iterator[Row]:
     limits = {1: None, 4: None, 16: 1.6, 64: 2.0}
     requests_peak = peak_kilobytes(Command([PYTHON, "-sE", "-c", "import requests"], {}))
     with simulator.running(max(limits)) as devices:
-        for device in devices.devices:
+        for device in devices:
             device.model.fault("slow", "0.05")
         config = Path(folder, "bnfos.conf")
         config.write_text(devices.conf())
@@ -75,9 +75,9 @@ def many_devices(folder: str) -> Iterator[Row]:
             yield Row(name, peak, "x", 1.5, "largest resident size, whole process")
 
 
-def _start(folder: str, devices: Bench, count: int) -> Command:
+def _start(folder: str, devices: Simulator, count: int) -> Command:
     """A start that has to move the relays: each round begins with a start on the other node."""
-    names = " ".join(device.name for device in devices.devices[:count])
+    names = " ".join(device.name for device in devices[:count])
     here = environ_of(folder, OCF_RESKEY_devices=names)
     away = ["env", "OCF_RESKEY_CRM_meta_on_node=xivo-2", AGENT, "start"]
     return Command([AGENT, "start"], here, away)

@@ -6,9 +6,9 @@ import statistics
 import time
 from collections.abc import Iterator
 
+from berofos_agent import simulator
 from berofos_agent.device.gbl4 import REPLY_SECONDS, Gbl4Client, broadcast_scan
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import LOOPBACK_BROADCAST
+from berofos_agent.simulator import LOOPBACK_BROADCAST
 
 from .rows import Row
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from berofos_agent import simulator
 from berofos_agent.device import frame
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import BenchDevice, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, RunningDevice
 from berofos_agent.watchdog import process
 
 from .rows import Row
@@ -68,7 +68,7 @@ def rows() -> Iterator[Row]:
         yield _death(devices["daemon"], telephony)
 
 
-def _kicks(who: str, device: BenchDevice, how: str) -> Iterator[Row]:
+def _kicks(who: str, device: RunningDevice, how: str) -> Iterator[Row]:
     state = device.model.state()
     failures = sum(entry["event"] == "watchdog" and entry["to"] == "2" for entry in device.model.history)
     yield Row(f"{who}: watchdog failures", failures, "", 0, how)
@@ -76,7 +76,7 @@ def _kicks(who: str, device: BenchDevice, how: str) -> Iterator[Row]:
     yield Row(f"{who}: largest gap between kicks", state["largest_gap"], "s", WATCHDOG, "the cron job's is 15 s")
 
 
-def _death(device: BenchDevice, telephony: Path) -> Row:
+def _death(device: RunningDevice, telephony: Path) -> Row:
     """Telephony dies; the seconds until the relay is at D."""
     began = time.monotonic()
     telephony.unlink()

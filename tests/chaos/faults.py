@@ -162,7 +162,7 @@ def _end_power(stage: Stage, device: str) -> None:
 def _begin_stuck(stage: Stage, device: str, how: str) -> None:
     if how == "in the wrong position":
         _turn(stage, device)
-    stage.lab.device(device).misbehave("weld")
+    stage.lab.device(device).misbehave("stuck")
 
 
 def _begin_slow(stage: Stage, device: str, seconds: str) -> None:
@@ -277,7 +277,7 @@ DEVICE_FAULTS: Mapping[str, Fault] = {
             may_last=True,
         ),
         Fault(
-            "weld",
+            "stuck",
             [DEVICES, ("in position", "in the wrong position")],
             _begin_stuck,
             _clear_faults,

@@ -112,7 +112,7 @@ def test_a_node_that_joins_while_the_relay_is_in_the_wrong_position_neither_move
     telephony = cluster.starts(TELEPHONY)
     fos1 = cluster.lab.device("fos1")
     fos1.turn("1")
-    fos1.misbehave("weld")
+    fos1.misbehave("stuck")
     cluster.lab.wait_until(lambda: cluster.role(RELAY) == "Stopped", 20, "the relay resource gives up for a while")
     turned = cluster.lab.movements()
     cluster.lab.start_cluster("xivo-1")

@@ -9,7 +9,7 @@ import pytest
 
 from berofos_agent.commands.bnfos import main as command
 from berofos_agent.commands.bnfos.context import Lan
-from berofos_agent.simulator.bench import LOOPBACK_BROADCAST, Bench
+from berofos_agent.simulator import LOOPBACK_BROADCAST, Simulator
 
 from .standin import Standin
 
@@ -53,10 +53,10 @@ class Bnfos:
         return self.config.read_text()
 
 
-def bnfos_for(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+def bnfos_for(devices: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
     """Return what calls bnfos where these devices are, declared in bnfos.conf."""
-    called = Bnfos(tmp_path / "bnfos.conf", capsys, bench.devices[0].udp_address[1])
-    called.write(bench.conf())
+    called = Bnfos(tmp_path / "bnfos.conf", capsys, devices["fos1"].udp_address[1])
+    called.write(devices.conf())
     return called
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.commands import berofos
 from berofos_agent.device import frame
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, BenchDevice, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, RunningDevice, Simulator
 from tests.ocf.conftest import fresh_address
 
 
@@ -40,14 +40,16 @@ class Keyboard(io.StringIO):
 class Desk:
     """Where an administrator sits: types commands, and sees what comes of them."""
 
-    def __init__(self, config: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def __init__(
+        self, config: Path, devices: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
         self.config = config
-        self.bench = bench
+        self.devices = devices
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
-    def device(self, name: str) -> BenchDevice:
-        return self.bench[name]
+    def device(self, name: str) -> RunningDevice:
+        return self.devices[name]
 
     def berofos(self, command: str, *arguments: str, typed: str = "", terminal: bool = False) -> Ran:
         """Run a subcommand of berofos to its end."""
@@ -89,8 +91,8 @@ def desk(
     ]
     monkeypatch.setenv("HA_RSCTMP", str(tmp_path / "no-cluster"))
     monkeypatch.setenv("PATH", os.environ["PATH"])
-    with simulator.running(specs) as bench:
+    with simulator.running(specs) as devices:
         config = tmp_path / "bnfos.conf"
-        config.write_text(bench.conf())
+        config.write_text(devices.conf())
         config.chmod(0o600)
-        yield Desk(config, bench, monkeypatch, capsys)
+        yield Desk(config, devices, monkeypatch, capsys)

@@ -88,27 +88,27 @@ def ends_soon_and_small() -> Iterator[None]:
 def hostile_ear(*answers: bytes, flood: bool = False) -> Iterator[tuple[str, int]]:
     """Put a UDP server up that answers each datagram with all of these, again and again until the end in a flood."""
     stopping = threading.Event()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
-        ear.bind(("127.0.0.1", 0))
-        ear.settimeout(0.05)
-        thread = threading.Thread(target=_answer, args=(ear, answers, flood, stopping), daemon=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(0.05)
+        thread = threading.Thread(target=_answer, args=(listener, answers, flood, stopping), daemon=True)
         thread.start()
         try:
-            yield ear.getsockname()
+            yield listener.getsockname()
         finally:
             stopping.set()
             thread.join()
 
 
-def _answer(ear: socket.socket, answers: tuple[bytes, ...], flood: bool, stopping: threading.Event) -> None:
+def _answer(listener: socket.socket, answers: tuple[bytes, ...], flood: bool, stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
-            sender = ear.recvfrom(2048)[1]
+            sender = listener.recvfrom(2048)[1]
         except socket.timeout:
             continue
         for number in itertools.count():
             with contextlib.suppress(OSError):
                 for answer in answers:
-                    ear.sendto(answer, sender)
+                    listener.sendto(answer, sender)
             if not flood or stopping.is_set() or number > 1_000_000:
                 break

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.device import flashing
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 from berofos_agent.simulator.model import Power
 
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
@@ -27,15 +27,15 @@ IMAGE = bytes(range(256)) * 40 + b"tail"  # 21 pages, the last not full
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     with simulator.running(1) as up:
         up["fos1"].model.switch_power(Power.FLASH)
         yield up
 
 
 @pytest.fixture
-def bnfos(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
-    return bnfos_for(bench, tmp_path, capsys)
+def bnfos(devices: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+    return bnfos_for(devices, tmp_path, capsys)
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flashing, "PREPARE_SECONDS", 0.5)
 
 
-def test_image_arrives_whole(bench: Bench, bnfos: Bnfos, image: Path) -> None:
+def test_image_arrives_whole(devices: Simulator, bnfos: Bnfos, image: Path) -> None:
     ran = bnfos(f"--flash {image} -f fos1")
     assert (ran.status, ran.out) == (0, "")
     padded = IMAGE.ljust(21 * 512, b"\0")
-    assert bench["fos1"].model.state()["image"] == hashlib.sha1(padded).hexdigest()
+    assert devices["fos1"].model.state()["image"] == hashlib.sha1(padded).hexdigest()
 
 
 def test_progress_is_a_line_a_tenth_where_no_terminal_is(bnfos: Bnfos, image: Path) -> None:
@@ -65,8 +65,8 @@ def test_progress_is_a_line_a_tenth_where_no_terminal_is(bnfos: Bnfos, image: Pa
     assert "100 %, page 21 of 21\n" in ran.err
 
 
-def test_progress_is_a_bar_on_a_terminal(bench: Bench, bnfos: Bnfos, image: Path) -> None:
-    assert bench["fos1"].model.power is Power.FLASH
+def test_progress_is_a_bar_on_a_terminal(devices: Simulator, bnfos: Bnfos, image: Path) -> None:
+    assert devices["fos1"].model.power is Power.FLASH
     main, side = pty.openpty()
     call = "import sys; from berofos_agent.commands.bnfos import main, context; "
     call += "sys.exit(main.main(sys.argv[2:], context.Lan(int(sys.argv[1]))))"
@@ -104,26 +104,26 @@ def test_published_firmware_is_known() -> None:
     assert flashing.KNOWN_IMAGES["2432d603ddc9cfc18251f62625203d6d7c28e608"].startswith("firmware 1.53")
 
 
-def test_device_in_operation_is_refused(bench: Bench, bnfos: Bnfos, image: Path) -> None:
-    bench["fos1"].model.switch_power(Power.OPERATIONAL)
+def test_device_in_operation_is_refused(devices: Simulator, bnfos: Bnfos, image: Path) -> None:
+    devices["fos1"].model.switch_power(Power.OPERATIONAL)
     ran = bnfos(f"--flash {image} -f fos1")
     assert ran.status == 1
     assert "hold the black button" in ran.err
-    assert set(bench["fos1"].model.requests) == {"scan"}
+    assert set(devices["fos1"].model.requests) == {"scan"}
 
 
 @pytest.mark.parametrize(
     ("size", "words"), [(0, "the image is empty"), (flashing.MAXIMUM_BYTES + 1, "that is no firmware of a bero*fos")]
 )
 def test_unusable_image_is_refused_and_nothing_is_sent(
-    bench: Bench, bnfos: Bnfos, image: Path, size: int, words: str
+    devices: Simulator, bnfos: Bnfos, image: Path, size: int, words: str
 ) -> None:
     with image.open("wb") as file:
         file.truncate(size)
     ran = bnfos(f"--flash {image} -f fos1")
     assert ran.status == 1
     assert words in ran.err
-    assert bench["fos1"].model.requests == {}
+    assert devices["fos1"].model.requests == {}
 
 
 def test_image_that_is_not_there_is_said(bnfos: Bnfos, image: Path) -> None:

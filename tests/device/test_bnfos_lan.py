@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench
+from berofos_agent import simulator
+from berofos_agent.simulator import Simulator
 from berofos_agent.simulator.model import Power
 
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
@@ -24,44 +24,44 @@ OTHER_MAC = bytes.fromhex("00193200FFFF")
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     with simulator.running(2) as up:
         yield up
 
 
 @pytest.fixture
-def bnfos(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
-    return bnfos_for(bench, tmp_path, capsys)
+def bnfos(devices: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+    return bnfos_for(devices, tmp_path, capsys)
 
 
 @pytest.mark.parametrize("call", ["--ping -f fos1", "--kick -f fos1", "--ping -h 127.0.0.1", "--kick -h 127.0.0.1"])
-def test_device_answers(bench: Bench, bnfos: Bnfos, call: str) -> None:
+def test_device_answers(devices: Simulator, bnfos: Bnfos, call: str) -> None:
     ran = bnfos(call)
     assert (ran.status, ran.out) == (0, "")
-    assert sum(bench["fos1"].model.requests[kind] for kind in ("ping", "kick") if f"--{kind}" in call) == 1
+    assert sum(devices["fos1"].model.requests[kind] for kind in ("ping", "kick") if f"--{kind}" in call) == 1
 
 
-def test_device_of_unknown_address_is_reached_by_its_mac(bench: Bench, bnfos: Bnfos) -> None:
+def test_device_of_unknown_address_is_reached_by_its_mac(devices: Simulator, bnfos: Bnfos) -> None:
     assert bnfos("--ping -m 00:19:32:00:12:1E").status == 0
-    assert bench["fos2"].model.requests == {"ping": 1}
+    assert devices["fos2"].model.requests == {"ping": 1}
 
 
-def test_device_without_a_host_in_the_file_is_reached_by_its_mac(bench: Bench, bnfos: Bnfos) -> None:
+def test_device_without_a_host_in_the_file_is_reached_by_its_mac(devices: Simulator, bnfos: Bnfos) -> None:
     bnfos.write("[fos1]\nmac = 00:19:32:00:12:1E\n;host = 0.0.0.0\n")
     assert bnfos("--kick -f fos1").status == 0
-    assert bench["fos2"].model.requests == {"kick": 1}
+    assert devices["fos2"].model.requests == {"kick": 1}
 
 
-def test_device_that_is_silent_is_an_error(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.fault("silent")
+def test_device_that_is_silent_is_an_error(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.fault("silent")
     for call in ("--ping -f fos1", "--kick -f fos1"):
         ran = bnfos(f"{call} -t 0.3")
         assert ran.status == 1
         assert "fos1: no answer from 127.0.0.1" in ran.err
 
 
-def test_kick_that_is_refused_is_an_error(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.fault("refuse-kick")
+def test_kick_that_is_refused_is_an_error(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.fault("refuse-kick")
     ran = bnfos("--kick -f fos1")
     assert ran.status == 1
     assert "refused the kick with error 1" in ran.err
@@ -97,8 +97,8 @@ def test_answer_of_another_host_is_none(tmp_path: Path, capsys: pytest.CaptureFi
     assert ran.status == 1
 
 
-def test_device_nobody_knows_the_mac_of_is_not_waited_for_longer(bnfos: Bnfos, bench: Bench) -> None:
-    bench["fos1"].model.fault("silent")
+def test_device_nobody_knows_the_mac_of_is_not_waited_for_longer(bnfos: Bnfos, devices: Simulator) -> None:
+    devices["fos1"].model.fault("silent")
     assert "within 0.3 s" in bnfos("--ping -h 127.0.0.1 -t 0.3").err
 
 
@@ -106,15 +106,15 @@ def test_device_nobody_knows_the_mac_of_is_not_waited_for_longer(bnfos: Bnfos, b
 
 
 @pytest.mark.parametrize("call", ["--netconf -f fos1 -i 10.34.1.20", "--reset -f fos1"])
-def test_device_in_operation_is_refused(bench: Bench, bnfos: Bnfos, call: str) -> None:
+def test_device_in_operation_is_refused(devices: Simulator, bnfos: Bnfos, call: str) -> None:
     ran = bnfos(call)
     assert ran.status == 1
     assert "in operation, not in flash mode" in ran.err
-    assert set(bench["fos1"].model.requests) == {"scan"}
+    assert set(devices["fos1"].model.requests) == {"scan"}
 
 
-def test_network_configuration_is_replaced(bench: Bench, bnfos: Bnfos) -> None:
-    model = bench["fos1"].model
+def test_network_configuration_is_replaced(devices: Simulator, bnfos: Bnfos) -> None:
+    model = devices["fos1"].model
     model.switch_power(Power.FLASH)
     ran = bnfos("--netconf -f fos1 -i 10.34.1.20 -n 255.255.255.0 -g 10.34.1.1 -d 0 -a 1 -p 8080 -e 2")
     assert ran.status == 0
@@ -126,29 +126,29 @@ def test_network_configuration_is_replaced(bench: Bench, bnfos: Bnfos) -> None:
 @pytest.mark.parametrize(
     ("address", "netmask"), [("10.1.2.3", "255.0.0.0"), ("172.16.0.9", "255.255.0.0"), ("192.168.0.2", "255.255.255.0")]
 )
-def test_netmask_goes_by_the_class_of_the_address(bench: Bench, bnfos: Bnfos, address: str, netmask: str) -> None:
-    bench["fos1"].model.switch_power(Power.FLASH)
+def test_netmask_goes_by_the_class_of_the_address(devices: Simulator, bnfos: Bnfos, address: str, netmask: str) -> None:
+    devices["fos1"].model.switch_power(Power.FLASH)
     assert bnfos(f"--netconf -f fos1 -i {address} -d 0").status == 0
-    assert str(bench["fos1"].model.scan_reply().network.netmask) == netmask
+    assert str(devices["fos1"].model.scan_reply().network.netmask) == netmask
 
 
-def test_address_beside_dhcp_is_warned_of(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.switch_power(Power.FLASH)
+def test_address_beside_dhcp_is_warned_of(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.switch_power(Power.FLASH)
     assert "-d 0 turns it off" in bnfos("--netconf -f fos1 -i 10.34.1.20").err
 
 
 @pytest.mark.parametrize("wrong", ["-i foo", "-i 10.34.1", "-n 255.0.255.0", "-g 1.2.3.4.5", "-e 4", "-d 2", "-p 0"])
-def test_unusable_network_value_is_refused_and_nothing_is_sent(bench: Bench, bnfos: Bnfos, wrong: str) -> None:
+def test_unusable_network_value_is_refused_and_nothing_is_sent(devices: Simulator, bnfos: Bnfos, wrong: str) -> None:
     ran = bnfos(f"--netconf -f fos1 {wrong}")
     assert ran.status == 2
     assert wrong.split()[0] in ran.err
-    assert bench["fos1"].model.requests == {}
+    assert devices["fos1"].model.requests == {}
 
 
-def test_everything_is_erased(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.switch_power(Power.FLASH)
+def test_everything_is_erased(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.switch_power(Power.FLASH)
     assert bnfos("--reset -f fos1").status == 0
-    assert bench["fos1"].model.state()["firmware"] == ""
+    assert devices["fos1"].model.state()["firmware"] == ""
 
 
 @pytest.mark.parametrize(("call", "command"), [("--netconf -f fos1", NETCONF), ("--reset -f fos1", ERASE)])
@@ -189,9 +189,9 @@ CALL = "import sys; from berofos_agent.commands.bnfos import main, context; "
 CALL += "sys.exit(main.main(sys.argv[2:], context.Lan(int(sys.argv[1]), '127.255.255.255')))"
 
 
-def test_kicking_goes_on_in_the_background(bench: Bench, bnfos: Bnfos) -> None:
+def test_kicking_goes_on_in_the_background(devices: Simulator, bnfos: Bnfos) -> None:
     kicked = threading.Semaphore(0)
-    model = bench["fos1"].model
+    model = devices["fos1"].model
     count = model.count
     model.count = lambda kind: (count(kind), kicked.release())[0]  # type: ignore[method-assign]
     model.fault("drop", "3")

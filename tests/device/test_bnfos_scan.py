@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.commands.bnfos.lan import write_down
 from berofos_agent.config.editor import ConfFile
 from berofos_agent.device.frame import ScanReply
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 from berofos_agent.simulator.model import Power
 
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
@@ -23,30 +23,30 @@ ENDLESS = "-t 600"
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     with simulator.running(2) as up:
         yield up
 
 
 @pytest.fixture
-def bnfos(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
-    return bnfos_for(bench, tmp_path, capsys)
+def bnfos(devices: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+    return bnfos_for(devices, tmp_path, capsys)
 
 
-def test_each_device_is_a_block(bench: Bench, bnfos: Bnfos) -> None:
+def test_each_device_is_a_block(devices: Simulator, bnfos: Bnfos) -> None:
     ran = bnfos("--scan")
     assert ran.status == 0
     assert ran.out.startswith(
         "#1:\n mac: 00:19:32:00:12:1D\n bootloader: v1.0\n firmware: v1.53\n device mode: OPERATIONAL\n\n"
         " address: 127.0.0.1\n netmask: 255.255.255.0\n gateway: 0.0.0.0\n phy conf: 0x03 (PROBE_AUTO)\n"
         " phy state: 0x07 (LINK_BEAT | LINK_100MBIT | LINK_FDX)\n options: 0x01 (OPT_DHCP)\n"
-        f" http port: {bench['fos1'].http_address[1]}\n\n#2:\n mac: 00:19:32:00:12:1E\n"
+        f" http port: {devices['fos1'].http_address[1]}\n\n#2:\n mac: 00:19:32:00:12:1E\n"
     )
     assert ran.err == "2 devices found.\n"
 
 
-def test_each_device_is_a_line_for_scripts(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos2"].model.switch_power(Power.FLASH)
+def test_each_device_is_a_line_for_scripts(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos2"].model.switch_power(Power.FLASH)
     ran = bnfos("--sscan")
     assert ran.out == "00:19:32:00:12:1D;127.0.0.1;1.53;operational\n00:19:32:00:12:1E;127.0.0.2;1.53;flash\n"
     assert (ran.status, ran.err) == (0, "")
@@ -60,9 +60,9 @@ def test_broadcast_scan_returns_after_a_quiet_second(bnfos: Bnfos) -> None:
     assert bnfos(f"--sscan {ENDLESS}").out.count("\n") == 2
 
 
-def test_host_name_is_asked_and_nobody_else(bench: Bench, bnfos: Bnfos) -> None:
+def test_host_name_is_asked_and_nobody_else(devices: Simulator, bnfos: Bnfos) -> None:
     assert bnfos("--sscan -h localhost").out == "00:19:32:00:12:1D;127.0.0.1;1.53;operational\n"
-    assert bench["fos2"].model.requests == {}
+    assert devices["fos2"].model.requests == {}
 
 
 def test_host_name_nobody_knows_is_an_error(bnfos: Bnfos) -> None:
@@ -71,8 +71,8 @@ def test_host_name_nobody_knows_is_an_error(bnfos: Bnfos) -> None:
     assert "berofos.invalid" in ran.err
 
 
-def test_other_products_are_passed_over(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.fault("not-berofos")
+def test_other_products_are_passed_over(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.fault("not-berofos")
     assert bnfos("--sscan").out == "00:19:32:00:12:1E;127.0.0.2;1.53;operational\n"
     ran = bnfos("--sscan -h 127.0.0.1")
     assert (ran.status, ran.out) == (1, "")
@@ -95,15 +95,15 @@ def test_stray_datagrams_before_the_answer_are_passed_over(tmp_path: Path, capsy
 # --- -x --------------------------------------------------------------------------------------------------------
 
 
-def test_first_scan_writes_the_file(bench: Bench, bnfos: Bnfos) -> None:
+def test_first_scan_writes_the_file(devices: Simulator, bnfos: Bnfos) -> None:
     bnfos.config.unlink()
     assert bnfos("--scan -x").status == 0
-    assert bnfos.text() == bench.conf()
+    assert bnfos.text() == devices.conf()
     assert stat.S_IMODE(bnfos.config.stat().st_mode) == 0o600
 
 
-def test_known_devices_keep_all_and_get_their_new_address(bench: Bench, bnfos: Bnfos) -> None:
-    port1, port2 = (device.http_address[1] for device in bench.devices)
+def test_known_devices_keep_all_and_get_their_new_address(devices: Simulator, bnfos: Bnfos) -> None:
+    port1, port2 = (device.http_address[1] for device in devices)
     text = (
         "# ask Marie\n[rack-left]\nmac = 00:19:32:00:12:1d\nhost = 10.0.0.9\nlogin = admin:foo:bar\n"
         f"port = {port1}\n\n; spare\n[fos7]\nmac = 00:11:22:33:44:55\nhost = 10.0.0.7\n"
@@ -124,9 +124,9 @@ def test_second_scan_changes_nothing(bnfos: Bnfos) -> None:
     assert bnfos.text() == before
 
 
-def test_scan_that_finds_nothing_changes_nothing_and_fails(bench: Bench, bnfos: Bnfos) -> None:
+def test_scan_that_finds_nothing_changes_nothing_and_fails(devices: Simulator, bnfos: Bnfos) -> None:
     before = bnfos.text()
-    for device in bench.devices:
+    for device in devices:
         device.model.fault("silent")
     ran = bnfos("--scan -x")
     assert (ran.status, ran.out) == (1, "")
@@ -134,13 +134,13 @@ def test_scan_that_finds_nothing_changes_nothing_and_fails(bench: Bench, bnfos: 
     assert bnfos.text() == before
 
 
-def test_broken_file_is_refused_before_anything_is_sent(bench: Bench, bnfos: Bnfos) -> None:
+def test_broken_file_is_refused_before_anything_is_sent(devices: Simulator, bnfos: Bnfos) -> None:
     bnfos.write("[fos1\nhost = 10.0.0.1\n")
     ran = bnfos("--scan -x")
     assert ran.status == 1
     assert "line 1" in ran.err
     assert bnfos.text() == "[fos1\nhost = 10.0.0.1\n"
-    assert bench["fos1"].model.requests == {}
+    assert devices["fos1"].model.requests == {}
 
 
 def test_section_without_a_mac_is_known_by_its_address(bnfos: Bnfos) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.device.settings import SETTINGS
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, Simulator
 
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
 from .standin import standing_in
@@ -22,14 +22,14 @@ PASSWORD = 's3cret:=#;%" x'
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     with simulator.running(2) as up:
         yield up
 
 
 @pytest.fixture
-def bnfos(bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
-    return bnfos_for(bench, tmp_path, capsys)
+def bnfos(devices: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bnfos:
+    return bnfos_for(devices, tmp_path, capsys)
 
 
 def protect(bnfos: Bnfos, login: str = "") -> None:
@@ -94,13 +94,13 @@ def test_keywords_are_taken_in_capitals_too(bnfos: Bnfos) -> None:
     assert bnfos("--get MODE -f fos1").out == "mode = 0\n"
 
 
-def test_test_mail_is_asked_for(bench: Bench, bnfos: Bnfos) -> None:
+def test_test_mail_is_asked_for(devices: Simulator, bnfos: Bnfos) -> None:
     assert bnfos("--set smtptest -f fos1").status == 0
-    assert [entry["event"] for entry in bench["fos1"].model.history] == ["mail"]
+    assert [entry["event"] for entry in devices["fos1"].model.history] == ["mail"]
 
 
-def test_relay_that_does_not_move_is_an_error(bench: Bench, bnfos: Bnfos) -> None:
-    bench["fos1"].model.fault("weld")
+def test_relay_that_does_not_move_is_an_error(devices: Simulator, bnfos: Bnfos) -> None:
+    devices["fos1"].model.fault("stuck")
     ran = bnfos("--set mode=1 -f fos1")
     assert ran.status == 1
     assert "fos1: does not follow: mode = 0 after writing 1" in ran.err
@@ -119,8 +119,8 @@ def test_relay_that_does_not_move_is_an_error(bench: Bench, bnfos: Bnfos) -> Non
         ("trickle", ""),
     ],
 )
-def test_reading_that_failed_fails(bench: Bench, bnfos: Bnfos, fault: str, argument: str, call: str) -> None:
-    bench["fos1"].model.fault(fault, argument)
+def test_reading_that_failed_fails(devices: Simulator, bnfos: Bnfos, fault: str, argument: str, call: str) -> None:
+    devices["fos1"].model.fault(fault, argument)
     ran = bnfos(f"{call} -t 0.3")
     assert ran.status == 1
     assert ran.out == ""
@@ -165,10 +165,10 @@ def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: py
         "smtpto=" + "x" * 5000,
     ],
 )
-def test_unusable_value_is_refused_and_nothing_is_sent(bench: Bench, bnfos: Bnfos, pair: str) -> None:
+def test_unusable_value_is_refused_and_nothing_is_sent(devices: Simulator, bnfos: Bnfos, pair: str) -> None:
     ran = bnfos(f"--set {pair} -f fos1")
     assert ran.status == 2
-    assert bench["fos1"].model.requests == {}
+    assert devices["fos1"].model.requests == {}
 
 
 def test_password_cannot_be_read(bnfos: Bnfos) -> None:
@@ -178,8 +178,8 @@ def test_password_cannot_be_read(bnfos: Bnfos) -> None:
 # --- who is asked ----------------------------------------------------------------------------------------------
 
 
-def test_host_name_is_asked(bench: Bench, bnfos: Bnfos) -> None:
-    port = bench["fos1"].http_address[1]
+def test_host_name_is_asked(devices: Simulator, bnfos: Bnfos) -> None:
+    port = devices["fos1"].http_address[1]
     assert bnfos(f"--get mode -h localhost -p {port}").out == "mode = 0\n"
 
 
@@ -189,8 +189,8 @@ def test_host_name_nobody_knows_is_an_error(bnfos: Bnfos) -> None:
     assert "berofos.invalid" in ran.err
 
 
-def test_host_given_goes_before_that_of_the_file(bench: Bench, bnfos: Bnfos) -> None:
-    second = bench["fos2"]
+def test_host_given_goes_before_that_of_the_file(devices: Simulator, bnfos: Bnfos) -> None:
+    second = devices["fos2"]
     second.model.move_by_hand("1")
     host, port = second.http_address
     assert bnfos(f"--get mode -f fos1 -h {host} -p {port}").out == "mode = 1\n"
@@ -217,12 +217,12 @@ def test_login_of_the_file_is_used_whatever_it_holds(bnfos: Bnfos) -> None:
     assert bnfos("--get pwd -f fos1").out == "pwd = 1\n"
 
 
-def test_turning_protection_on_without_a_login_says_what_to_do(bench: Bench, bnfos: Bnfos) -> None:
+def test_turning_protection_on_without_a_login_says_what_to_do(devices: Simulator, bnfos: Bnfos) -> None:
     bnfos("--set", f"apwd={PASSWORD}", "-f", "fos1")
     ran = bnfos("--set pwd=1 -f fos1")
     assert ran.status == 0
     assert "login = admin:<password>" in ran.err
-    assert bench["fos1"].model.password() == PASSWORD
+    assert devices["fos1"].model.password() == PASSWORD
 
 
 def test_protection_that_stays_on_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,13 +232,13 @@ def test_protection_that_stays_on_is_an_error(tmp_path: Path, capsys: pytest.Cap
     assert "does not follow: pwd = 1 after writing 0" in ran.err
 
 
-def test_new_password_is_tried_where_protection_is_on(bench: Bench, bnfos: Bnfos) -> None:
+def test_new_password_is_tried_where_protection_is_on(devices: Simulator, bnfos: Bnfos) -> None:
     protect(bnfos, f"admin:{PASSWORD}")
     ran = bnfos("--set apwd=n3w -f fos1")
     assert ran.status == 0
     assert "accepts the new one" in ran.err
     assert "n3w" not in ran.err
-    assert bench["fos1"].model.password() == "n3w"
+    assert devices["fos1"].model.password() == "n3w"
 
 
 def test_password_is_asked_for_on_a_terminal(bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def test_password_is_asked_for_on_a_terminal(bnfos: Bnfos, monkeypatch: pytest.M
     assert asked == ["Password of admin at fos1: "]
 
 
-def test_new_password_is_asked_for_twice(bench: Bench, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_password_is_asked_for_twice(devices: Simulator, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter(["one", "two", "same", "same"])
     monkeypatch.setattr(sys, "stdin", _terminal())
     monkeypatch.setattr(getpass, "getpass", lambda _prompt: next(typed))
@@ -258,7 +258,7 @@ def test_new_password_is_asked_for_twice(bench: Bench, bnfos: Bnfos, monkeypatch
     assert ran.status == 1
     assert "not the same" in ran.err
     assert bnfos("--set apwd -f fos1").status == 0
-    assert bench["fos1"].model.dump()["settings"]["apwd"] == "same"
+    assert devices["fos1"].model.dump()["settings"]["apwd"] == "same"
 
 
 def _terminal() -> object:
@@ -270,12 +270,12 @@ def _terminal() -> object:
 
 def test_flags_that_firmware_133_forgets_are_put_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = {"modedef": "1", "power1def": "1"}
-    with simulator.running([DeviceSpec(firmware="1.3.3", settings=settings)]) as bench:
-        bnfos = bnfos_for(bench, tmp_path, capsys)
+    with simulator.running([DeviceSpec(firmware="1.3.3", settings=settings)]) as devices:
+        bnfos = bnfos_for(devices, tmp_path, capsys)
         ran = bnfos("--set scenario=1 -f fos1")
         assert ran.status == 0
         assert "forgot" in ran.err
-        values = bench["fos1"].model.values()
+        values = devices["fos1"].model.values()
     assert (values["scenario"], values["modedef"], values["power1def"], values["power2def"]) == ("1", "1", "1", "0")
 
 

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.device import Device
 from berofos_agent.device.gbl4 import Gbl4Client, broadcast_scan
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, BenchDevice
+from berofos_agent.simulator import RunningDevice, Simulator
 from tests.device.hostile import hostile_server
 
 
 @pytest.fixture
-def two() -> Iterator[Bench]:
-    with simulator.running(2) as bench:
-        yield bench
+def two() -> Iterator[Simulator]:
+    with simulator.running(2) as devices:
+        yield devices
 
 
 @pytest.fixture
-def fos1(two: Bench) -> BenchDevice:
+def fos1(two: Simulator) -> RunningDevice:
     return two["fos1"]
 
 
-def client_of(device: BenchDevice, login: str = "", seconds: float = 1.0) -> Device:
+def client_of(device: RunningDevice, login: str = "", seconds: float = 1.0) -> Device:
     host, port = device.http_address
     entry = bnfosconf.Entry(
         device.name,
@@ -48,7 +48,7 @@ def soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_a_switch_is_read_back_and_says_what_it_did(fos1: BenchDevice) -> None:
+def test_a_switch_is_read_back_and_says_what_it_did(fos1: RunningDevice) -> None:
     client = client_of(fos1)
     done = client.switch("1", soon())
     assert (done.before, done.after, done.moved) == ("0", "1", True)
@@ -57,8 +57,8 @@ def test_a_switch_is_read_back_and_says_what_it_did(fos1: BenchDevice) -> None:
     assert fos1.model.requests == {"connect": 4, "read": 3, "write": 1}
 
 
-def test_a_welded_relay_is_noticed(fos1: BenchDevice) -> None:
-    fos1.model.fault("weld")
+def test_a_stuck_relay_is_noticed(fos1: RunningDevice) -> None:
+    fos1.model.fault("stuck")
     with pytest.raises(DidNotFollow, match="fos1: relay did not switch: mode is still 0 after writing 1"):
         client_of(fos1).switch("1", soon())
 
@@ -86,9 +86,9 @@ def test_a_relay_that_did_not_move_is_the_lost_answers_error(after: list[bytes])
             device.switch("1", soon())
 
 
-def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
+def test_a_slow_relay_is_waited_for(fos1: RunningDevice) -> None:
     """A relay that is read in its old position once more before it follows."""
-    fos1.model.fault("weld")
+    fos1.model.fault("stuck")
     client = client_of(fos1)
     reads = iter([True, False])
     original = client.web.read
@@ -96,7 +96,7 @@ def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
     def read(seconds: float) -> dict[str, str]:
         told = original(seconds)
         if not next(reads, False):
-            fos1.model.fault("weld", "off")
+            fos1.model.fault("stuck", "off")
             fos1.model.move_by_hand("1")
         return told
 
@@ -104,8 +104,8 @@ def test_a_slow_relay_is_waited_for(fos1: BenchDevice) -> None:
     assert client.switch("1", soon()).after == "1"
 
 
-def test_a_welded_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: BenchDevice) -> None:
-    fos1.model.fault("weld")
+def test_a_stuck_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: RunningDevice) -> None:
+    fos1.model.fault("stuck")
     client = client_of(fos1)
     original = client.web.read
     looks = iter(["before", "after"])
@@ -118,14 +118,14 @@ def test_a_welded_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: B
         client.switch("1", soon())
 
 
-def test_several_settings_are_one_request(fos1: BenchDevice) -> None:
+def test_several_settings_are_one_request(fos1: RunningDevice) -> None:
     told = client_of(fos1).write({"scenario": "1", "modedef": "1", "wdogitime": "30"}, soon())
     assert (told["scenario"], told["modedef"], told["wdogitime"]) == ("1", "1", "30")
     assert fos1.model.requests["write"] == 1
 
 
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
-def test_password(fos1: BenchDevice, scheme: str) -> None:
+def test_password(fos1: RunningDevice, scheme: str) -> None:
     fos1.model.write("cmd=3&apwd=s%3Ae%3Dc%23r%22e%20t&pwd=1")
     if scheme == "digest":
         fos1.model.fault("digest")
@@ -136,13 +136,13 @@ def test_password(fos1: BenchDevice, scheme: str) -> None:
         client_of(fos1).read(soon())
 
 
-def test_no_proxy_is_used(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used(fos1: RunningDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9/")
     assert client_of(fos1).read(soon())["mode"] == "0"
 
 
-def test_no_netrc_is_read(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_netrc_is_read(fos1: RunningDevice, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login admin password secret\n")
     netrc.chmod(0o600)
@@ -167,14 +167,14 @@ def test_no_netrc_is_read(fos1: BenchDevice, monkeypatch: pytest.MonkeyPatch, tm
     ],
 )
 def test_a_device_that_misbehaves_ends_in_time_with_a_reason(
-    fos1: BenchDevice, fault: str, argument: str, error: type[Exception]
+    fos1: RunningDevice, fault: str, argument: str, error: type[Exception]
 ) -> None:
     fos1.model.fault(fault, argument)
     with pytest.raises(error, match="^fos1: "):
         client_of(fos1, seconds=0.5).read(soon())
 
 
-def test_a_host_that_refuses_connections(fos1: BenchDevice) -> None:
+def test_a_host_that_refuses_connections(fos1: RunningDevice) -> None:
     client = client_of(fos1)
     client.web.port = 9
     with pytest.raises(Unreachable, match="Connection refused"):
@@ -190,7 +190,7 @@ def test_a_device_known_by_its_address_is_named_once() -> None:
     assert str(caught.value) == "127.0.0.1: Connection refused"
 
 
-def test_scan_ping_and_kick(fos1: BenchDevice) -> None:
+def test_scan_ping_and_kick(fos1: RunningDevice) -> None:
     gbl4 = client_of(fos1).gbl4
     reply = gbl4.scan()
     assert reply.firmware == (1, 53)
@@ -200,29 +200,29 @@ def test_scan_ping_and_kick(fos1: BenchDevice) -> None:
     gbl4.kick()
 
 
-def test_lost_datagrams_are_sent_again(fos1: BenchDevice) -> None:
+def test_lost_datagrams_are_sent_again(fos1: RunningDevice) -> None:
     fos1.model.fault("drop", "2")
     assert client_of(fos1).gbl4.scan(seconds=0.6).operational
 
 
-def test_a_refused_kick_is_an_error(fos1: BenchDevice) -> None:
+def test_a_refused_kick_is_an_error(fos1: RunningDevice) -> None:
     fos1.model.fault("refuse-kick")
     with pytest.raises(UnusableAnswer, match="fos1: .* refused the kick"):
         client_of(fos1).gbl4.kick()
 
 
-def test_another_mac_is_another_device(fos1: BenchDevice) -> None:
+def test_another_mac_is_another_device(fos1: RunningDevice) -> None:
     fos1.model.fault("wrong-mac", "00:19:32:00:00:01")
     with pytest.raises(NotABerofos, match="has MAC 00:19:32:00:00:01, not 00:19:32:00:12:1D"):
         client_of(fos1).gbl4.scan()
 
 
-def test_broadcast_finds_every_device_once(two: Bench) -> None:
+def test_broadcast_finds_every_device_once(two: Simulator) -> None:
     found = broadcast_scan("127.255.255.255", two["fos1"].udp_address[1], quiet=0.3)
     assert sorted(address for address, _reply in found) == ["127.0.0.1", "127.0.0.2"]
 
 
-def test_a_bank_returns_results_and_errors_in_its_order(two: Bench) -> None:
+def test_a_bank_returns_results_and_errors_in_its_order(two: Simulator) -> None:
     two["fos1"].model.fault("status", "500")
     devices = [client_of(device) for device in two.devices]
     first, second = run_on_all(devices, lambda device, end: device.read(end), soon())
@@ -231,7 +231,7 @@ def test_a_bank_returns_results_and_errors_in_its_order(two: Bench) -> None:
     assert second.value["mode"] == "0"
 
 
-def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Bench) -> None:
+def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Simulator) -> None:
     devices = [client_of(device) for device in two.devices]
 
     def work(device: Device, _deadline: float) -> str:
@@ -244,7 +244,7 @@ def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Bench) -> None:
     assert done.value == "done"
 
 
-def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Bench) -> None:
+def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Simulator) -> None:
     def work(_device: Device, _deadline: float) -> None:
         raise KeyError("bug")
 

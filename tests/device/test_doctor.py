@@ -14,18 +14,18 @@ from berofos_agent.device import frame
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.doctor.checks import CHECKS
 from berofos_agent.errors import Unreachable
-from berofos_agent.simulator import Bench, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, Simulator
 from tests.conftest import Clock
 from tests.ocf.conftest import fresh_address
 
 CIBS = Path(__file__).parents[1] / "data" / "cib"
 GOOD = {"modedef": "1", "wdogdef": "0", "scenario": "0", "apwd": "uh8Yee!k", "pwd": "1"}
 
-Break = Callable[[Bench, Path], None]
+Break = Callable[[Simulator, Path], None]
 
 
 @pytest.fixture
-def bench(clock: Clock) -> Iterator[Bench]:
+def devices(clock: Clock) -> Iterator[Simulator]:
     specs = [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, mac, settings=GOOD)
         for name, mac in (("fos1", "00:19:32:00:12:1D"), ("fos2", "00:19:32:00:12:1E"))
@@ -35,9 +35,9 @@ def bench(clock: Clock) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, bench: Bench) -> Path:
+def config(tmp_path: Path, devices: Simulator) -> Path:
     path = tmp_path / "bnfos.conf"
-    path.write_text(bench.conf())
+    path.write_text(devices.conf())
     path.chmod(0o600)
     return path
 
@@ -64,28 +64,28 @@ def test_good_devices_are_clean(config: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_what_mends_a_device_finds_it_in_the_same_file(
-    bench: Bench, config: Path, capsys: pytest.CaptureFixture[str]
+    devices: Simulator, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench["fos2"].model.write("cmd=1&rm=0")
+    devices["fos2"].model.write("cmd=1&rm=0")
     assert [finding["mend"] for finding in examined(config, capsys)] == [
         f"bnfos --set modedef=1 -f fos2 --config {config}"
     ]
 
 
 def fault(name: str, argument: str = "") -> Break:
-    return lambda bench, _config: bench["fos2"].model.fault(name, argument)
+    return lambda devices, _config: devices["fos2"].model.fault(name, argument)
 
 
 def written(query: str) -> Break:
-    return lambda bench, _config: bench["fos2"].model.write(query)
+    return lambda devices, _config: devices["fos2"].model.write(query)
 
 
 def edited(old: str, new: str) -> Break:
-    return lambda _bench, config: (config.write_text(config.read_text().replace(old, new)), None)[1]
+    return lambda _devices, config: (config.write_text(config.read_text().replace(old, new)), None)[1]
 
 
 def powered(power: simulator.Power) -> Break:
-    return lambda bench, _config: bench["fos2"].model.switch_power(power)
+    return lambda devices, _config: devices["fos2"].model.switch_power(power)
 
 
 FAULTS = [
@@ -106,9 +106,9 @@ FAULTS = [
 
 @pytest.mark.parametrize(("broken", "check"), FAULTS)
 def test_each_fault_is_found_and_no_other(
-    bench: Bench, config: Path, capsys: pytest.CaptureFixture[str], broken: Break, check: str
+    devices: Simulator, config: Path, capsys: pytest.CaptureFixture[str], broken: Break, check: str
 ) -> None:
-    broken(bench, config)
+    broken(devices, config)
     found = examined(config, capsys)
     assert [(finding["check"], finding["subject"]) for finding in found] == [(check, "fos2")]
     assert "uh8Yee!k" not in str(found)
@@ -116,25 +116,25 @@ def test_each_fault_is_found_and_no_other(
 
 
 def test_a_watchdog_that_has_struck_is_told_once(
-    bench: Bench, config: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+    devices: Simulator, config: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench["fos2"].model.write("cmd=2&wintv=10&cmd=6&wen=1")
+    devices["fos2"].model.write("cmd=2&wintv=10&cmd=6&wen=1")
     clock.advance(11)
     assert [finding["check"] for finding in examined(config, capsys)] == ["watchdog-failure"]
 
 
-def test_old_firmware(config: Path, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_firmware(config: Path, devices: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
     old = DeviceSpec("fos3", fresh_address(), 0, frame.PORT, "00:19:32:00:12:1F", "1.3.3", GOOD)
     with simulator.running([old]) as more:
-        config.write_text(bench.conf() + "\n" + more.conf())
+        config.write_text(devices.conf() + "\n" + more.conf())
         found = examined(config, capsys)
     assert [(finding["check"], finding["subject"]) for finding in found] == [("old-firmware", "fos3")]
 
 
 def test_where_no_resource_switches_a_device_only_its_power_on_mode_is_judged(
-    bench: Bench, config: Path, capsys: pytest.CaptureFixture[str]
+    devices: Simulator, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench["fos1"].model.write("cmd=1&rm=0&sz=1")
+    devices["fos1"].model.write("cmd=1&rm=0&sz=1")
     found = examined(config, capsys, "no-relay.xml")
     assert [finding["check"] for finding in found] == ["no-relay", "power-on-mode"]
 
@@ -162,7 +162,7 @@ def test_a_device_behind_a_firewall_that_stops_udp(
 
 @pytest.mark.parametrize(("mode", "checks"), [("1", ["span-alarm"]), ("0", [])])
 def test_spans_are_judged_where_the_lines_are(
-    bench: Bench,
+    devices: Simulator,
     config: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -170,7 +170,7 @@ def test_spans_are_judged_where_the_lines_are(
     mode: str,
     checks: list[str],
 ) -> None:
-    for device in bench.devices:
+    for device in devices:
         device.model.move_by_hand(mode)
     text = configured(config, "good-crm.xml", spans="2")
     program = tmp_path / "bin" / "cibadmin"

@@ -14,9 +14,9 @@ from typing import Callable
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.device import frame
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, Simulator
 from berofos_agent.simulator.model import Power
 from tests.measured import MEASURED
 from tests.ocf.conftest import fresh_address
@@ -33,21 +33,21 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def devices() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     """Two devices in front of a PBX, lines at D."""
     settings = {"modedef": "0", "wdogdef": "0", "scenario": "1"}
     specs = [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, mac, settings=settings)
         for name, mac in (("fos1", "00:19:32:00:12:1D"), ("fos2", "00:19:32:00:12:1E"))
     ]
-    with simulator.running(specs, clock=lambda: time.monotonic() / SLOWNESS) as bench:
-        yield bench
+    with simulator.running(specs, clock=lambda: time.monotonic() / SLOWNESS) as devices:
+        yield devices
 
 
 class Site:
     """The host: telephony, and the heartbeat on it."""
 
-    def __init__(self, folder: Path, devices: Bench) -> None:
+    def __init__(self, folder: Path, devices: Simulator) -> None:
         self.devices = devices
         self.telephony = folder / "telephony"
         self.event_file = folder / "events"
@@ -85,15 +85,15 @@ class Site:
 
     @property
     def modes(self) -> list[str]:
-        return [device.model.mode for device in self.devices.devices]
+        return [device.model.mode for device in self.devices]
 
     @property
     def watchdogs(self) -> list[str]:
-        return [device.model.state()["watchdog"] for device in self.devices.devices]
+        return [device.model.state()["watchdog"] for device in self.devices]
 
 
 @pytest.fixture
-def site(tmp_path: Path, devices: Bench) -> Iterator[Site]:
+def site(tmp_path: Path, devices: Simulator) -> Iterator[Site]:
     site = Site(tmp_path, devices)
     yield site
     if site.process and site.process.poll() is None:
@@ -111,9 +111,9 @@ def running(site: Site, *arguments: str) -> None:
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
 
 
-def kicked_again(devices: Bench) -> Callable[[], bool]:
-    before = [device.model.state()["kicks"] for device in devices.devices]
-    return lambda: all(device.model.state()["kicks"] > kicks for device, kicks in zip(devices.devices, before))
+def kicked_again(devices: Simulator) -> Callable[[], bool]:
+    before = [device.model.state()["kicks"] for device in devices]
+    return lambda: all(device.model.state()["kicks"] > kicks for device, kicks in zip(devices, before))
 
 
 def test_lines_are_acquired_when_telephony_is_healthy_and_not_before(site: Site) -> None:
@@ -126,7 +126,7 @@ def test_lines_are_acquired_when_telephony_is_healthy_and_not_before(site: Site)
     assert b"READY=1" in site.notices.recv(1000)
 
 
-def test_devices_are_kicked_while_telephony_is_healthy(site: Site, devices: Bench) -> None:
+def test_devices_are_kicked_while_telephony_is_healthy(site: Site, devices: Simulator) -> None:
     running(site)
     for _ in range(5):
         eventually(kicked_again(devices))
@@ -155,7 +155,7 @@ def test_lines_go_to_the_pbx_when_the_heartbeat_is_killed(site: Site) -> None:
     eventually(lambda: site.modes == ["0", "0"])
 
 
-def test_a_clean_stop_moves_the_lines_to_the_pbx_without_a_watchdog_failure(site: Site, devices: Bench) -> None:
+def test_a_clean_stop_moves_the_lines_to_the_pbx_without_a_watchdog_failure(site: Site, devices: Simulator) -> None:
     running(site)
     log = site.end()
     assert site.process
@@ -172,7 +172,7 @@ def test_a_clean_stop_leaves_the_lines_with_on_stop_leave(site: Site) -> None:
     assert (site.modes, site.watchdogs) == (["1", "1"], ["0", "0"])
 
 
-def test_a_device_that_restarts_unarmed_is_noticed_and_armed_again(site: Site, devices: Bench) -> None:
+def test_a_device_that_restarts_unarmed_is_noticed_and_armed_again(site: Site, devices: Simulator) -> None:
     running(site)
     model = devices["fos2"].model
     model.switch_power(Power.OFF)
@@ -183,7 +183,7 @@ def test_a_device_that_restarts_unarmed_is_noticed_and_armed_again(site: Site, d
     reads = model.requests["read"]
     model.switch_power(Power.OPERATIONAL)
     eventually(lambda: model.requests["read"] > reads)
-    model.calm()
+    model.clear_faults()
     eventually(lambda: "WDOG_FAILED fos2" in site.events_so_far())
     eventually(lambda: "WDOG_OK fos2" in site.events_so_far())
     assert (site.modes, site.watchdogs) == (["1", "1"], ["1", "1"])
@@ -199,7 +199,7 @@ def test_a_health_command_that_hangs_is_a_failed_check(site: Site) -> None:
     assert "health check failed; kicking stopped; the lines go to port D within 2 s (sh: timed out)" in site.end()
 
 
-def test_an_unreachable_device_is_logged_once_and_acquired_when_it_is_back(site: Site, devices: Bench) -> None:
+def test_an_unreachable_device_is_logged_once_and_acquired_when_it_is_back(site: Site, devices: Simulator) -> None:
     devices["fos2"].model.switch_power(Power.OFF)
     site.telephony.touch()
     site.begin()

@@ -11,7 +11,7 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.config.editor import ConfFile
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, Unreachable
-from berofos_agent.simulator import BenchDevice
+from berofos_agent.simulator import RunningDevice
 from tests.device.conftest import Desk
 
 NEW = 'a:b=c#d;e%f "g'
@@ -21,7 +21,7 @@ def typed(old: str = "", new: str = NEW, again: str = NEW) -> str:
     return f"{old}\n{new}\n{again}\n"
 
 
-def password_of(device: BenchDevice) -> str | None:
+def password_of(device: RunningDevice) -> str | None:
     """The password the device asks for, None without protection."""
     return device.model.password()
 

@@ -31,7 +31,7 @@ from berofos_agent.config.mac import format_mac
 from berofos_agent.device import frame
 from berofos_agent.device.settings import parse_config
 from berofos_agent.errors import BerofosError
-from berofos_agent.simulator import BenchDevice, Power
+from berofos_agent.simulator import Power, RunningDevice
 from berofos_agent.simulator.control import order
 from tests.conftest import Clock
 
@@ -48,19 +48,19 @@ SHORT = 0.2
 
 
 @contextlib.contextmanager
-def connection(device: BenchDevice) -> Iterator[socket.socket]:
+def connection(device: RunningDevice) -> Iterator[socket.socket]:
     with socket.create_connection(device.http_address, PATIENCE) as sock:
         yield sock
 
 
-def raw(device: BenchDevice, request: bytes) -> bytes:
+def raw(device: RunningDevice, request: bytes) -> bytes:
     """Send bytes and return all that comes until the device closes."""
     with connection(device) as sock:
         sock.sendall(request)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
-def get(device: BenchDevice, target: str) -> bytes:
+def get(device: RunningDevice, target: str) -> bytes:
     """Ask with urllib; no proxy, whatever the environment says."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(device.url + target, timeout=PATIENCE) as response:
@@ -68,7 +68,7 @@ def get(device: BenchDevice, target: str) -> bytes:
     return body
 
 
-def read(device: BenchDevice) -> dict[str, str]:
+def read(device: RunningDevice) -> dict[str, str]:
     return parse_config(get(device, "/config.txt").decode())[1]
 
 
@@ -80,7 +80,7 @@ def datagrams(seconds: float = PATIENCE) -> Iterator[socket.socket]:
         yield sock
 
 
-def ask(device: BenchDevice, datagram: bytes) -> bytes:
+def ask(device: RunningDevice, datagram: bytes) -> bytes:
     with datagrams() as sock:
         sock.sendto(datagram, device.udp_address)
         reply, sender = sock.recvfrom(2048)
@@ -88,7 +88,7 @@ def ask(device: BenchDevice, datagram: bytes) -> bytes:
     return reply
 
 
-def unanswered(device: BenchDevice, datagram: bytes) -> bool:
+def unanswered(device: RunningDevice, datagram: bytes) -> bool:
     with datagrams(SHORT) as sock:
         sock.sendto(datagram, device.udp_address)
         with pytest.raises(socket.timeout):
@@ -96,7 +96,7 @@ def unanswered(device: BenchDevice, datagram: bytes) -> bool:
     return True
 
 
-def holds(device: BenchDevice) -> bool:
+def holds(device: RunningDevice) -> bool:
     """True if a connection is taken, stays open, and nothing comes."""
     with connection(device) as sock:
         sock.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
@@ -110,7 +110,7 @@ def holds(device: BenchDevice) -> bool:
 
 
 @pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
-def test_show(fos1: BenchDevice, version: bytes) -> None:
+def test_show(fos1: RunningDevice, version: bytes) -> None:
     answer = raw(fos1, b"GET /config.txt " + version + b"\r\nHost: fos1\r\nUser-Agent: old\r\nX-More: 1\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
@@ -122,7 +122,7 @@ def test_show(fos1: BenchDevice, version: bytes) -> None:
 
 
 @pytest.mark.parametrize("request_", GOLDEN["http"], ids=lambda each: each["set"])
-def test_set_as_recorded_and_get(fos1: BenchDevice, request_: dict[str, str]) -> None:
+def test_set_as_recorded_and_get(fos1: RunningDevice, request_: dict[str, str]) -> None:
     fos1.model.write("cmd=1&sz=1&cmd=1&p0=1&cmd=6&wen=1&cmd=2&wen=1")
     keyword, _, value = request_["set"].partition("=")
     answer = raw(fos1, f"GET {request_['target']} HTTP/1.0\r\n\r\n".encode())
@@ -133,11 +133,11 @@ def test_set_as_recorded_and_get(fos1: BenchDevice, request_: dict[str, str]) ->
         assert read(fos1)[keyword] == value
 
 
-def test_request_of_before_http_had_versions(fos1: BenchDevice) -> None:
+def test_request_of_before_http_had_versions(fos1: RunningDevice) -> None:
     assert b"bnfos_confmap_magic" in raw(fos1, b"GET /config.txt\r\n\r\n")
 
 
-def test_requests_are_counted_by_kind(fos1: BenchDevice) -> None:
+def test_requests_are_counted_by_kind(fos1: RunningDevice) -> None:
     assert fos1.model.requests == {}
     get(fos1, "/config.txt")
     get(fos1, "/?cmd=4&mode=1")
@@ -147,7 +147,7 @@ def test_requests_are_counted_by_kind(fos1: BenchDevice) -> None:
     assert fos1.model.requests == {"connect": 3, "read": 1, "write": 1, "other": 1, "scan": 1}
 
 
-def test_watchdog_runs_out_as_a_client_sees_it(fos1: BenchDevice, clock: Clock) -> None:
+def test_watchdog_runs_out_as_a_client_sees_it(fos1: RunningDevice, clock: Clock) -> None:
     get(fos1, "/?cmd=4&mode=1")
     get(fos1, "/?cmd=6&wen=1")
     clock.advance(59)
@@ -158,11 +158,11 @@ def test_watchdog_runs_out_as_a_client_sees_it(fos1: BenchDevice, clock: Clock) 
     assert (read(fos1)["mode"], read(fos1)["wdogstate"]) == ("0", "2")
 
 
-def protect(device: BenchDevice) -> None:
+def protect(device: RunningDevice) -> None:
     device.model.write("cmd=3&apwd=foobar&pwd=1")
 
 
-def test_password_with_basic_authentication(fos1: BenchDevice) -> None:
+def test_password_with_basic_authentication(fos1: RunningDevice) -> None:
     protect(fos1)
     refused = raw(fos1, b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n")
     assert b" 401 " in refused.splitlines()[0]
@@ -184,7 +184,7 @@ WRONG_LOGINS = {
 
 @pytest.mark.parametrize("header", WRONG_LOGINS.values(), ids=WRONG_LOGINS)
 @pytest.mark.parametrize("digest", [False, True], ids=["basic", "digest"])
-def test_wrong_login_is_refused(fos1: BenchDevice, header: bytes, digest: bool) -> None:
+def test_wrong_login_is_refused(fos1: RunningDevice, header: bytes, digest: bool) -> None:
     protect(fos1)
     fos1.model.fault("digest", "on" if digest else "off")
     answer = raw(fos1, b"GET /config.txt HTTP/1.0\r\nAuthorization: " + header + b"\r\n\r\n")
@@ -193,7 +193,7 @@ def test_wrong_login_is_refused(fos1: BenchDevice, header: bytes, digest: bool) 
 
 
 @pytest.mark.parametrize(("password", "status"), [("foobar", 200), ("foobaz", 401)])
-def test_password_with_digest_authentication(fos1: BenchDevice, password: str, status: int) -> None:
+def test_password_with_digest_authentication(fos1: RunningDevice, password: str, status: int) -> None:
     protect(fos1)
     fos1.model.fault("digest")
     logins = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -208,7 +208,7 @@ def test_password_with_digest_authentication(fos1: BenchDevice, password: str, s
     assert fos1.model.mode == ("1" if status == 200 else "0")
 
 
-def test_digest_of_old_without_qop(fos1: BenchDevice) -> None:
+def test_digest_of_old_without_qop(fos1: RunningDevice) -> None:
     protect(fos1)
     fos1.model.fault("digest")
     challenge = raw(fos1, b"GET /config.txt HTTP/1.0\r\n\r\n").decode()
@@ -226,7 +226,7 @@ def test_digest_of_old_without_qop(fos1: BenchDevice) -> None:
 @pytest.mark.parametrize(
     "rubbish", [b"\r\n\r\n", b"\0\xff" * 100 + b"\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/1.0\r\n\r\n"]
 )
-def test_rubbish_over_http_does_not_stop_the_device(fos1: BenchDevice, rubbish: bytes) -> None:
+def test_rubbish_over_http_does_not_stop_the_device(fos1: RunningDevice, rubbish: bytes) -> None:
     raw(fos1, rubbish)
     assert read(fos1)["mode"] == "0"
 
@@ -234,7 +234,7 @@ def test_rubbish_over_http_does_not_stop_the_device(fos1: BenchDevice, rubbish: 
 # --- UDP --------------------------------------------------------------------------------------------------------
 
 
-def test_scan(fos1: BenchDevice) -> None:
+def test_scan(fos1: RunningDevice) -> None:
     reply = frame.decode(ask(fos1, UDP["scan"]))
     told = frame.decode_scan_reply(reply.payload)
     assert reply.command == frame.Command.SCAN
@@ -242,42 +242,42 @@ def test_scan(fos1: BenchDevice) -> None:
     assert (str(told.network.address), told.network.http_port) == fos1.http_address
 
 
-def test_broadcast_scan_finds_all_devices(bench: simulator.Bench) -> None:
-    port = bench["fos1"].udp_address[1]
+def test_broadcast_scan_finds_all_devices(devices: simulator.Simulator) -> None:
+    port = devices["fos1"].udp_address[1]
     with datagrams() as sock:
         sock.sendto(UDP["scan"], ("127.255.255.255", port))
-        heard = {sock.recvfrom(2048) for _ in bench.devices}
-    assert {sender for _, sender in heard} == {device.udp_address for device in bench.devices}
+        heard = {sock.recvfrom(2048) for _ in devices}
+    assert {sender for _, sender in heard} == {device.udp_address for device in devices}
     macs = {format_mac(frame.decode(datagram).mac) for datagram, _ in heard}
-    assert macs == {device.mac for device in bench.devices}
+    assert macs == {device.mac for device in devices}
 
 
 def test_devices_that_share_an_address_all_hear_what_is_sent_there() -> None:
     shared = [replace(spec, address="127.0.0.1") for spec in simulator.specs(3)]
-    with simulator.running(shared) as bench, datagrams() as sock:
-        assert len({device.udp_address for device in bench.devices}) == 1
-        sock.sendto(UDP["scan"], bench["fos1"].udp_address)
-        macs = {format_mac(frame.decode(sock.recv(2048)).mac) for _ in bench.devices}
-        assert macs == {device.mac for device in bench.devices}
+    with simulator.running(shared) as devices, datagrams() as sock:
+        assert len({device.udp_address for device in devices}) == 1
+        sock.sendto(UDP["scan"], devices["fos1"].udp_address)
+        macs = {format_mac(frame.decode(sock.recv(2048)).mac) for _ in devices}
+        assert macs == {device.mac for device in devices}
 
 
 def test_device_on_every_address_answers_from_the_one_it_was_asked_at() -> None:
     everywhere = replace(simulator.specs(1)[0], address="0.0.0.0", lease="127.0.0.3")
-    with simulator.running([everywhere]) as bench, datagrams() as sock:
-        asked = ("127.0.0.3", bench["fos1"].udp_address[1])
+    with simulator.running([everywhere]) as devices, datagrams() as sock:
+        asked = ("127.0.0.3", devices["fos1"].udp_address[1])
         sock.sendto(UDP["scan"], asked)
         reply, sender = sock.recvfrom(2048)
         assert sender == asked
         assert str(frame.decode_scan_reply(frame.decode(reply).payload).network.address) == "127.0.0.3"
 
 
-def test_ping(fos1: BenchDevice) -> None:
+def test_ping(fos1: RunningDevice) -> None:
     assert ask(fos1, UDP["ping"]) == UDP["ping"]
     third = frame.encode(frame.Command.PING, frame.ping_payload(MAC, 3))
     assert ask(fos1, third) == third
 
 
-def test_kick(fos1: BenchDevice) -> None:
+def test_kick(fos1: RunningDevice) -> None:
     reply = frame.decode(ask(fos1, UDP["kick"]))
     assert (reply.command, reply.payload) == (frame.Command.KICK, MAC + b"\0")
 
@@ -285,13 +285,13 @@ def test_kick(fos1: BenchDevice) -> None:
 @pytest.mark.parametrize(
     "name", ["netconf, static", "erase", "flash prepare for an image of the 8 ASCII bytes bero*fos"]
 )
-def test_what_needs_flash_mode_is_refused_in_operation(fos1: BenchDevice, name: str) -> None:
+def test_what_needs_flash_mode_is_refused_in_operation(fos1: RunningDevice, name: str) -> None:
     before = fos1.model.dump()
     assert frame.error_of(frame.decode(ask(fos1, UDP[name])).payload) != frame.SUCCESS
     assert fos1.model.dump() == before
 
 
-def test_netconf(fos1: BenchDevice) -> None:
+def test_netconf(fos1: RunningDevice) -> None:
     fos1.model.switch_power(Power.FLASH)
     assert frame.decode(ask(fos1, UDP["netconf, static"])).payload == MAC + b"\0"
     told = frame.decode_scan_reply(frame.decode(ask(fos1, UDP["scan"])).payload)
@@ -304,7 +304,7 @@ def test_netconf(fos1: BenchDevice) -> None:
     assert (network.options, network.http_port, told.operational) == (0, 80, False)
 
 
-def test_flash(fos1: BenchDevice) -> None:
+def test_flash(fos1: RunningDevice) -> None:
     fos1.model.switch_power(Power.FLASH)
     prepare = UDP["flash prepare for an image of the 8 ASCII bytes bero*fos"]
     assert frame.decode(ask(fos1, prepare)).payload == MAC + b"\0"
@@ -316,7 +316,7 @@ def test_flash(fos1: BenchDevice) -> None:
     assert read(fos1)["mode"] == "0"
 
 
-def test_erase(fos1: BenchDevice) -> None:
+def test_erase(fos1: RunningDevice) -> None:
     fos1.model.write("cmd=3&dn=fos-1")
     fos1.model.switch_power(Power.FLASH)
     assert frame.decode(ask(fos1, UDP["erase"])).payload == MAC + b"\0"
@@ -333,13 +333,13 @@ UNANSWERED = {
 
 
 @pytest.mark.parametrize("datagram", UNANSWERED.values(), ids=UNANSWERED)
-def test_datagram_passed_over(fos1: BenchDevice, datagram: bytes) -> None:
+def test_datagram_passed_over(fos1: RunningDevice, datagram: bytes) -> None:
     assert unanswered(fos1, datagram)
     assert ask(fos1, UDP["ping"]) == UDP["ping"]
 
 
 @pytest.mark.parametrize("command", [2, 3, 4, 9])
-def test_payload_cut_short_is_an_error(fos1: BenchDevice, command: int) -> None:
+def test_payload_cut_short_is_an_error(fos1: RunningDevice, command: int) -> None:
     fos1.model.switch_power(Power.FLASH)
     reply = frame.decode(ask(fos1, frame.encode(command, MAC + b"\0")))
     assert frame.error_of(reply.payload) != frame.SUCCESS
@@ -348,47 +348,47 @@ def test_payload_cut_short_is_an_error(fos1: BenchDevice, command: int) -> None:
 # --- faults -----------------------------------------------------------------------------------------------------
 
 
-def test_welded_relay_takes_the_write_but_reads_back_as_it_was(fos1: BenchDevice) -> None:
-    fos1.model.fault("weld")
+def test_stuck_relay_takes_the_write_but_reads_back_as_it_was(fos1: RunningDevice) -> None:
+    fos1.model.fault("stuck")
     get(fos1, "/?cmd=4&mode=1")
     assert read(fos1)["mode"] == "0"
 
 
-def test_slow_device_answers_all_the_same(fos1: BenchDevice) -> None:
+def test_slow_device_answers_all_the_same(fos1: RunningDevice) -> None:
     fos1.model.fault("slow", "0.05")
     assert read(fos1)["mode"] == "0"
     assert ask(fos1, UDP["ping"]) == UDP["ping"]
 
 
-def test_slow_device_does_not_hold_up_another(bench: simulator.Bench) -> None:
-    bench["fos1"].model.fault("slow", "60")
-    with connection(bench["fos1"]) as waiting, datagrams() as sock:
+def test_slow_device_does_not_hold_up_another(devices: simulator.Simulator) -> None:
+    devices["fos1"].model.fault("slow", "60")
+    with connection(devices["fos1"]) as waiting, datagrams() as sock:
         waiting.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
-        sock.sendto(UDP["ping"], bench["fos1"].udp_address)
-        assert read(bench["fos2"])["mode"] == "0"
-        ask(bench["fos2"], UDP["scan"])
+        sock.sendto(UDP["ping"], devices["fos1"].udp_address)
+        assert read(devices["fos2"])["mode"] == "0"
+        ask(devices["fos2"], UDP["scan"])
 
 
-def test_trickling_device_sends_byte_by_byte(fos1: BenchDevice) -> None:
+def test_trickling_device_sends_byte_by_byte(fos1: RunningDevice) -> None:
     fos1.model.fault("trickle", "60")
     with connection(fos1) as sock:
         sock.sendall(b"GET /config.txt HTTP/1.0\r\n\r\n")
         assert sock.recv(100) == b"H"
 
 
-def test_trickling_device_gets_there_in_the_end(fos1: BenchDevice) -> None:
+def test_trickling_device_gets_there_in_the_end(fos1: RunningDevice) -> None:
     fos1.model.fault("trickle", "0.0001")
     assert read(fos1)["mode"] == "0"
 
 
-def test_dropped_exchanges(fos1: BenchDevice) -> None:
+def test_dropped_exchanges(fos1: RunningDevice) -> None:
     fos1.model.fault("drop", "2")
     assert raw(fos1, b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n") == b""
     assert unanswered(fos1, UDP["ping"])
     assert read(fos1)["mode"] == "0"
 
 
-def test_noise(fos1: BenchDevice) -> None:
+def test_noise(fos1: RunningDevice) -> None:
     fos1.model.fault("noise")
     with pytest.raises((LookupError, ValueError)):
         parse_config(get(fos1, "/config.txt").decode("latin-1"))
@@ -397,20 +397,20 @@ def test_noise(fos1: BenchDevice) -> None:
 
 
 @pytest.mark.parametrize("status", ["401", "404", "500", "503"])
-def test_status(fos1: BenchDevice, status: str) -> None:
+def test_status(fos1: RunningDevice, status: str) -> None:
     fos1.model.fault("status", status)
     with pytest.raises(urllib.error.HTTPError, match=status):
         get(fos1, "/?cmd=4&mode=1")
     assert fos1.model.mode == "0"
 
 
-def test_redirect(bench: simulator.Bench) -> None:
-    bench["fos1"].model.fault("redirect", f"{bench['fos2'].url}/config.txt")
-    assert b"bnfos_confmap_magic" in get(bench["fos1"], "/config.txt")
-    assert bench["fos2"].model.requests == {"connect": 1, "read": 1}
+def test_redirect(devices: simulator.Simulator) -> None:
+    devices["fos1"].model.fault("redirect", f"{devices['fos2'].url}/config.txt")
+    assert b"bnfos_confmap_magic" in get(devices["fos1"], "/config.txt")
+    assert devices["fos2"].model.requests == {"connect": 1, "read": 1}
 
 
-def test_endless_answer_ends_when_the_client_leaves(fos1: BenchDevice) -> None:
+def test_endless_answer_ends_when_the_client_leaves(fos1: RunningDevice) -> None:
     fos1.model.fault("endless")
     client = http.client.HTTPConnection(*fos1.http_address, timeout=PATIENCE)
     with contextlib.closing(client):
@@ -418,12 +418,12 @@ def test_endless_answer_ends_when_the_client_leaves(fos1: BenchDevice) -> None:
         response = client.getresponse()
         assert response.getheader("Content-Length") == "1073741824"
         assert len(response.read(1 << 20)) == 1 << 20
-    fos1.model.calm()
+    fos1.model.clear_faults()
     assert read(fos1)["mode"] == "0"
 
 
 @pytest.mark.parametrize("how", ["power off", "silent"])
-def test_dead_device_refuses_no_connection_but_answers_nothing(fos1: BenchDevice, how: str) -> None:
+def test_dead_device_refuses_no_connection_but_answers_nothing(fos1: RunningDevice, how: str) -> None:
     if how == "silent":
         fos1.model.fault("silent")
     else:
@@ -433,7 +433,7 @@ def test_dead_device_refuses_no_connection_but_answers_nothing(fos1: BenchDevice
     assert fos1.model.requests == {"connect": 1, "read": 1, "scan": 1}
 
 
-def test_device_that_loses_power_before_it_answered_does_not_answer(fos1: BenchDevice) -> None:
+def test_device_that_loses_power_before_it_answered_does_not_answer(fos1: RunningDevice) -> None:
     fos1.model.fault("slow", "0.1")
     with connection(fos1) as sock:
         sock.sendall(b"GET /?cmd=4&mode=1 HTTP/1.0\r\n\r\n")
@@ -446,19 +446,19 @@ def test_device_that_loses_power_before_it_answered_does_not_answer(fos1: BenchD
     assert fos1.model.mode == "0"
 
 
-def test_wrong_mac(fos1: BenchDevice) -> None:
+def test_wrong_mac(fos1: RunningDevice) -> None:
     fos1.model.fault("wrong-mac", "00:19:32:FF:FF:FF")
     for request in ("scan", "ping", "kick"):
         assert frame.decode(ask(fos1, UDP[request])).mac == bytes.fromhex("001932FFFFFF")
 
 
-def test_something_else_at_the_address(fos1: BenchDevice) -> None:
+def test_something_else_at_the_address(fos1: RunningDevice) -> None:
     fos1.model.fault("not-berofos")
     assert get(fos1, "/config.txt").startswith(b"<html>")
     assert not frame.decode_scan_reply(frame.decode(ask(fos1, UDP["scan"])).payload).is_berofos
 
 
-def test_refused_kick(fos1: BenchDevice) -> None:
+def test_refused_kick(fos1: RunningDevice) -> None:
     fos1.model.fault("refuse-kick")
     assert frame.error_of(frame.decode(ask(fos1, UDP["kick"])).payload) != frame.SUCCESS
 
@@ -468,12 +468,12 @@ def test_refused_kick(fos1: BenchDevice) -> None:
 
 def test_orders_over_the_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "orders")
-    with simulator.running(2, control=path) as bench:
+    with simulator.running(2, control=path) as devices:
         assert order(path, "fos2 move 1") == {"ok": True}
         assert order(path, "fos2 state")["state"]["mode"] == "1"
         assert order(path, "fos2 history")["history"][0]["cause"] == "hand"
         assert not order(path, "fos3 state")["ok"]
-        assert [bench[name].model.mode for name in ("fos1", "fos2")] == ["0", "1"]
+        assert [devices[name].model.mode for name in ("fos1", "fos2")] == ["0", "1"]
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert not os.path.exists(path)
 
@@ -484,7 +484,7 @@ def test_many_orders_on_one_connection(tmp_path: Path) -> None:
         sock.settimeout(PATIENCE)
         sock.connect(path)
         with sock.makefile("rw") as lines:
-            for line in ("fos1 weld", "fos1 slow x", "\xff", "fos1 calm"):
+            for line in ("fos1 stuck", "fos1 slow x", "\xff", "fos1 clear-faults"):
                 lines.write(line + "\n")
             lines.flush()
             assert [json.loads(lines.readline())["ok"] for _ in range(4)] == [True, False, False, True]
@@ -512,8 +512,8 @@ def test_orders_socket_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_address_in_use_is_named() -> None:
-    with simulator.running() as bench:
-        taken = replace(simulator.specs(1)[0], http_port=bench["fos1"].http_address[1])
+    with simulator.running() as devices:
+        taken = replace(simulator.specs(1)[0], http_port=devices["fos1"].http_address[1])
         with pytest.raises(BerofosError, match=f"cannot listen on 127.0.0.1:{taken.http_port}: "):
             simulator.running([taken]).__enter__()
 
@@ -677,6 +677,6 @@ def test_session_of_the_help_works_as_written(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "4_mode=0\n" in ended.stdout
     state = json.loads(ended.stdout.splitlines()[-1])["state"]
-    assert (state["mac"], state["faults"]) == ("00:19:32:00:12:1E", {"weld": "on"})
+    assert (state["mac"], state["faults"]) == ("00:19:32:00:12:1E", {"stuck": "on"})
     movements = [line.split(" ", 1)[1] for line in (tmp_path / "printed").read_text().splitlines() if "relay" in line]
     assert movements == ["fos1 relay from=0 to=1 cause=http", "fos1 relay from=1 to=0 cause=power"]

@@ -101,19 +101,19 @@ def test_watching_draws_again_until_interrupted(desk: Desk, monkeypatch: pytest.
 
 def test_switch_by_the_letter_on_the_socket(desk: Desk) -> None:
     assert desk.berofos("switch", "b").status == 0
-    assert [device.model.mode for device in desk.bench.devices] == ["1", "1"]
+    assert [device.model.mode for device in desk.devices] == ["1", "1"]
     ran = desk.berofos("switch", "D", "fos2")
     assert ran.out.startswith("fos2: switched from A-B to A-D (")
-    assert [device.model.mode for device in desk.bench.devices] == ["1", "0"]
+    assert [device.model.mode for device in desk.devices] == ["1", "0"]
 
 
 def test_switch_takes_options_between_port_and_device(desk: Desk) -> None:
     assert desk.berofos("switch", "b", "--timeout", "2", "fos2").status == 0
-    assert [device.model.mode for device in desk.bench.devices] == ["0", "1"]
+    assert [device.model.mode for device in desk.devices] == ["0", "1"]
 
 
 def test_switch_moves_the_others_when_one_does_not_follow(desk: Desk) -> None:
-    desk.device("fos1").model.fault("weld")
+    desk.device("fos1").model.fault("stuck")
     ran = desk.berofos("switch", "b")
     assert ran.status == 8
     assert ran.err == "berofos switch: fos1: relay did not switch: mode is still 0 after writing 1\n"

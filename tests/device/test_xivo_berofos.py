@@ -38,7 +38,7 @@ def run(desk: Desk, capsys: pytest.CaptureFixture[str], logged: Logged) -> Calla
 
 
 def modes(desk: Desk) -> list[str]:
-    return [device.model.mode for device in desk.bench.devices]
+    return [device.model.mode for device in desk.devices]
 
 
 def test_master_and_slave(desk: Desk, run: Callable[..., Ran], logged: Logged) -> None:
@@ -76,7 +76,7 @@ def test_one_that_fails_does_not_hold_up_the_others(desk: Desk, run: Callable[..
 
 
 def test_a_relay_that_does_not_follow_is_an_error(desk: Desk, run: Callable[..., Ran]) -> None:
-    desk.device("fos2").model.fault("weld")
+    desk.device("fos2").model.fault("stuck")
     assert run("master").status == 8
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.device import frame
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, Simulator
 from tests.measured import MEASURED, MEASURING
 
 AGENT = Path(__file__).parents[2] / "ocf" / "berofos"
@@ -86,7 +86,7 @@ class Cluster:
 
 
 @pytest.fixture
-def devices() -> Iterator[Bench]:
+def devices() -> Iterator[Simulator]:
     """Two simulated devices as the documentation sets them up, lines at B."""
     settings = {"modedef": "1", "wdogdef": "0", "scenario": "0"}
     address = fresh_address
@@ -94,15 +94,15 @@ def devices() -> Iterator[Bench]:
         DeviceSpec("fos1", address(), 0, frame.PORT, "00:19:32:00:12:1D", settings=settings),
         DeviceSpec("fos2", address(), 0, frame.PORT, "00:19:32:00:12:1E", settings=settings),
     ]
-    with simulator.running(specs) as bench:
-        for device in bench.devices:
+    with simulator.running(specs) as devices:
+        for device in devices:
             device.model.move_by_hand("1")
             device.model.forget()
-        yield bench
+        yield devices
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, devices: Bench) -> Cluster:
+def cluster(tmp_path: Path, devices: Simulator) -> Cluster:
     """A cluster of xivo-1 at B and xivo-2 at D with these devices; the agent is called on xivo-1."""
     config = tmp_path / "bnfos.conf"
     config.write_text(devices.conf())

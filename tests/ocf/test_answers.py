@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 
 from .conftest import AGENT, Cluster
 
-Break = Callable[[Bench, Cluster], None]
+Break = Callable[[Simulator, Cluster], None]
 
 
-def modes(devices: Bench) -> list[str]:
-    return [device.model.mode for device in devices.devices]
+def modes(devices: Simulator) -> list[str]:
+    return [device.model.mode for device in devices]
 
 
-def movements(devices: Bench) -> int:
-    return sum(entry["event"] == "relay" for device in devices.devices for entry in device.model.history)
+def movements(devices: Simulator) -> int:
+    return sum(entry["event"] == "relay" for device in devices for entry in device.model.history)
 
 
 def fault(name: str, order: str, argument: str = "") -> Break:
@@ -31,15 +31,15 @@ def fault(name: str, order: str, argument: str = "") -> Break:
 
 
 def everywhere(order: str, argument: str = "") -> Break:
-    def do(devices: Bench, _cluster: Cluster) -> None:
-        for device in devices.devices:
+    def do(devices: Simulator, _cluster: Cluster) -> None:
+        for device in devices:
             device.model.fault(order, argument)
 
     return do
 
 
 def protect(name: str) -> Break:
-    def do(devices: Bench, _cluster: Cluster) -> None:
+    def do(devices: Simulator, _cluster: Cluster) -> None:
         devices[name].model.write("cmd=3&apwd=secret&pwd=1")
 
     return do
@@ -48,23 +48,21 @@ def protect(name: str) -> Break:
 # --- start -----------------------------------------------------------------------------------------------------
 
 
-def test_start_reads_back_and_moves_nothing_that_stands_right(devices: Bench, cluster: Cluster) -> None:
+def test_start_reads_back_and_moves_nothing_that_stands_right(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     assert modes(devices) == ["1", "1"]
     assert movements(devices) == 0
-    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices), devices[
-        0
-    ].model.requests
+    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices), devices["fos1"].model.requests
 
 
-def test_start_switches_what_stands_elsewhere(devices: Bench, cluster: Cluster) -> None:
+def test_start_switches_what_stands_elsewhere(devices: Simulator, cluster: Cluster) -> None:
     answer = cluster.call("start", node="xivo-2")
     assert (answer.code, answer.reason, answer.stdout) == (0, "", "")
     assert modes(devices) == ["0", "0"]
     assert movements(devices) == 2
 
 
-def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Bench, cluster: Cluster) -> None:
+def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Simulator, cluster: Cluster) -> None:
     devices["fos2"].model.fault("silent")
     answer = cluster.call("start", node="xivo-2")
     assert answer.code == 0
@@ -78,7 +76,7 @@ def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Be
         pytest.param(everywhere("silent"), 1, "fos1: no answer from", id="none-reachable"),
         pytest.param(everywhere("drop", "forever"), 1, "fos1: ", id="all-hang-up"),
         pytest.param(
-            fault("fos2", "weld"), 1, "fos2: relay did not switch: mode is still 1 after writing 0", id="welded"
+            fault("fos2", "stuck"), 1, "fos2: relay did not switch: mode is still 1 after writing 0", id="stuck"
         ),
         pytest.param(fault("fos2", "not-berofos"), 1, "is no bero*fos", id="no-berofos"),
         pytest.param(fault("fos2", "noise"), 1, "fos2: ", id="noise"),
@@ -89,7 +87,7 @@ def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Be
     ],
 )
 def test_start_that_fails_switches_the_others_all_the_same(
-    devices: Bench, cluster: Cluster, broken: Break, code: int, reason: str
+    devices: Simulator, cluster: Cluster, broken: Break, code: int, reason: str
 ) -> None:
     broken(devices, cluster)
     answer = cluster.call("start", node="xivo-2")
@@ -100,14 +98,14 @@ def test_start_that_fails_switches_the_others_all_the_same(
         assert devices["fos1"].model.mode == "0"
 
 
-def test_start_with_a_device_that_sends_a_byte_a_second_ends_in_time(devices: Bench, cluster: Cluster) -> None:
+def test_start_with_a_device_that_sends_a_byte_a_second_ends_in_time(devices: Simulator, cluster: Cluster) -> None:
     devices["fos2"].model.fault("trickle")
     answer = cluster.call("start", node="xivo-2")
     assert answer.code == 0, answer
     assert modes(devices) == ["0", "1"]
 
 
-def test_start_with_a_wrong_password(devices: Bench, cluster: Cluster) -> None:
+def test_start_with_a_wrong_password(devices: Simulator, cluster: Cluster) -> None:
     protect("fos2")(devices, cluster)
     config = Path(cluster.parameters["config"])
     config.write_text(config.read_text().replace("#login = <user>:<password>", "login = admin:guess"))
@@ -119,8 +117,8 @@ def test_start_with_a_wrong_password(devices: Bench, cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
-def test_start_with_the_right_password(devices: Bench, cluster: Cluster, scheme: str) -> None:
-    for device in devices.devices:
+def test_start_with_the_right_password(devices: Simulator, cluster: Cluster, scheme: str) -> None:
+    for device in devices:
         device.model.write("cmd=3&apwd=a:b=c%23d&pwd=1")
         if scheme == "digest":
             device.model.fault("digest")
@@ -130,16 +128,16 @@ def test_start_with_the_right_password(devices: Bench, cluster: Cluster, scheme:
     assert modes(devices) == ["0", "0"]
 
 
-def untouched(devices: Bench) -> bool:
-    return all(not device.model.requests and device.model.mode == "1" for device in devices.devices)
+def untouched(devices: Simulator) -> bool:
+    return all(not device.model.requests and device.model.mode == "1" for device in devices)
 
 
-def remove_config(_devices: Bench, cluster: Cluster) -> None:
+def remove_config(_devices: Simulator, cluster: Cluster) -> None:
     Path(cluster.parameters["config"]).unlink()
 
 
 def write_config(data: bytes) -> Break:
-    def do(_devices: Bench, cluster: Cluster) -> None:
+    def do(_devices: Simulator, cluster: Cluster) -> None:
         Path(cluster.parameters["config"]).write_bytes(data)
 
     return do
@@ -168,7 +166,7 @@ UNUSABLE = [
 
 @pytest.mark.parametrize(("broken", "code", "reason"), UNUSABLE)
 def test_start_that_cannot_begin_touches_nothing(
-    devices: Bench, cluster: Cluster, broken: Break, code: int, reason: str
+    devices: Simulator, cluster: Cluster, broken: Break, code: int, reason: str
 ) -> None:
     broken(devices, cluster)
     answer = cluster.call("start")
@@ -178,7 +176,7 @@ def test_start_that_cannot_begin_touches_nothing(
     assert not cluster.state.exists()
 
 
-def test_start_without_a_place_for_its_state_touches_nothing(devices: Bench, cluster: Cluster) -> None:
+def test_start_without_a_place_for_its_state_touches_nothing(devices: Simulator, cluster: Cluster) -> None:
     answer = cluster.call("start", node="xivo-2", state=str(cluster.folder / "nowhere" / "relay.state"))
     assert answer.code == 1
     assert "cannot write the state file: No such file or directory" in answer.reason
@@ -190,7 +188,7 @@ def test_start_without_a_place_for_its_state_touches_nothing(devices: Bench, clu
 
 @pytest.mark.parametrize(("broken", "_code", "_reason"), UNUSABLE)
 def test_probe_without_state_is_not_running_whatever_is_wrong(
-    devices: Bench, cluster: Cluster, broken: Break, _code: int, _reason: str
+    devices: Simulator, cluster: Cluster, broken: Break, _code: int, _reason: str
 ) -> None:
     broken(devices, cluster)
     answer = cluster.probe()
@@ -221,24 +219,24 @@ def test_probe_without_state_loads_no_library(cluster: Cluster) -> None:
     }
 
 
-def test_monitor_all_in_position_is_one_exchange_a_device(devices: Bench, cluster: Cluster) -> None:
+def test_monitor_all_in_position_is_one_exchange_a_device(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    for device in devices.devices:
+    for device in devices:
         device.model.forget()
     answer = cluster.call("monitor")
     assert (answer.code, answer.stdout, answer.stderr) == (0, "", "")
-    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices.devices)
+    assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices)
 
 
-def start_then(cluster: Cluster, devices: Bench, broken: Break) -> None:
+def start_then(cluster: Cluster, devices: Simulator, broken: Break) -> None:
     assert cluster.call("start").code == 0
     broken(devices, cluster)
-    for device in devices.devices:
+    for device in devices:
         device.model.forget()
 
 
 def move(*names: str) -> Break:
-    def do(devices: Bench, _cluster: Cluster) -> None:
+    def do(devices: Simulator, _cluster: Cluster) -> None:
         for name in names:
             devices[name].model.move_by_hand("0")
 
@@ -246,7 +244,7 @@ def move(*names: str) -> Break:
 
 
 def both(*steps: Break) -> Break:
-    def do(devices: Bench, cluster: Cluster) -> None:
+    def do(devices: Simulator, cluster: Cluster) -> None:
         for step in steps:
             step(devices, cluster)
 
@@ -279,7 +277,7 @@ def both(*steps: Break) -> Break:
         pytest.param(parameter(CRM_meta_clone_max="2"), 6, "must not be cloned", id="cloned"),
     ],
 )
-def test_monitor(devices: Bench, cluster: Cluster, broken: Break, code: int, reason: str) -> None:
+def test_monitor(devices: Simulator, cluster: Cluster, broken: Break, code: int, reason: str) -> None:
     start_then(cluster, devices, broken)
     before = modes(devices)
     answer = cluster.call("monitor")
@@ -291,7 +289,7 @@ def test_monitor(devices: Bench, cluster: Cluster, broken: Break, code: int, rea
     assert cluster.state.exists()
 
 
-def test_monitor_beyond_the_grace_fails(devices: Bench, cluster: Cluster) -> None:
+def test_monitor_beyond_the_grace_fails(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, everywhere("silent"))
     memory = json.loads(cluster.state.read_text())
     memory["seen"] = {name: at - 61 for name, at in memory["seen"].items()}
@@ -311,16 +309,16 @@ def test_monitor_beyond_the_grace_fails(devices: Bench, cluster: Cluster) -> Non
     ],
 )
 def test_monitor_at_level_10_tells_what_will_bite_later(
-    devices: Bench, cluster: Cluster, query: str, reason: str
+    devices: Simulator, cluster: Cluster, query: str, reason: str
 ) -> None:
-    start_then(cluster, devices, lambda bench, _cluster: bench["fos2"].model.write(query))
+    start_then(cluster, devices, lambda devices, _cluster: devices["fos2"].model.write(query))
     assert cluster.call("monitor").code == 0
     answer = cluster.call("monitor", level=10)
     assert answer.code == 190
     assert reason in answer.reason
 
 
-def test_a_condition_that_lasts_is_logged_once(devices: Bench, cluster: Cluster) -> None:
+def test_a_condition_that_lasts_is_logged_once(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, fault("fos2", "silent"))
     log = cluster.folder / "agent.log"
     cluster.environ["HA_LOGFILE"] = str(log)
@@ -329,7 +327,7 @@ def test_a_condition_that_lasts_is_logged_once(devices: Bench, cluster: Cluster)
     assert log.read_text().count("fos2: no answer") == 1
 
 
-def test_a_corrupted_state_is_mended_and_starts_the_grace_anew(devices: Bench, cluster: Cluster) -> None:
+def test_a_corrupted_state_is_mended_and_starts_the_grace_anew(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, everywhere("silent"))
     cluster.state.write_text('{"seen": {"fo')
     answer = cluster.call("monitor")
@@ -337,13 +335,13 @@ def test_a_corrupted_state_is_mended_and_starts_the_grace_anew(devices: Bench, c
     assert json.loads(cluster.state.read_text())["seen"]
 
 
-def test_force_check_of_a_running_resource_keeps_its_state(devices: Bench, cluster: Cluster) -> None:
+def test_force_check_of_a_running_resource_keeps_its_state(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, move("fos1", "fos2"))
     assert cluster.probe().code == 7
     assert cluster.state.exists()
 
 
-def test_a_folder_named_as_state_is_no_resource_that_runs(devices: Bench, cluster: Cluster) -> None:
+def test_a_folder_named_as_state_is_no_resource_that_runs(devices: Simulator, cluster: Cluster) -> None:
     cluster.parameters["state"] = str(cluster.folder)
     assert cluster.probe().code == 7
     answer = cluster.call("start")
@@ -354,7 +352,7 @@ def test_a_folder_named_as_state_is_no_resource_that_runs(devices: Bench, cluste
     assert cluster.probe().code == 7
 
 
-def test_bnfos_conf_named_as_state_is_kept(devices: Bench, cluster: Cluster) -> None:
+def test_bnfos_conf_named_as_state_is_kept(devices: Simulator, cluster: Cluster) -> None:
     config = Path(cluster.parameters["config"])
     before = config.read_text()
     cluster.parameters["state"] = str(config)
@@ -369,9 +367,9 @@ def test_bnfos_conf_named_as_state_is_kept(devices: Bench, cluster: Cluster) -> 
 # --- stop ------------------------------------------------------------------------------------------------------
 
 
-def test_stop_keeps_the_relay_where_the_other_node_moves_it(devices: Bench, cluster: Cluster) -> None:
+def test_stop_keeps_the_relay_where_the_other_node_moves_it(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    for device in devices.devices:
+    for device in devices:
         device.model.forget()
     answer = cluster.call("stop")
     assert (answer.code, answer.stdout, answer.stderr) == (0, "", "")
@@ -380,13 +378,13 @@ def test_stop_keeps_the_relay_where_the_other_node_moves_it(devices: Bench, clus
     assert cluster.call("stop").code == 0, "twice"
 
 
-def test_stop_hands_the_lines_to_the_pbx(devices: Bench, cluster: Cluster) -> None:
+def test_stop_hands_the_lines_to_the_pbx(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", port_d_node="").code == 0
     assert cluster.call("stop", port_d_node="").code == 0
     assert modes(devices) == ["0", "0"]
 
 
-def test_stop_on_a_node_that_never_started_it_moves_nothing(devices: Bench, cluster: Cluster) -> None:
+def test_stop_on_a_node_that_never_started_it_moves_nothing(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("stop", on_stop="fallback").code == 0
     assert untouched(devices)
 
@@ -394,7 +392,7 @@ def test_stop_on_a_node_that_never_started_it_moves_nothing(devices: Bench, clus
 @pytest.mark.parametrize(
     ("broken", "_code", "_reason"), [*UNUSABLE, pytest.param(everywhere("silent"), 0, "", id="dead")]
 )
-def test_stop_always_succeeds(devices: Bench, cluster: Cluster, broken: Break, _code: int, _reason: str) -> None:
+def test_stop_always_succeeds(devices: Simulator, cluster: Cluster, broken: Break, _code: int, _reason: str) -> None:
     assert cluster.call("start").code == 0
     cluster.parameters["on_stop"] = "fallback"
     broken(devices, cluster)
@@ -444,7 +442,7 @@ def test_without_python_requests_every_other_action_says_what_to_install(cluster
     assert "ocf-exit-reason:Python module requests is missing; install python3-requests" in answer.stderr
 
 
-def test_validate_all_judges_the_parameters_alone(devices: Bench, cluster: Cluster) -> None:
+def test_validate_all_judges_the_parameters_alone(devices: Simulator, cluster: Cluster) -> None:
     remove_config(devices, cluster)
     everywhere("silent")(devices, cluster)
     assert cluster.call("validate-all", node="xivo-9").code == 0
@@ -460,10 +458,10 @@ def test_validate_all_judges_the_parameters_alone(devices: Bench, cluster: Clust
         pytest.param(fault("fos2", "silent"), 1, "fos2: no answer", id="silent"),
         pytest.param(protect("fos2"), 4, "fos2: ", id="password"),
         pytest.param(fault("fos2", "wrong-mac", "00:19:32:00:00:01"), 2, "has MAC 00:19:32:00:00:01", id="mac"),
-        pytest.param(lambda bench, _c: bench["fos2"].model.write("cmd=1&rm=0"), 1, "modedef=0", id="settings"),
+        pytest.param(lambda devices, _c: devices["fos2"].model.write("cmd=1&rm=0"), 1, "modedef=0", id="settings"),
     ],
 )
-def test_validate_all_at_level_10(devices: Bench, cluster: Cluster, broken: Break, code: int, reason: str) -> None:
+def test_validate_all_at_level_10(devices: Simulator, cluster: Cluster, broken: Break, code: int, reason: str) -> None:
     broken(devices, cluster)
     answer = cluster.call("validate-all", level=10)
     assert answer.code == code, answer
@@ -471,7 +469,7 @@ def test_validate_all_at_level_10(devices: Bench, cluster: Cluster, broken: Brea
     assert movements(devices) == 0
 
 
-def test_reload_agent_succeeds_also_with_bad_parameters(devices: Bench, cluster: Cluster) -> None:
+def test_reload_agent_succeeds_also_with_bad_parameters(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("reload-agent").code == 0
     assert cluster.call("reload-agent", request_timeout="abc").code == 0
     assert untouched(devices)
@@ -493,7 +491,7 @@ def test_anything_else_is_not_implemented(argv: list[str]) -> None:
     assert done.stderr.startswith("usage: ")
 
 
-def test_an_unwritable_log_file_stops_no_telephone_line(devices: Bench, cluster: Cluster) -> None:
+def test_an_unwritable_log_file_stops_no_telephone_line(devices: Simulator, cluster: Cluster) -> None:
     cluster.environ["HA_LOGFILE"] = "/nowhere/ha.log"
     assert cluster.call("start", node="xivo-2").code == 0
     assert modes(devices) == ["0", "0"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from berofos_agent.agent.dahdi import FOLDER_VARIABLE
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 
 from .conftest import Cluster
 
@@ -27,8 +27,8 @@ def test_a_span_in_alarm_is_told_at_level_10(cluster: Cluster) -> None:
     assert cluster.call("monitor", spans="1 3", level=10).code == 0
 
 
-def test_a_span_that_was_just_switched_here_has_time_to_come_up(devices: Bench, cluster: Cluster) -> None:
-    for device in devices.devices:
+def test_a_span_that_was_just_switched_here_has_time_to_come_up(devices: Simulator, cluster: Cluster) -> None:
+    for device in devices:
         device.model.move_by_hand("0")
     assert cluster.call("start", spans="2").code == 0
     assert cluster.call("monitor", spans="2", level=10).code == 0

@@ -18,9 +18,9 @@ from typing import Callable
 
 import pytest
 
+from berofos_agent import simulator
 from berofos_agent.device import frame
-from berofos_agent.simulator import bench as simulator
-from berofos_agent.simulator.bench import Bench, DeviceSpec
+from berofos_agent.simulator import DeviceSpec, Simulator
 from berofos_agent.simulator.model import Power
 from berofos_agent.watchdog import process
 
@@ -45,19 +45,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def devices(clock: Clock) -> Iterator[Bench]:
+def devices(clock: Clock) -> Iterator[Simulator]:
     """Two boxes set up for a watchdog, as after `berofos setup`, lines at D."""
     settings = {"modedef": "1", "wdogdef": "1", "scenario": "0"}
     specs = [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, mac, settings=settings)
         for name, mac in (("fos1", "00:19:32:00:12:1D"), ("fos2", "00:19:32:00:12:1E"))
     ]
-    with simulator.running(specs, clock=clock) as bench:
-        for device in bench.devices:
+    with simulator.running(specs, clock=clock) as devices:
+        for device in devices:
             device.model.write("cmd=6&wen=0")
             device.model.move_by_hand("0")
             device.model.forget()
-        yield bench
+        yield devices
 
 
 @pytest.fixture
@@ -81,15 +81,15 @@ def runs(pid: int) -> bool:
         return False
 
 
-def watchdogs(devices: Bench) -> list[str]:
-    return [device.model.state()["watchdog"] for device in devices.devices]
+def watchdogs(devices: Simulator) -> list[str]:
+    return [device.model.state()["watchdog"] for device in devices]
 
 
-def modes(devices: Bench) -> list[str]:
-    return [device.model.mode for device in devices.devices]
+def modes(devices: Simulator) -> list[str]:
+    return [device.model.mode for device in devices]
 
 
-def events(devices: Bench, name: str = "fos1") -> list[tuple[str, object]]:
+def events(devices: Simulator, name: str = "fos1") -> list[tuple[str, object]]:
     """What happened to a relay and its watchdog, in order."""
     return [(str(entry["event"]), entry["to"]) for entry in devices[name].model.history]
 
@@ -101,7 +101,7 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def kicked_again(devices: Bench, name: str = "fos1") -> Callable[[], bool]:
+def kicked_again(devices: Simulator, name: str = "fos1") -> Callable[[], bool]:
     before = devices[name].model.state()["kicks"]
     return lambda: devices[name].model.state()["kicks"] > before
 
@@ -115,9 +115,9 @@ def freeze(pid: int) -> None:
 # --- start and stop --------------------------------------------------------------------------------------------
 
 
-def test_start_moves_the_relay_sets_the_interval_and_only_then_arms(devices: Bench, cluster: Cluster) -> None:
+def test_start_moves_the_relay_sets_the_interval_and_only_then_arms(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    for device in devices.devices:
+    for device in devices:
         assert events(devices, device.name) == [("relay", "1"), ("watchdog", "1")]
         left = int(device.model.values()["wdogrtime"])
         assert 60 < left <= 120, "armed with the interval that was there before"
@@ -125,7 +125,7 @@ def test_start_moves_the_relay_sets_the_interval_and_only_then_arms(devices: Ben
     assert cluster.call("monitor", level=10).code == 0
 
 
-def test_the_kicker_keeps_the_lines_here_without_any_monitor(devices: Bench, cluster: Cluster) -> None:
+def test_the_kicker_keeps_the_lines_here_without_any_monitor(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog=SHORT).code == 0
     for _ in range(4):
         eventually(kicked_again(devices, "fos1"))
@@ -147,7 +147,7 @@ def test_the_kicker_holds_nothing_of_the_agent(cluster: Cluster) -> None:
 
 
 def test_a_clean_stop_ends_the_kicker_and_disarms_before_it_moves_the_relay(
-    devices: Bench, cluster: Cluster, clock: Clock
+    devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start", port_d_node="").code == 0
     pid = pid_of_kicker(cluster)
@@ -159,7 +159,7 @@ def test_a_clean_stop_ends_the_kicker_and_disarms_before_it_moves_the_relay(
 
 
 def test_a_clean_stop_that_leaves_the_relay_never_ends_in_an_alarm(
-    devices: Bench, cluster: Cluster, clock: Clock
+    devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start").code == 0
     assert cluster.call("stop").code == 0
@@ -192,8 +192,8 @@ def test_start_twice_leaves_one_kicker(cluster: Cluster) -> None:
     assert pid_of_kicker(cluster)
 
 
-def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Bench, cluster: Cluster) -> None:
-    devices["fos2"].model.fault("weld")
+def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Simulator, cluster: Cluster) -> None:
+    devices["fos2"].model.fault("stuck")
     answer = cluster.call("start")
     assert answer.code == 1
     assert "fos2: relay did not switch" in answer.reason
@@ -201,7 +201,7 @@ def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Bench, c
     assert os.listdir(cluster.folder) == ["berofos-relay.state"]
 
 
-def test_a_start_without_a_kicker_fails_and_disarms(devices: Bench, cluster: Cluster) -> None:
+def test_a_start_without_a_kicker_fails_and_disarms(devices: Simulator, cluster: Cluster) -> None:
     (cluster.folder / "berofos-relay.state.kicker").mkdir()
     answer = cluster.call("start")
     assert answer.code == 1
@@ -209,7 +209,7 @@ def test_a_start_without_a_kicker_fails_and_disarms(devices: Bench, cluster: Clu
     assert watchdogs(devices) == ["0", "0"]
 
 
-def test_a_device_that_takes_no_kicks_is_not_armed(devices: Bench, cluster: Cluster) -> None:
+def test_a_device_that_takes_no_kicks_is_not_armed(devices: Simulator, cluster: Cluster) -> None:
     """Armed, it would drop the lines, and the cluster would fetch them back, for ever."""
     devices["fos2"].model.fault("refuse-kick")
     assert cluster.call("start").code == 0
@@ -218,13 +218,13 @@ def test_a_device_that_takes_no_kicks_is_not_armed(devices: Bench, cluster: Clus
     assert answer.code == 190
     assert "fos2: " in answer.reason
     assert "refused the kick with error 1; watchdog not armed" in answer.reason
-    devices["fos2"].model.calm()
+    devices["fos2"].model.clear_faults()
     assert cluster.call("monitor").code == 0
     assert watchdogs(devices) == ["1", "1"]
 
 
-def test_on_the_node_at_d_the_watchdog_is_off(devices: Bench, cluster: Cluster) -> None:
-    for device in devices.devices:
+def test_on_the_node_at_d_the_watchdog_is_off(devices: Simulator, cluster: Cluster) -> None:
+    for device in devices:
         device.model.move_by_hand("1")
         device.model.write("cmd=6&wen=1")
     assert cluster.call("start", node="xivo-2").code == 0
@@ -233,17 +233,19 @@ def test_on_the_node_at_d_the_watchdog_is_off(devices: Bench, cluster: Cluster) 
     assert cluster.call("monitor", node="xivo-2", level=10).code == 0
 
 
-def test_a_mac_that_bnfos_conf_does_not_tell_is_asked_for_once_and_remembered(devices: Bench, cluster: Cluster) -> None:
+def test_a_mac_that_bnfos_conf_does_not_tell_is_asked_for_once_and_remembered(
+    devices: Simulator, cluster: Cluster
+) -> None:
     config = Path(cluster.parameters["config"])
     config.write_text("".join(line for line in config.read_text().splitlines(True) if not line.startswith("mac")))
     assert cluster.call("start").code == 0
     for _ in range(2):
         assert cluster.call("monitor").code == 0
-    assert [device.model.requests["scan"] for device in devices.devices] == [1, 1]
+    assert [device.model.requests["scan"] for device in devices] == [1, 1]
     assert "0b00193200121d00" in json.loads(cluster.state.read_text())["targets"]["fos1"]
 
 
-def test_a_box_that_is_dead_at_the_start_is_kicked_when_it_comes_back(devices: Bench, cluster: Cluster) -> None:
+def test_a_box_that_is_dead_at_the_start_is_kicked_when_it_comes_back(devices: Simulator, cluster: Cluster) -> None:
     devices["fos2"].model.switch_power(Power.OFF)
     assert cluster.call("start", watchdog=SHORT).code == 0
     devices["fos2"].model.switch_power(Power.OPERATIONAL)
@@ -256,7 +258,7 @@ def test_a_box_that_is_dead_at_the_start_is_kicked_when_it_comes_back(devices: B
 
 
 def test_a_dead_node_with_no_survivor_puts_the_lines_through_to_d(
-    devices: Bench, cluster: Cluster, clock: Clock
+    devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start").code == 0
     os.kill(pid_of_kicker(cluster), signal.SIGKILL)
@@ -267,7 +269,7 @@ def test_a_dead_node_with_no_survivor_puts_the_lines_through_to_d(
 
 
 def test_after_a_trip_monitor_says_so_and_stop_and_start_arm_again(
-    devices: Bench, cluster: Cluster, clock: Clock
+    devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start").code == 0
     clock.ahead = 121
@@ -280,10 +282,10 @@ def test_after_a_trip_monitor_says_so_and_stop_and_start_arm_again(
     assert cluster.call("monitor", level=10).code == 0
 
 
-def test_a_failure_noted_is_told_and_not_cleared(devices: Bench, cluster: Cluster, clock: Clock) -> None:
+def test_a_failure_noted_is_told_and_not_cleared(devices: Simulator, cluster: Cluster, clock: Clock) -> None:
     assert cluster.call("start").code == 0
     clock.ahead = 121
-    for device in devices.devices:
+    for device in devices:
         device.model.move_by_hand("1")
     answer = cluster.call("monitor")
     assert (answer.code, answer.reason) == (190, "fos1: watchdog failure noted; clear it: --set wdog=0")
@@ -307,7 +309,7 @@ def test_a_kicker_that_stands_still_is_replaced(cluster: Cluster) -> None:
     assert not runs(first)
 
 
-def test_a_kicker_frozen_for_a_moment_goes_on(devices: Bench, cluster: Cluster) -> None:
+def test_a_kicker_frozen_for_a_moment_goes_on(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog="6").code == 0
     pid = pid_of_kicker(cluster)
     freeze(pid)
@@ -318,7 +320,7 @@ def test_a_kicker_frozen_for_a_moment_goes_on(devices: Bench, cluster: Cluster) 
 
 
 @pytest.mark.parametrize("lost", ["1", "2"])
-def test_a_lost_kick_is_sent_again_in_time(devices: Bench, cluster: Cluster, lost: str) -> None:
+def test_a_lost_kick_is_sent_again_in_time(devices: Simulator, cluster: Cluster, lost: str) -> None:
     assert cluster.call("start", watchdog="3").code == 0
     devices["fos1"].model.fault("drop", lost)
     eventually(lambda: "drop" not in devices["fos1"].model.state()["faults"])
@@ -327,7 +329,7 @@ def test_a_lost_kick_is_sent_again_in_time(devices: Bench, cluster: Cluster, los
     assert cluster.call("monitor", watchdog="3").code == 0
 
 
-def test_kicks_unanswered_twice_are_told(devices: Bench, cluster: Cluster) -> None:
+def test_kicks_unanswered_twice_are_told(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog="6").code == 0
     devices["fos2"].model.fault("refuse-kick")
     answers = []
@@ -336,7 +338,7 @@ def test_kicks_unanswered_twice_are_told(devices: Bench, cluster: Cluster) -> No
     assert re.search(r"fos2: [2-9] kicks not answered; check MAC in bnfos.conf and UDP port 50123", answers[-1].reason)
 
 
-def test_a_box_that_restarts_arms_itself_and_is_kicked_on(devices: Bench, cluster: Cluster) -> None:
+def test_a_box_that_restarts_arms_itself_and_is_kicked_on(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog=SHORT).code == 0
     devices["fos1"].model.switch_power(Power.OFF)
     devices["fos1"].model.switch_power(Power.OPERATIONAL)
@@ -344,7 +346,7 @@ def test_a_box_that_restarts_arms_itself_and_is_kicked_on(devices: Bench, cluste
     assert (modes(devices), watchdogs(devices)) == (["1", "1"], ["1", "1"])
 
 
-def test_a_box_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Bench, cluster: Cluster) -> None:
+def test_a_box_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     devices["fos1"].model.write("cmd=2&wen=0")
     devices["fos1"].model.switch_power(Power.OFF)
@@ -357,7 +359,7 @@ def test_a_box_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Bench
     assert "fos1: wdogdef=0, expected 1" in answer.reason
 
 
-def test_two_resources_may_kick_one_box(devices: Bench, cluster: Cluster, tmp_path: Path) -> None:
+def test_two_resources_may_kick_one_box(devices: Simulator, cluster: Cluster, tmp_path: Path) -> None:
     other = str(tmp_path / "other.state")
     cluster.parameters["watchdog"] = SHORT
     assert cluster.call("start").code == 0
@@ -386,7 +388,7 @@ def test_a_kicker_ends_itself_when_the_state_is_of_another_start(cluster: Cluste
     assert pid_of_kicker(cluster)
 
 
-def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Bench, cluster: Cluster) -> None:
+def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Simulator, cluster: Cluster) -> None:
     """The kernel tells whose the lock is, and what is no kicker is not ended for holding it."""
     hold = (
         "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
@@ -408,10 +410,10 @@ def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Bench, cl
 
 
 def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewhere(
-    devices: Bench, cluster: Cluster
+    devices: Simulator, cluster: Cluster
 ) -> None:
     assert cluster.call("start").code == 0
-    for device in devices.devices:
+    for device in devices:
         device.model.write("cmd=6&wen=0")  # as the start on the other node does
         device.model.move_by_hand("0")
     assert cluster.probe().code == 7
@@ -421,7 +423,7 @@ def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewh
 # --- changed parameters ----------------------------------------------------------------------------------------
 
 
-def test_reload_switches_the_watchdog_off(devices: Bench, cluster: Cluster) -> None:
+def test_reload_switches_the_watchdog_off(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     assert cluster.call("reload-agent", watchdog="0").code == 0
     assert watchdogs(devices) == ["0", "0"]
@@ -429,7 +431,7 @@ def test_reload_switches_the_watchdog_off(devices: Bench, cluster: Cluster) -> N
     assert cluster.call("monitor", watchdog="0").code == 0
 
 
-def test_reload_switches_the_watchdog_on(devices: Bench, cluster: Cluster) -> None:
+def test_reload_switches_the_watchdog_on(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog="0").code == 0
     assert cluster.call("reload-agent").code == 0
     assert watchdogs(devices) == ["1", "1"]
@@ -437,24 +439,24 @@ def test_reload_switches_the_watchdog_on(devices: Bench, cluster: Cluster) -> No
 
 
 @pytest.mark.parametrize("interval", ["30", "600"])
-def test_reload_changes_the_interval_and_the_pace(devices: Bench, cluster: Cluster, interval: str) -> None:
+def test_reload_changes_the_interval_and_the_pace(devices: Simulator, cluster: Cluster, interval: str) -> None:
     assert cluster.call("start").code == 0
     first = pid_of_kicker(cluster)
     assert cluster.call("reload-agent", watchdog=interval).code == 0
-    assert [device.model.values()["wdogitime"] for device in devices.devices] == [interval, interval]
+    assert [device.model.values()["wdogitime"] for device in devices] == [interval, interval]
     assert not runs(first)
     arguments = Path(f"/proc/{pid_of_kicker(cluster)}/cmdline").read_bytes().split(b"\0")
     assert float(arguments[5]) == int(interval) / 3
     assert watchdogs(devices) == ["1", "1"]
 
 
-def test_reload_with_a_box_away_succeeds_and_a_monitor_does_it_later(devices: Bench, cluster: Cluster) -> None:
+def test_reload_with_a_box_away_succeeds_and_a_monitor_does_it_later(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    for device in devices.devices:
+    for device in devices:
         device.model.fault("silent")
     assert cluster.call("reload-agent", watchdog="0").code == 0
-    for device in devices.devices:
-        device.model.calm()
+    for device in devices:
+        device.model.clear_faults()
     assert cluster.call("monitor", watchdog="0").code == 0
     assert watchdogs(devices) == ["0", "0"]
     assert pid_of_kicker(cluster) == 0

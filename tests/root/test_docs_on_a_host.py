@@ -13,7 +13,7 @@ import pytest
 from berofos_agent.cluster import cib
 from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
-from berofos_agent.simulator import Bench
+from berofos_agent.simulator import Simulator
 from tests.examples import examples, write_commands
 
 from .conftest import Installed
@@ -41,7 +41,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path_factory: pytest.TempPathFactory, installed: Installed, devices: Bench) -> Iterator[Host]:
+def host(tmp_path_factory: pytest.TempPathFactory, installed: Installed, devices: Simulator) -> Iterator[Host]:
     host = Host(tmp_path_factory.mktemp("host"), installed)
     config = host.etc / "bnfos.conf"
     config.write_text(devices.conf())

@@ -6,11 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 from tests.ocf.conftest import Cluster
 
 
-def test_ocf_tester_passes(devices: Bench, cluster: Cluster, readable_agent: Path, tmp_path: Path) -> None:
+def test_ocf_tester_passes(devices: Simulator, cluster: Cluster, readable_agent: Path, tmp_path: Path) -> None:
     """As ocf-tester has no node name, the agent falls back to the host's."""
     node = subprocess.run(["uname", "-n"], capture_output=True, text=True, check=True).stdout.strip()
     tester = shutil.which("ocf-tester") or "/usr/sbin/ocf-tester"
@@ -25,4 +25,4 @@ def test_ocf_tester_passes(devices: Bench, cluster: Cluster, readable_agent: Pat
     )
     assert tested.returncode == 0, tested.stdout
     assert f"{readable_agent} passed all tests" in tested.stdout
-    assert [device.model.mode for device in devices.devices] == ["0", "0"], "stopped, with nobody at port D"
+    assert [device.model.mode for device in devices] == ["0", "0"], "stopped, with nobody at port D"

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import pytest
 
-from berofos_agent.simulator.bench import Bench
+from berofos_agent.simulator import Simulator
 from tests.ocf.conftest import Cluster
 
 CHECKOUT = Path(__file__).parents[2]
@@ -105,9 +105,9 @@ def witness() -> Iterator[Witness]:
 
 
 @pytest.fixture
-def config(devices: Bench, cluster: Cluster) -> Path:
+def config(devices: Simulator, cluster: Cluster) -> Path:
     """The devices ask for a password, and bnfos.conf has it."""
-    for device in devices.devices:
+    for device in devices:
         device.model.write(f"cmd=3&apwd={quote(OLD, safe='')}&pwd=1")
     path = Path(cluster.parameters["config"])
     path.write_text(devices.conf())
@@ -134,7 +134,7 @@ def environ_of(cluster: Cluster, folder: Path) -> dict[str, str]:
 
 
 def test_no_password_is_left_behind_by_a_day_of_work(
-    witness: Witness, devices: Bench, cluster: Cluster, config: Path
+    witness: Witness, devices: Simulator, cluster: Cluster, config: Path
 ) -> None:
     agent = str(CHECKOUT / "ocf" / "berofos")
     environ = environ_of(cluster, witness.folder)
@@ -157,7 +157,7 @@ def test_no_password_is_left_behind_by_a_day_of_work(
     for order in ("noise", "trickle", "digest"):
         devices["fos1"].model.fault(order)
         actions(10)
-        devices["fos1"].model.calm()
+        devices["fos1"].model.clear_faults()
     assert witness.run(*bnfos, "--show", "-f", "fos1") == 0
     assert witness.run(*bnfos, "--set", "mode=1", "-f", "fos1") == 0
     assert witness.run(*bnfos, "--set", "apwd=much too long a password", "-f", "fos1") == 2
@@ -165,7 +165,7 @@ def test_no_password_is_left_behind_by_a_day_of_work(
     assert witness.run(*xivo_berofos, "-q", "master") == 0
     assert witness.run(*berofos, "status", f"--config={config}") == 0
     assert witness.run(*berofos, "password", f"--config={config}", typed=f"{OLD}\n{NEW}\n{NEW}\n") == 0
-    assert [device.model.password() for device in devices.devices] == [NEW, NEW]
+    assert [device.model.password() for device in devices] == [NEW, NEW]
 
     for what, text in witness.seen.items():
         assert not witness.secrets_in(text), what
@@ -182,7 +182,9 @@ def test_no_password_is_left_behind_by_a_day_of_work(
 
 
 @pytest.mark.usefixtures("config")
-def test_no_password_in_the_traceback_of_an_internal_error(witness: Witness, devices: Bench, cluster: Cluster) -> None:
+def test_no_password_in_the_traceback_of_an_internal_error(
+    witness: Witness, devices: Simulator, cluster: Cluster
+) -> None:
     """A bug at the worst place: where the password has just been used."""
     for name in ("ocf", "berofos_agent", "metadata"):
         shutil.copytree(CHECKOUT / name, witness.folder / "broken" / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -216,7 +218,7 @@ def test_no_password_in_a_core_file(config: Path) -> None:
 
 
 def test_the_files_with_secrets_are_for_their_owner_only(
-    witness: Witness, devices: Bench, cluster: Cluster, config: Path
+    witness: Witness, devices: Simulator, cluster: Cluster, config: Path
 ) -> None:
     config.chmod(0o644)
     witness.run(sys.executable, "-m", "berofos_agent", "password", f"--config={config}", typed=f"\n{NEW}\n{NEW}\n")

@@ -66,21 +66,21 @@ class Device:
         self._control = control
 
     def order(self, order: str) -> dict[str, Any]:
-        """Give the simulator an order such as 'weld', 'calm', 'move 0'; return its answer."""
+        """Give the simulator an order such as 'stuck', 'clear-faults', 'move 0'; return its answer."""
         answer = give_order(str(self._control), f"{self.name} {order}")
         if not answer.get("ok"):
             raise LabError(f"the simulator refuses '{self.name} {order}': {answer.get('error')}")
         return answer
 
     def misbehave(self, fault: str) -> None:
-        """Begin one of the simulator's faults, such as 'weld' or 'silent'."""
+        """Begin one of the simulator's faults, such as 'stuck' or 'silent'."""
         self._note(f"{self.name} begins to misbehave: {fault}")
         self.order(fault)
 
     def clear_faults(self) -> None:
         """End all faults."""
         self._note(f"{self.name} is in order again")
-        self.order("calm")
+        self.order("clear-faults")
 
     def turn(self, mode: str) -> float:
         """Turn the relay by hand; return the moment it was done."""
@@ -123,7 +123,7 @@ class Device:
 
     def reset(self) -> None:
         """End all faults, plug it in, take protection off and forget what happened."""
-        self.order("calm")
+        self.order("clear-faults")
         if not self.order("state")["state"]["powered"]:
             self.order("power on")
         self._lan.add_address(self.address)
@@ -151,7 +151,7 @@ class Device:
         ]
 
 
-class Bench:
+class Simulator:
     """All devices of the lab: one simulator process on the LAN."""
 
     def __init__(self, here: Path, nursery: Nursery, lan: Lan, note: Note) -> None:

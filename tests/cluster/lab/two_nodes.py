@@ -22,7 +22,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
-from .devices import CHECKOUT, Bench, Device, Movement
+from .devices import CHECKOUT, Device, Movement, Simulator
 from .lan import GATEWAY, Lan
 from .node import NUMBERS, Node
 from .pdu import PORT as PDU_PORT
@@ -130,16 +130,16 @@ class Lab:
         self._lan = Lan(nursery)
         self._undo.callback(self._lan.down)
         self._lan.up()
-        self._bench = Bench(self.here, nursery, self._lan, self.note)
-        self._undo.callback(self._bench.down)
-        self._bench.up()
+        self._simulator = Simulator(self.here, nursery, self._lan, self.note)
+        self._undo.callback(self._simulator.down)
+        self._simulator.up()
         self._collector = Collector()
         self._undo.callback(self._collector.stop)
         for name in NODES:
             node = self.nodes[name] = Node(name, self.here / name, nursery, self._lan)
             self._undo.callback(node.kill)
             node.install(
-                etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._bench.bnfos_conf},
+                etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._simulator.bnfos_conf},
                 agents={"xivo/berofos": self._agent} if self._agent else {},
                 programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
                 cib=FIRST_CIB,
@@ -217,12 +217,12 @@ class Lab:
 
     def device(self, name: str) -> Device:
         """One device."""
-        return self._bench.devices[name]
+        return self._simulator.devices[name]
 
     @property
     def devices(self) -> dict[str, Device]:
         """All devices by name."""
-        return self._bench.devices
+        return self._simulator.devices
 
     def cut(self, node: str, device: str) -> None:
         """Let what a node sends to a device vanish without a word."""

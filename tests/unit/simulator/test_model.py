@@ -16,7 +16,7 @@ from berofos_agent.errors import BerofosError
 from berofos_agent.simulator.faults import FAULTS
 from berofos_agent.simulator.firmware import FACTORY_SETTINGS, FIRMWARES
 from berofos_agent.simulator.model import Power, SimulatedDevice
-from berofos_agent.simulator.orders import ORDERS, obey
+from berofos_agent.simulator.orders import ORDERS, execute
 from berofos_agent.simulator.store import Store
 from tests.conftest import Clock
 
@@ -278,10 +278,10 @@ def test_unpowered_relay_cannot_be_moved_by_hand(device: SimulatedDevice) -> Non
 
 
 @pytest.mark.parametrize("settings", [{}, {"modedef": "1", "wdogdef": "1"}])
-def test_welded_relay_stays_whatever_happens(clock: Clock, settings: dict[str, str]) -> None:
+def test_stuck_relay_stays_whatever_happens(clock: Clock, settings: dict[str, str]) -> None:
     device = SimulatedDevice(clock=clock, settings=settings)
     before = device.mode
-    device.fault("weld")
+    device.fault("stuck")
     write(device, mode="1" if before == "0" else "0", wdog="1")
     clock.advance(60)
     device.switch_power(Power.OFF)
@@ -414,13 +414,13 @@ def test_erased_device_has_factory_settings_and_needs_a_firmware(flashing: Simul
 
 
 def told(device: SimulatedDevice, line: str) -> dict[str, Any]:
-    reply = obey({"fos1": device}, f"fos1 {line}")
+    reply = execute({"fos1": device}, f"fos1 {line}")
     json.dumps(reply)
     return reply
 
 
 FAULT_ARGUMENTS = {
-    "weld": "",
+    "stuck": "",
     "slow": "2.5",
     "trickle": "1",
     "drop": "forever",
@@ -449,7 +449,7 @@ def test_fault_ordered_on_and_off(device: SimulatedDevice, name: str, argument: 
 
 
 BAD_ORDERS = [
-    ("weld 5", "fos1: weld takes no argument but on and off, not '5'"),
+    ("stuck 5", "fos1: stuck takes no argument but on and off, not '5'"),
     ("slow", "fos1: slow needs a number of seconds, not ''"),
     ("slow nan", "fos1: slow needs a number of seconds, not 'nan'"),
     ("slow -1", "fos1: slow needs a number of seconds, not '-1'"),
@@ -464,13 +464,13 @@ BAD_ORDERS = [
 
 
 @pytest.mark.parametrize(("line", "error"), BAD_ORDERS)
-def test_order_that_cannot_be_obeyed(device: SimulatedDevice, line: str, error: str) -> None:
+def test_order_that_cannot_be_executed(device: SimulatedDevice, line: str, error: str) -> None:
     assert told(device, line) == {"ok": False, "error": error}
 
 
 @pytest.mark.parametrize("line", ["fos1 dance", "fos1", "fos2 state", "", "\0\xff"])
 def test_unknown_order_or_device_names_the_known_ones(device: SimulatedDevice, line: str) -> None:
-    reply = obey({"fos1": device}, line)
+    reply = execute({"fos1": device}, line)
     assert not reply["ok"]
     assert "there are " in reply["error"]
 
@@ -507,15 +507,15 @@ def test_order_history_and_reset(device: SimulatedDevice) -> None:
     assert device.mode == "1"
 
 
-def test_order_calm_ends_all_faults_but_digest(device: SimulatedDevice) -> None:
-    for line in ("weld", "slow 1", "digest", "silent"):
+def test_order_clear_faults_ends_all_faults_but_digest(device: SimulatedDevice) -> None:
+    for line in ("stuck", "slow 1", "digest", "silent"):
         told(device, line)
-    assert told(device, "calm") == {"ok": True}
+    assert told(device, "clear-faults") == {"ok": True}
     assert told(device, "state")["state"]["faults"] == {"digest": "on"}
 
 
 def test_every_order_is_tried() -> None:
-    assert set(ORDERS) == {"power", "flash", "move", "state", "history", "calm", "reset"}
+    assert set(ORDERS) == {"power", "flash", "move", "state", "history", "clear-faults", "reset"}
 
 
 def test_drop_counts_down(device: SimulatedDevice) -> None:
@@ -532,7 +532,7 @@ def test_device_survives_a_restart_of_the_simulator(clock: Clock, tmp_path: Path
     path = str(tmp_path / "state")
     before = SimulatedDevice(clock=clock, changed=Store(path).save)
     write(before, mode="1", power2="1", hostname="fos-1", apwd="secret", pwd="1", wdog="1")
-    before.fault("weld")
+    before.fault("stuck")
     after = SimulatedDevice(clock=clock)
     Store(path).restore(after)
     assert after.dump() == before.dump()

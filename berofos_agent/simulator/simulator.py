@@ -1,4 +1,4 @@
-"""Simulated devices with their sockets, as a command or a test puts them up; knows no command line."""
+"""Simulated devices and the sockets they listen on, as a command or a test starts them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # 
 
 
 @dataclass(frozen=True)
-class BenchDevice:
+class RunningDevice:
     """A device that is up, and where it listens."""
 
     model: SimulatedDevice
@@ -90,12 +90,15 @@ class BenchDevice:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Simulator:
     """All devices that are up."""
 
-    devices: Sequence[BenchDevice]
+    devices: Sequence[RunningDevice]
 
-    def __getitem__(self, name: str) -> BenchDevice:
+    def __iter__(self) -> Iterator[RunningDevice]:
+        return iter(self.devices)
+
+    def __getitem__(self, name: str) -> RunningDevice:
         return next(device for device in self.devices if device.name == name)
 
     @property
@@ -107,7 +110,7 @@ class Bench:
         return "\n".join(_section(device) for device in self.devices)
 
 
-def _section(device: BenchDevice) -> str:
+def _section(device: RunningDevice) -> str:
     host, port = device.http_address
     host = "127.0.0.1" if IPv4Address(host).is_unspecified else host
     password = device.model.password()
@@ -126,7 +129,7 @@ def running(
     state: str = "",
     control: str = "",
     listener: Callable[[str, Entry], None] | None = None,
-) -> Iterator[Bench]:
+) -> Iterator[Simulator]:
     """Put devices up, and take them down at the end; raise BerofosError if one cannot listen.
 
     A number puts up that many on loopback: fos1 on 127.0.0.1, fos2 on 127.0.0.2, ..., ports chosen by the system.
@@ -135,28 +138,28 @@ def running(
     wanted = specs(devices) if isinstance(devices, int) else list(devices)
     store = Store(state) if state else None
     with contextlib.ExitStack() as stack:
-        udp_sockets = _bind_udp(wanted, stack)
+        bound = _bind_udp(wanted, stack)
         http_sockets = [_bind_http(spec, stack) for spec in wanted]
         models = [_model(spec, web.getsockname()[1], clock, listener, store) for spec, web in zip(wanted, http_sockets)]
-        heard = [udp_sockets[spec.address, spec.udp_port] for spec in wanted]
-        udp = UdpServer(list(zip(models, heard)), _bind_ears(wanted, heard, stack))
+        udp_sockets = [bound[spec.address, spec.udp_port] for spec in wanted]
+        udp = UdpServer(list(zip(models, udp_sockets)), _bind_broadcast(wanted, udp_sockets, stack))
         stack.callback(udp.close)
         udp.start()
         for model, web in zip(models, http_sockets):
             server = WebServer(model, web)
             stack.callback(server.close)
             server.start()
-        bench = Bench(
+        simulator = Simulator(
             [
-                BenchDevice(model, web.getsockname(), ear.getsockname())
-                for model, web, ear in zip(models, http_sockets, heard)
+                RunningDevice(model, web.getsockname(), datagrams.getsockname())
+                for model, web, datagrams in zip(models, http_sockets, udp_sockets)
             ]
         )
         if control:
-            orders = ControlServer(control, bench.models)
+            orders = ControlServer(control, simulator.models)
             stack.callback(orders.close)
             orders.start()
-        yield bench
+        yield simulator
 
 
 def _model(
@@ -226,17 +229,17 @@ def _bind_datagrams(address: str, port: int, *, shared: bool = False) -> socket.
         raise _cannot_listen(address, port, exc) from exc
 
 
-def _bind_ears(
-    wanted: Sequence[DeviceSpec], heard: Sequence[socket.socket], stack: contextlib.ExitStack
+def _bind_broadcast(
+    wanted: Sequence[DeviceSpec], udp_sockets: Sequence[socket.socket], stack: contextlib.ExitStack
 ) -> list[socket.socket]:
-    """Bind the broadcast addresses; 0.0.0.0 hears broadcasts by itself. Simulators side by side share an ear."""
-    ears = set()
-    for spec, listener in zip(wanted, heard):
+    """Bind the broadcast addresses, shared with other simulators; 0.0.0.0 receives broadcasts without."""
+    addresses = set()
+    for spec, listener in zip(wanted, udp_sockets):
         address = IPv4Address(spec.address)
         if not address.is_unspecified:
             broadcast = LOOPBACK_BROADCAST if address.is_loopback else LIMITED_BROADCAST
-            ears.add((broadcast, listener.getsockname()[1]))
-    return [stack.enter_context(_bind_datagrams(*ear, shared=True)) for ear in sorted(ears)]
+            addresses.add((broadcast, listener.getsockname()[1]))
+    return [stack.enter_context(_bind_datagrams(*address, shared=True)) for address in sorted(addresses)]
 
 
 def _cannot_listen(address: str, port: int, exc: OSError) -> BerofosError:
