@@ -15,8 +15,12 @@ def newer(package: Path, folder: Path) -> Path:
     """Build it in a folder and return its file."""
     tree = folder / "newer"
     run("dpkg-deb", "--raw-extract", package, tree)
-    for module in (tree / "usr/lib/python3/dist-packages/berofos_agent").glob("*.py"):
-        module.write_text(NAMES_BETWEEN_MODULES.sub(r"\1_newer", module.read_text()))
+    changed = 0
+    for module in (tree / "usr/lib/python3/dist-packages/berofos_agent").rglob("*.py"):
+        text, times = NAMES_BETWEEN_MODULES.subn(r"\1_newer", module.read_text())
+        module.write_text(text)
+        changed += times > 0
+    assert changed > 2, "the names are no longer those of the package: nothing would differ"
     control = tree / "DEBIAN" / "control"
     control.write_text(re.sub(r"(?m)^(Version: .*)$", r"\1+newer", control.read_text()))
     deb = folder / "newer.deb"

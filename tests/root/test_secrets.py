@@ -188,7 +188,7 @@ def test_no_password_in_the_traceback_of_an_internal_error(
     """A bug at the worst place: where the password has just been used."""
     for name in ("ocf", "berofos_agent", "metadata"):
         shutil.copytree(CHECKOUT / name, witness.folder / "broken" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    broken = witness.folder / "broken" / "berofos_agent" / "webclient.py"
+    broken = witness.folder / "broken" / "berofos_agent" / "device" / "web.py"
     text = broken.read_text()
     assert text.count("        if answer.status == 401:\n") == 1
     broken.write_text(text.replace("        if answer.status == 401:\n", "        if answer.status / 0:\n"))
@@ -204,7 +204,7 @@ def test_no_password_in_the_traceback_of_an_internal_error(
 
 def test_no_password_in_a_core_file(config: Path) -> None:
     program = (
-        "import resource; from berofos_agent import bnfosconf; "
+        "import resource; from berofos_agent.config import bnfosconf; "
         f"bnfosconf.read({str(config)!r}); print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
     )
     done = subprocess.run(
