@@ -66,9 +66,14 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
             print(file=sys.stderr)  # so that the shell's prompt starts on a new line
         return INTERRUPTED
     except BrokenPipeError:  # berofos status | head -1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
         return FAILED
     return status
+
+
+def abandon_output() -> None:
+    """Let standard output lead nowhere from now on, as nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(prog: str, problem: object) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from berofos_agent.commands.commandline import abandon_output
 from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.device import frame, settings
 from berofos_agent.errors import BerofosError, ConfigurationError
@@ -25,6 +26,8 @@ from berofos_agent.simulator.store import write_atomically
 
 _LOOK_SECONDS = 0.5
 """How soon after its second a watchdog that ran out unseen is printed."""
+
+_PRINTING = threading.Lock()
 
 _MARK = "# written by berofos simulate\n"
 
@@ -158,7 +161,12 @@ def _simulate(arguments: argparse.Namespace) -> int:
     with running(wanted, state=arguments.state, control=arguments.control, listener=_print_entry) as simulator:
         if config:
             write_atomically(config, _MARK + simulator.conf())
-        _print_devices(simulator)
+        try:
+            _print_devices(simulator)
+        except BrokenPipeError:
+            if not ended.is_set():  # whoever ends a simulator may close its output first
+                raise
+            abandon_output()
         if _owns_terminal():
             threading.Thread(target=_execute_terminal, args=(simulator,), daemon=True).start()
         while not ended.wait(_LOOK_SECONDS):
@@ -201,18 +209,24 @@ def _free_config(path: str | None) -> str | None:
     return path
 
 
+def _print_line(line: str) -> None:
+    """Print a line whole, whatever other threads print meanwhile: print() writes a text and its newline apart."""
+    with _PRINTING:
+        print(line, flush=True)
+
+
 def _print_devices(simulator: Simulator) -> None:
     for device in simulator.devices:
         address, port = device.udp_address
         model = device.model
-        print(f"{device.name}: {device.mac}, {device.url}/, UDP {address}:{port}, firmware {model.firmware_name}")
-    print("ready; Ctrl-C ends", flush=True)
+        _print_line(f"{device.name}: {device.mac}, {device.url}/, UDP {address}:{port}, firmware {model.firmware_name}")
+    _print_line("ready; Ctrl-C ends")
 
 
 def _print_entry(name: str, entry: Entry) -> None:
     moment = time.strftime("%H:%M:%S", time.localtime(float(entry["at"])))
     told = " ".join(f"{key}={value}" for key, value in entry.items() if key not in ("at", "monotonic", "event"))
-    print(f"{moment} {name} {entry['event']} {told}".rstrip(), flush=True)
+    _print_line(f"{moment} {name} {entry['event']} {told}".rstrip())
 
 
 def _owns_terminal() -> bool:
@@ -228,4 +242,4 @@ def _owns_terminal() -> bool:
 def _execute_terminal(simulator: Simulator) -> None:
     for line in sys.stdin:
         if line.strip():
-            print(answer_line(simulator.models, line), end="", flush=True)
+            _print_line(answer_line(simulator.models, line).rstrip("\n"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import http.client
 import itertools
 import json
 import os
 import pty
+import re
 import shlex
 import signal
 import socket
@@ -17,6 +19,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -520,6 +523,9 @@ def test_address_in_use_is_named() -> None:
 
 COMMAND = (sys.executable, "-m", "berofos_agent", "simulate")
 
+SET_PIPE_SIZE = 1031
+"""F_SETPIPE_SZ of <fcntl.h>, which Python has a name for since 3.10."""
+
 
 @contextlib.contextmanager
 def command(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
@@ -548,6 +554,40 @@ def test_command_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
         process.send_signal(number)
         assert process.wait(PATIENCE) == 0
     assert not path.exists()
+
+
+def test_command_that_is_ended_while_it_prints_its_devices_ends_with_0_though_nobody_reads_on() -> None:
+    """The pipe holds a part of what is printed, so that the command is still printing."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, SET_PIPE_SIZE, 4096)
+    argv = [*COMMAND, "--devices", "100", "--http-port", "0", "--udp-port", "0"]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writer)
+        assert os.read(reader, 5) == b"fos1:"
+        process.terminate()
+        os.close(reader)
+        assert process.communicate() == (None, "")
+    assert process.returncode == 0
+
+
+def test_two_devices_that_move_at_once_have_a_line_each(tmp_path: Path) -> None:
+    moves = 40
+    path = str(tmp_path / "orders")
+
+    def move(name: str) -> None:
+        for number in range(moves):
+            order(path, f"{name} move {number % 2}")
+
+    with command("--devices", "2", "--control", path) as (process, _):
+        movers = [threading.Thread(target=move, args=(name,)) for name in ("fos1", "fos2")]
+        for mover in movers:
+            mover.start()
+        assert process.stdout
+        lines = list(itertools.islice(process.stdout, 2 * (moves - 1)))
+        for mover in movers:
+            mover.join()
+    for line in lines:
+        assert re.fullmatch(r"[0-9:]{8} fos[12] relay from=[01] to=[01] cause=hand\n", line)
 
 
 def test_command_prints_devices_and_movements_and_keeps_state(tmp_path: Path) -> None:
