@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return FAILED
     from berofos_agent.device import password
 
-    login = Login(password.USER, old) if old else None
+    login = Login(settings.USER, old) if old else None
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
     status = DONE
     for change in changes:

@@ -1,4 +1,4 @@
-"""One bero*fos: its relay, its settings, its watchdog; knows both protocols and nothing of a cluster."""
+"""One bero*fos: reads and writes its settings, switches its relay."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.reading import Difference, differences
-from berofos_agent.device.settings import Values
+from berofos_agent.device.settings import SETTINGS, USER, Values, check, with_their_groups
 from berofos_agent.device.web import WebClient
-from berofos_agent.errors import DeviceError, DidNotFollow, Unreachable
+from berofos_agent.errors import DeviceError, DidNotFollow, Refused, Unreachable
 
 if TYPE_CHECKING:
     from berofos_agent.device.frame import ScanReply
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 DEFAULT_REQUEST_SECONDS = 3.0
 FOLLOW_SECONDS = 2.0
+"""How long a written setting may read as before; a client of the vendor waited as long after a switch."""
 FOLLOW_PAUSE_SECONDS = 0.1
+
+_LEASED = ("address", "netmask", "gateway", "dns")
 
 
 class Switched(NamedTuple):
@@ -34,6 +37,16 @@ class Switched(NamedTuple):
     def moved(self) -> bool:
         """False if the relay stood there already, so that nothing was written."""
         return self.before != self.after
+
+
+class Written(NamedTuple):
+    """What a write did: all settings as read back, and what changed beside those asked for."""
+
+    settings: Values
+    restored: list[str]
+    """Settings that got lost on the way and were written back."""
+    changed: list[Difference]
+    """What a DHCP server may have changed; `expected` is what it was before."""
 
 
 class Device:
@@ -56,24 +69,53 @@ class Device:
         """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""
         return self.web.read(self.seconds(deadline))
 
-    def write(self, values: Mapping[str, str], deadline: float) -> Values:
-        """Write settings and return all of them as read back; raise DidNotFollow if one reads otherwise.
+    def write(self, values: Mapping[str, str], before: Values, deadline: float) -> Written:
+        """Write settings in one request, with the stored flags of their groups, and read them back.
 
-        A setting that is never readable (apwd) or is not told by this firmware is not compared.
+        `before` is what the device reported last. Raises DidNotFollow if a setting reads otherwise afterwards, asked
+        for or not. A setting that cannot be read (apwd), or is not reported by this firmware, is not compared.
         """
-        self.web.write(values, self.seconds(deadline))
+        self.web.write(with_their_groups(values, before), self.seconds(deadline))
+        return self.confirm(values, before, deadline)
+
+    def confirm(self, values: Mapping[str, str], before: Values, deadline: float) -> Written:
+        """Read back what was written, and write back what changed beside it; as `write` does after its request."""
+        settings = self._read_back(values, deadline)
+        kept = {key: value for key, value in before.items() if key not in values and _is_stored(key)}
+        changed = differences(settings, kept, unreported=True)
+        moved = [one for one in changed if one.keyword in _LEASED]
+        lost = {one.keyword: one.expected for one in changed if one not in moved}
+        if not lost:
+            return Written(settings, [], moved)
+        writable = {keyword: value for keyword, value in lost.items() if _is_writable(keyword, value)}
+        self.web.write(with_their_groups(writable, {**settings, **lost, **values}), self.seconds(deadline))
+        settings = self.read(deadline)
+        gone = differences(settings, lost, unreported=True)
+        if gone:
+            names = ", ".join(f"{one.keyword}={settings.get(one.keyword, '?')}, was {one.expected}" for one in gone)
+            raise DidNotFollow(self.name, f"lost other settings, set them again: {names}")
+        return Written(settings, list(lost), moved)
+
+    def _read_back(self, values: Mapping[str, str], deadline: float) -> Values:
+        if "apwd" in values:
+            self.web.login = Login(self.web.login.user if self.web.login else USER, values["apwd"])
         follow_until = min(deadline, time.monotonic() + FOLLOW_SECONDS)
         wrong: list[Difference] = []
         while True:
             try:
-                told = self.read(deadline)
+                settings = self.read(deadline)
             except Unreachable:
                 if not wrong:
                     raise
                 break  # there was no time for another look, so what was seen last stands
-            wrong = differences(told, values)
+            except Refused:
+                if "apwd" not in values:
+                    raise
+                what = "does not accept the new password; the old one may still be valid"
+                raise DidNotFollow(self.name, what) from None
+            wrong = differences(settings, values)
             if not wrong:
-                return told
+                return settings
             if time.monotonic() + FOLLOW_PAUSE_SECONDS >= follow_until:
                 break
             time.sleep(FOLLOW_PAUSE_SECONDS)
@@ -82,17 +124,18 @@ class Device:
     def switch(self, mode: str, deadline: float) -> Switched:
         """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""
         began = time.monotonic()
-        before = self.read(deadline).get("mode", "")
+        settings = self.read(deadline)
+        before = settings.get("mode", "")
         if before != mode:
-            after = self._move(mode, deadline)
+            after = self._move(mode, settings, deadline)
             if after != mode:
                 raise DidNotFollow(self.name, "reports no relay mode; update its firmware")
         return Switched(before, mode, round((time.monotonic() - began) * 1000))
 
-    def _move(self, mode: str, deadline: float) -> str:
-        """Write the relay mode and return it as read back: an order can be heard though its answer was lost."""
+    def _move(self, mode: str, before: Values, deadline: float) -> str:
+        """Write the relay mode and return it as read back: the device may act on a request whose answer is lost."""
         try:
-            return self.write({"mode": mode}, deadline).get("mode", "")
+            return self.write({"mode": mode}, before, deadline).settings.get("mode", "")
         except Unreachable:
             with contextlib.suppress(DeviceError):
                 if self.read(deadline).get("mode") == mode:
@@ -106,6 +149,18 @@ class Device:
     def seconds(self, deadline: float) -> float:
         """Return how long one exchange may take."""
         return max(0.0, min(self.request_seconds, deadline - time.monotonic()))
+
+
+def _is_stored(keyword: str) -> bool:
+    return keyword in SETTINGS and SETTINGS[keyword].is_stored
+
+
+def _is_writable(keyword: str, value: str) -> bool:
+    """Tell whether a client may write what the device reported, such as a very long text."""
+    try:
+        return check(keyword, value) == value
+    except ValueError:
+        return False
 
 
 def _not_taken(wrong: Sequence[Difference]) -> str:

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.config.editor import ConfFile
-from berofos_agent.device import provisioning
 from berofos_agent.device.device import Device
-from berofos_agent.device.settings import Values
+from berofos_agent.device.settings import USER, Values
 from berofos_agent.errors import ConfigurationError, DeviceError, DidNotFollow, Refused
 
-USER = "admin"
-
-_EXCHANGES = 8
+_EXCHANGES = 10
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,13 @@ def _set(change: Change, deadline: float) -> DeviceError | None:
     """Bring the new password into force; return what else went wrong with a device that has it now."""
     trouble = None
     try:
-        change.device(change.old).web.write({"apwd": change.new.password}, change.seconds)
+        change.device(change.old).write({"apwd": change.new.password}, change.before, deadline)
     except Refused:
         raise
     except DeviceError as exc:
         trouble = exc  # the device may have heard it all the same: the next step tells
     try:
-        provisioning.set_up(change.device(change.new), {"pwd": "1"}, change.before, deadline)
+        change.device(change.new).write({"pwd": "1"}, change.before, deadline)
     except DeviceError as exc:
         if _told(change, change.new, deadline).get("pwd") == "1":
             return exc
@@ -119,9 +116,9 @@ def _taken_back(change: Change, deadline: float) -> str:
     was_protected = change.before.get("pwd") == "1"
     try:
         if was_protected and change.old:
-            new.web.write({"apwd": change.old.password}, change.seconds)
+            new.write({"apwd": change.old.password}, change.before, deadline)
         else:
-            new.web.write(provisioning.with_their_groups({"pwd": "0"}, change.before), change.seconds)
+            new.write({"pwd": "0"}, change.before, deadline)
     except DeviceError:
         pass  # whether it worked is seen below
     if _told(change, change.old, deadline).get("pwd") == ("1" if was_protected else "0"):

@@ -15,6 +15,8 @@ from urllib.parse import quote
 MAGIC_KEY = "bnfos_confmap_magic"
 MAGIC_VERSION = "0.1"
 MAXIMUM_PASSWORD = 15
+USER = "admin"
+"""The only user that the device knows."""
 
 Values = dict[str, str]
 """Values by keyword; a keyword the device did not tell is not in it."""
@@ -120,7 +122,12 @@ class Setting(NamedTuple):
     @property
     def is_stored_flag(self) -> bool:
         """True for the flags that firmware 1.3.3 clears when another of their group is written."""
-        return self.kind is FLAG and self.group in ("1", "2", "3")
+        return self.kind is FLAG and self.is_stored
+
+    @property
+    def is_stored(self) -> bool:
+        """True for what the device keeps without power."""
+        return self.group in ("1", "2", "3")
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -175,6 +182,21 @@ def check(keyword: str, value: str) -> str:
         return setting.kind.check(value)
     except ValueError as exc:
         raise ValueError(f"{keyword}: {exc}") from None
+
+
+def with_their_groups(values: Mapping[str, str], current: Mapping[str, str]) -> Values:
+    """Return the values and, of each group they are in, the other stored flags as the device reports them.
+
+    Firmware 1.3.3 clears the stored flags of a group that a query does not name, whatever the query writes. Its version
+    is not in config.txt, so every write names them all; to newer firmware that changes nothing.
+    """
+    groups = {SETTINGS[keyword].group for keyword in values}
+    others = {
+        setting.keyword: current[setting.keyword]
+        for setting in SETTINGS.values()
+        if setting.is_stored_flag and setting.group in groups and current.get(setting.keyword) in ("0", "1")
+    }
+    return {**others, **values}
 
 
 def write_target(values: Mapping[str, str]) -> str:

@@ -34,7 +34,6 @@ from berofos_agent.simulator.flashmemory import FlashMemory
 from berofos_agent.simulator.history import Entry, History
 from berofos_agent.simulator.watchdog import Watchdog
 
-USER = "admin"
 FIRST_MAC = "00:19:32:00:12:1D"
 
 ADDRESS_WITHOUT_DHCP = IPv4Address("192.168.0.2")

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 
+from berofos_agent.device.settings import USER
 from berofos_agent.simulator import login
-from berofos_agent.simulator.model import USER, SimulatedDevice
+from berofos_agent.simulator.model import SimulatedDevice
 
 Address = tuple[str, int]
 

@@ -21,15 +21,16 @@ def arm(device: Device, seconds: int, deadline: float) -> Values:
     """Set the interval, then arm, each read back; return all settings. Raises a DeviceError, the watchdog as it was."""
     interval = {"wdogitime": str(seconds)}
     device.gbl4.kick(device.seconds(deadline))
-    if device.read(deadline).get("wdogitime") != interval["wdogitime"]:
-        device.write(interval, deadline)
-    return device.write(ARMED, deadline)
+    before = device.read(deadline)
+    if before.get("wdogitime") != interval["wdogitime"]:
+        before = device.write(interval, before, deadline).settings
+    return device.write(ARMED, before, deadline).settings
 
 
 def disarm(device: Device, deadline: float) -> Values:
     """Switch the watchdog off, which also ends an alarm, unless it is off; return all settings."""
     told = device.read(deadline)
-    return told if state_in(told) == WATCHDOG_OFF else device.write(DISARMED, deadline)
+    return told if state_in(told) == WATCHDOG_OFF else device.write(DISARMED, told, deadline).settings
 
 
 def state_in(told: Values) -> str:

@@ -103,7 +103,7 @@ def test_relay_that_does_not_move_is_an_error(devices: Simulator, bnfos: Bnfos) 
     devices["fos1"].model.fault("stuck")
     ran = bnfos("--set mode=1 -f fos1")
     assert ran.status == 1
-    assert "fos1: does not follow: mode = 0 after writing 1" in ran.err
+    assert "fos1: relay did not switch: mode is still 0 after writing 1" in ran.err
 
 
 @pytest.mark.parametrize("call", ["--get mode -f fos1", "--show -f fos1", "--set mode=1 -f fos1"])
@@ -144,7 +144,7 @@ def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: py
         assert bnfos("--show -f fos1").out == " mode      = 1\n"
         ran = bnfos("--set scenario=1 -f fos1")
         assert ran.status == 1
-        assert "may or may not hold" in ran.err
+        assert "may or may not be in force" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_protection_that_stays_on_is_an_error(tmp_path: Path, capsys: pytest.Cap
     with standing_in(told={"3_pwd": "checked"}, login="Basic YWRtaW46Zm9vYmFy") as standin:
         ran = bnfos_at(standin, tmp_path, capsys, "admin:foobar")("--set pwd=0 -f fos1")
     assert ran.status == 1
-    assert "does not follow: pwd = 1 after writing 0" in ran.err
+    assert "setting not taken: pwd=1, expected 0" in ran.err
 
 
 def test_new_password_is_tried_where_protection_is_on(devices: Simulator, bnfos: Bnfos) -> None:
@@ -268,15 +268,19 @@ def _terminal() -> object:
 # --- firmware 1.3.3 --------------------------------------------------------------------------------------------
 
 
-def test_flags_that_firmware_133_forgets_are_put_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = {"modedef": "1", "power1def": "1"}
+@pytest.mark.parametrize("pair", ["scenario=1", "modedef=0", "wdogitime=15", "hostname=fos-1"])
+def test_a_flag_that_firmware_133_would_clear_is_sent_along(
+    pair: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"modedef": "1", "power1def": "1", "wdogdef": "1", "wdogmail": "1", "dhcp": "1", "syslog": "1"}
     with simulator.running([DeviceSpec(firmware="1.3.3", settings=settings)]) as devices:
-        bnfos = bnfos_for(devices, tmp_path, capsys)
-        ran = bnfos("--set scenario=1 -f fos1")
-        assert ran.status == 0
-        assert "forgot" in ran.err
-        values = devices["fos1"].model.values()
-    assert (values["scenario"], values["modedef"], values["power1def"], values["power2def"]) == ("1", "1", "1", "0")
+        model = devices["fos1"].model
+        before = model.values()
+        ran = bnfos_for(devices, tmp_path, capsys)(f"--set {pair} -f fos1")
+        assert ran.status == 0, ran.err
+        keyword, _, value = pair.partition("=")
+        assert model.values() == {**before, keyword: value, "wdogrtime": model.values()["wdogrtime"]}
+        assert model.requests["write"] == 1
 
 
 # --- a device that leaves --------------------------------------------------------------------------------------

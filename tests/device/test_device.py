@@ -119,8 +119,10 @@ def test_a_stuck_relay_is_noticed_though_the_last_look_runs_out_of_time(fos1: Ru
 
 
 def test_several_settings_are_one_request(fos1: RunningDevice) -> None:
-    told = client_of(fos1).write({"scenario": "1", "modedef": "1", "wdogitime": "30"}, soon())
-    assert (told["scenario"], told["modedef"], told["wdogitime"]) == ("1", "1", "30")
+    client = client_of(fos1)
+    values = {"scenario": "1", "modedef": "1", "wdogitime": "30"}
+    settings = client.write(values, client.read(soon()), soon()).settings
+    assert (settings["scenario"], settings["modedef"], settings["wdogitime"]) == ("1", "1", "30")
     assert fos1.model.requests["write"] == 1
 
 
