@@ -1,4 +1,4 @@
-"""Inputs for the property tests: bytes and lines that are almost right, which is where parsers go wrong."""
+"""Inputs for the property tests: bytes and lines that are almost right, where parsers have their errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from berofos_agent.device.settings import MAGIC_KEY, SETTINGS
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "100"))
-"""How many inputs a property is tried with; `make fuzz` gives more."""
+"""How many inputs each property gets; `make fuzz` gives more."""
 
 bounded = settings(
     max_examples=EXAMPLES,
@@ -29,7 +29,7 @@ config_lines = st.one_of(st.builds("{}={}".format, keys, values), st.text(max_si
 
 
 def joined(lines: st.SearchStrategy[str], most: int = 12) -> st.SearchStrategy[str]:
-    """Texts of such lines, with this and that as line ends."""
+    """Texts of such lines, with different line ends."""
     ends = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r", "\n\n", ""])
     return st.lists(st.tuples(lines, ends), max_size=most).map(lambda pairs: "".join(line + end for line, end in pairs))
 
@@ -67,7 +67,7 @@ bnfos_lines = st.one_of(names.map("[{}]".format), _assignments, _assignments, _c
 
 @st.composite
 def bnfos_conf(draw: Any) -> str:
-    """A bnfos.conf that is right, however untidy."""
+    """A valid bnfos.conf, in any formatting."""
     end = draw(st.sampled_from(["\n", "\r\n"]))
     lines = draw(st.lists(_comments, max_size=2))
     for name in draw(st.lists(names, min_size=1, unique=True)):

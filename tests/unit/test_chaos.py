@@ -1,4 +1,4 @@
-"""Chaos without a cluster: the same seed gives the same schedule, and each thing that must not happen is noticed."""
+"""Chaos without a cluster: the same seed gives the same schedule, and each violation is found."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
     assert schedule(7) != schedule(8)
 
 
-def test_every_fault_comes_up_with_every_argument() -> None:
+def test_every_fault_occurs_with_every_argument() -> None:
     drawn = {(event.fault, *event.arguments) for each in schedule(1) for event in each.events}
     for fault in FAULTS.values():
         for position, aim in enumerate(fault.aims):
@@ -47,7 +47,7 @@ def test_every_fault_comes_up_with_every_argument() -> None:
         assert any(found[0] == fault.name for found in drawn)
 
 
-def test_a_round_disturbs_the_nodes_in_one_way_and_each_device_in_one() -> None:
+def test_a_round_has_one_fault_of_the_nodes_and_one_of_each_device() -> None:
     for each in schedule(2):
         assert sum(event.fault in NODE_FAULTS for event in each.events) <= 1
         struck = [device for event in each.events for device in devices_of(event.fault, event.arguments)]
@@ -55,14 +55,14 @@ def test_a_round_disturbs_the_nodes_in_one_way_and_each_device_in_one() -> None:
         assert all(0 <= event.at <= LATEST_BEGIN < event.over + LATEST_BEGIN for event in each.events)
 
 
-def test_nodes_that_would_fight_are_fenced() -> None:
+def test_separated_nodes_come_with_fencing_only() -> None:
     drawn = [(each.fencing, FAULTS[event.fault]) for each in schedule(3) for event in each.events]
     assert all(fencing for fencing, fault in drawn if fault.needs_fencing)
     assert {fencing for fencing, fault in drawn if fault.name == "kill"} == {True, False}
 
 
 @pytest.mark.parametrize("fault", DEVICE_FAULTS)
-def test_no_trouble_with_a_device_may_move_telephony_or_fence_a_node(fault: str) -> None:
+def test_a_faulty_device_may_not_move_telephony_or_fence_a_node(fault: str) -> None:
     arguments = tuple(aim[-1] for aim in FAULTS[fault].aims)
     allowed = one(fault, *arguments).allowance(PLACE)
     assert not allowed.telephony
@@ -70,20 +70,20 @@ def test_no_trouble_with_a_device_may_move_telephony_or_fence_a_node(fault: str)
 
 
 @pytest.mark.parametrize("fault", ["kill", "standby", "kill Pacemaker"])
-def test_trouble_with_the_passive_node_moves_nothing(fault: str) -> None:
+def test_a_fault_of_the_passive_node_moves_nothing(fault: str) -> None:
     arguments = ("passive", "pacemakerd")[: len(FAULTS[fault].aims)]
     allowed = one(fault, *arguments).allowance(PLACE)
     assert not allowed.telephony
     assert not any(allowed.movements.values())
 
 
-def test_a_killed_node_is_fenced_only_where_there_is_fencing() -> None:
+def test_a_killed_node_is_fenced_only_if_fencing_is_configured() -> None:
     assert one("kill", "active").allowance(PLACE).fenced == {"xivo-1"}
     assert one("kill", "active", fencing=False).allowance(PLACE).fenced == frozenset()
 
 
 @pytest.mark.parametrize(("active", "moves"), [("xivo-1", False), ("xivo-2", True)])
-def test_of_two_nodes_cut_from_each_other_the_one_without_a_delay_is_fenced(active: str, moves: bool) -> None:
+def test_of_two_separated_nodes_the_one_without_a_delay_is_fenced(active: str, moves: bool) -> None:
     passive = "xivo-2" if active == "xivo-1" else "xivo-1"
     allowed = one("cut node from node").allowance(Place(active, passive))
     assert allowed.fenced == {"xivo-2"}
@@ -99,11 +99,11 @@ def test_a_failover_may_move_each_relay_once() -> None:
     assert found == ["the agent moved the relay of fos2 2 times, which is 1 times at most"]
 
 
-def test_what_hands_and_power_cuts_do_to_a_relay_is_not_the_agents_doing() -> None:
+def test_movements_by_hand_and_by_power_cuts_are_not_counted_as_the_agents() -> None:
     assert violations(replace(QUIET, movements=[Moved("fos1", "hand"), Moved("fos1", "power")]), NOTHING) == []
 
 
-def test_a_round_with_nothing_wrong_violates_nothing() -> None:
+def test_a_round_without_errors_has_no_violation() -> None:
     assert violations(QUIET, NOTHING) == []
 
 
@@ -120,20 +120,20 @@ def test_a_round_with_nothing_wrong_violates_nothing() -> None:
     ],
     ids=["dragged-off", "restarted", "fenced", "stop-failed", "internal-error", "unsettled", "moved-for-nothing"],
 )
-def test_each_thing_that_must_not_happen_is_noticed(seen: Record, said: str) -> None:
+def test_each_violation_is_found(seen: Record, said: str) -> None:
     found = violations(seen, NOTHING)
     assert len(found) == 1
     assert found[0].startswith(said)
 
 
-def test_a_node_fenced_twice_for_one_fault_is_noticed() -> None:
+def test_a_node_fenced_twice_for_one_fault_is_a_violation() -> None:
     allowed = Allowance(fenced=frozenset({"xivo-2"}))
     assert violations(replace(QUIET, fenced=["xivo-2", "xivo-2"]), allowed) == [
         "xivo-2 was fenced 2 times for one fault"
     ]
 
 
-def test_stops_that_failed_are_found_in_pacemakers_log() -> None:
+def test_failed_stops_are_found_in_the_log_of_pacemaker() -> None:
     log = [
         "pacemaker-controld [99] (log_executor_event) notice: Result of stop operation for xivo on xivo-1: ok | ",
         "pacemaker-controld [99] (log_executor_event) notice: Result of start operation for relay on xivo-1: "
@@ -150,7 +150,7 @@ def test_internal_errors_are_found_in_syslog() -> None:
     assert internal_errors(told) == told[:1]
 
 
-def test_the_report_tells_faults_settling_and_how_long_the_lines_took() -> None:
+def test_the_report_has_faults_settling_time_and_time_without_lines() -> None:
     tally = Tally()
     moved = [Moved("fos1", "http", at=103.1), Moved("fos2", "http", at=103.4)]
     failed_over = replace(QUIET, after=Telephony("xivo-2", "6"), movements=moved)

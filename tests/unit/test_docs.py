@@ -1,4 +1,4 @@
-"""The pages of docs/: each example is run by a test, each page is in the index, each table is what the code has."""
+"""The pages of docs/: each example is run by a test, each page is in the index, each table matches the code."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ RUNNERS = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_example_is_run_or_says_why_not(page: str) -> None:
+def test_every_example_is_run_or_has_a_reason_why_not(page: str) -> None:
     assert unmarked(page) == []
     assert not examples(page) or page in RUNNERS
     for name in examples(page):
-        assert f'"{name}"' in RUNNERS[page], f"{page}: nobody runs {name}"
+        assert f'"{name}"' in RUNNERS[page], f"{page}: no test runs {name}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -50,7 +50,7 @@ def test_every_page_is_in_the_index(page: str) -> None:
 
 
 @pytest.mark.parametrize("file", TABLES["TABLES"])
-def test_the_tables_are_what_the_code_has(file: str) -> None:
+def test_the_tables_match_the_code(file: str) -> None:
     assert TABLES["up_to_date"](file) == (CHECKOUT / file).read_text(), "run `make metadata`"
 
 
@@ -61,7 +61,7 @@ COMMANDS = sorted(
         for command in re.findall(r"^(?:\$ )?berofos +([a-z-]+ ?[^\n|>&;]*)", page.read_text(), re.M)
     }
 )
-"""What the pages give to `berofos`, those included that no test can run: someone types them at night."""
+"""All `berofos` commands of the pages, including those that no test can run."""
 
 
 def test_the_pages_have_commands() -> None:
@@ -69,6 +69,6 @@ def test_the_pages_have_commands() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_pages_is_one(command: str) -> None:
+def test_every_command_of_the_pages_is_accepted_by_its_parser(command: str) -> None:
     name, *arguments = shlex.split(command)
     assert importlib.import_module(SUBCOMMANDS[name].module).parser().parse_args(arguments)

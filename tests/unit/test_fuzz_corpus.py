@@ -1,4 +1,4 @@
-"""Whatever fuzzing found worth keeping, once more: a crash of the past stays a test."""
+"""The kept inputs of the fuzzers: what once crashed a parser stays a test."""
 
 from __future__ import annotations
 

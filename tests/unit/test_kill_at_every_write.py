@@ -24,7 +24,7 @@ NEW_CONF = OLD_CONF.replace("old-password", "new-password")
 
 
 def killed(act: Callable[[], None], prepare: Callable[[], None]) -> bool:
-    """Do something in a child; tell whether it was killed before it was done."""
+    """Run something in a child; return whether it was killed before it ended."""
     child = os.fork()
     if child == 0:
         prepare()
@@ -34,7 +34,7 @@ def killed(act: Callable[[], None], prepare: Callable[[], None]) -> bool:
 
 
 def at_line(number: int) -> Callable[[], None]:
-    """Kill before the Python line with this number, counted from now on, in whatever module."""
+    """Kill before the Python line with this number, counted from now on, in any module."""
 
     def prepare() -> None:
         left = number
@@ -64,7 +64,7 @@ def at_byte(number: int) -> Callable[[], None]:
 
 
 def every_kill(act: Callable[[], None], kind: Callable[[int], Callable[[], None]]) -> Iterator[int]:
-    """Kill at moment 0, 1, 2, ... until the act gets done before; yield after each kill."""
+    """Kill at moment 0, 1, 2, ... until the act ends first; yield after each kill."""
     for number in range(100_000):
         if not killed(act, kind(number)):
             return

@@ -1,4 +1,4 @@
-"""One way through the house: a folder imports from itself and from the folders below it, never from one above."""
+"""A folder imports from itself and from the folders below it, never from one above."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYERS = (
     "errors",
     "__init__",
 )
-"""From the roof to the ground. A new folder needs a row here."""
+"""From top to bottom. A new folder needs a row here."""
 
 STANDS_ALONE = {"watchdog/kickd", "watchdog/paths"}
 """Modules on the standard library alone: the kick daemon lives as long as the resource does."""
@@ -41,7 +41,7 @@ WITHOUT_INPUT = {
     "errors",
     "heartbeat/decisions",
 }
-"""Codecs and decisions: no connection, no file, no clock."""
+"""Codecs and decisions use no connection, no file and no clock."""
 
 INPUT = {"os", "requests", "socket", "subprocess", "threading", "time", "urllib3"}
 

@@ -49,7 +49,7 @@ scan_replies = st.builds(
 
 @bounded
 @given(byte, st.binary(max_size=1500))
-def test_a_frame_comes_back_as_it_was(command: int, payload: bytes) -> None:
+def test_a_decoded_frame_equals_the_encoded_one(command: int, payload: bytes) -> None:
     assert frame.decode(frame.encode(command, payload)) == frame.Frame(command, payload)
 
 
@@ -76,13 +76,13 @@ def test_any_datagram_is_a_frame_or_a_frame_error(datagram: bytes) -> None:
 
 @bounded
 @given(scan_replies, st.binary(max_size=20))
-def test_a_scan_reply_comes_back_as_it_was_whatever_a_sister_product_adds(reply: ScanReply, more: bytes) -> None:
+def test_a_decoded_scan_reply_equals_the_encoded_one_even_with_extra_bytes(reply: ScanReply, more: bytes) -> None:
     assert frame.decode_scan_reply(frame.encode_scan_reply(reply) + more) == reply
 
 
 @bounded
 @given(macs, networks, st.binary(max_size=20))
-def test_network_settings_come_back_as_they_were(mac: bytes, network: NetworkSettings, more: bytes) -> None:
+def test_decoded_network_settings_equal_the_encoded_ones(mac: bytes, network: NetworkSettings, more: bytes) -> None:
     assert frame.decode_network_settings(frame.encode_network_settings(mac, network) + more) == network
 
 
@@ -100,7 +100,7 @@ def test_pages_put_together_are_the_image(image: bytes, mac: bytes) -> None:
 
 @bounded
 @given(macs)
-def test_a_mac_comes_back_as_it_was(mac: bytes) -> None:
+def test_a_parsed_mac_equals_the_formatted_one(mac: bytes) -> None:
     assert parse_mac(format_mac(mac)) == mac
 
 
@@ -109,7 +109,7 @@ def test_a_mac_comes_back_as_it_was(mac: bytes) -> None:
 
 @bounded
 @given(config_texts)
-def test_any_config_txt_is_values_or_one_clear_error(text: str) -> None:
+def test_any_config_txt_gives_values_or_one_clear_error(text: str) -> None:
     try:
         version, values = settings.parse_config(text)
     except LookupError:
@@ -124,7 +124,7 @@ def test_any_config_txt_is_values_or_one_clear_error(text: str) -> None:
 
 @bounded
 @given(st.sampled_from(list(settings.SETTINGS)), st.text(max_size=70))
-def test_any_value_is_taken_or_refused_in_one_line_without_itself(keyword: str, value: str) -> None:
+def test_any_value_is_accepted_or_refused_in_one_line_that_does_not_repeat_it(keyword: str, value: str) -> None:
     try:
         taken = settings.check(keyword, value)
     except ValueError as exc:
@@ -143,7 +143,7 @@ def test_any_value_is_taken_or_refused_in_one_line_without_itself(keyword: str, 
 
 @bounded
 @given(st.one_of(joined(bnfos_lines), st.text(max_size=200)))
-def test_any_bnfos_conf_is_devices_or_one_clear_error(text: str) -> None:
+def test_any_bnfos_conf_gives_devices_or_one_clear_error(text: str) -> None:
     try:
         entries = bnfosconf.parse(text, "/etc/bnfos.conf")
     except ConfigurationError as exc:
@@ -155,7 +155,7 @@ def test_any_bnfos_conf_is_devices_or_one_clear_error(text: str) -> None:
 
 @bounded
 @given(data=st.binary(max_size=300))
-def test_any_bytes_of_a_bnfos_conf_are_devices_or_one_clear_error(
+def test_any_bytes_of_a_bnfos_conf_give_devices_or_one_clear_error(
     data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.conf"
@@ -166,7 +166,7 @@ def test_any_bytes_of_a_bnfos_conf_are_devices_or_one_clear_error(
 
 @bounded
 @given(bnfos_conf(), st.data())
-def test_a_change_changes_what_was_asked_and_nothing_else(text: str, data: st.DataObject) -> None:
+def test_a_change_affects_the_given_key_only(text: str, data: st.DataObject) -> None:
     file = ConfFile("f", text)
     before = {entry.name: entry for entry in file.entries}
     section = data.draw(st.sampled_from(list(before)))
@@ -183,7 +183,7 @@ def test_a_change_changes_what_was_asked_and_nothing_else(text: str, data: st.Da
 
 @bounded
 @given(bnfos_conf())
-def test_a_change_to_what_stands_there_already_changes_no_meaning(text: str) -> None:
+def test_a_change_to_the_current_value_changes_no_meaning(text: str) -> None:
     file = ConfFile("f", text)
     for entry in file.entries:
         if entry.login:
@@ -195,7 +195,7 @@ def test_a_change_to_what_stands_there_already_changes_no_meaning(text: str) -> 
 
 @bounded
 @given(bnfos_conf(), macs)
-def test_a_found_device_is_added_and_the_rest_stays(text: str, mac: bytes) -> None:
+def test_a_new_device_is_added_and_everything_else_stays(text: str, mac: bytes) -> None:
     file = ConfFile("f", text)
     before = [entry._replace(line=0) for entry in file.entries]
     name = file.append_device(mac, "10.0.0.9")
@@ -205,7 +205,7 @@ def test_a_found_device_is_added_and_the_rest_stays(text: str, mac: bytes) -> No
 
 @bounded
 @given(bnfos_conf(), names, st.sampled_from(list(value_of)), st.text(max_size=20))
-def test_any_value_is_stored_as_it_is_or_refused(text: str, section: str, key: str, value: str) -> None:
+def test_any_value_is_stored_unchanged_or_refused(text: str, section: str, key: str, value: str) -> None:
     file = ConfFile("f", text)
     try:
         file.set(section, key, value)
@@ -241,7 +241,7 @@ environments = st.dictionaries(
 
 @bounded
 @given(environments)
-def test_any_parameters_are_taken_or_refused_by_name(given_: dict[str, str]) -> None:
+def test_any_parameters_are_accepted_or_refused_by_name(given_: dict[str, str]) -> None:
     try:
         taken = parameters.parse(given_.get)
     except parameters.ParameterError as exc:
@@ -268,7 +268,7 @@ def test_a_node_is_cabled_to_one_port_or_none(node: str, port_b: str, port_d: st
 
 @bounded
 @given(data=st.one_of(st.binary(max_size=200), st.text(max_size=60).map(lambda text: f'{{"seen": {text}}}'.encode())))
-def test_any_state_file_is_read_or_started_afresh(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_state_file_is_read_or_replaced(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.state"
     path.write_bytes(data)
     memory, damage = state.load(str(path))
@@ -287,7 +287,7 @@ words = st.one_of(
 
 @bounded
 @given(st.lists(words, max_size=8))
-def test_any_command_line_of_bnfos_is_understood_or_refused_with_status_2(argv: list[str]) -> None:
+def test_any_command_line_of_bnfos_is_accepted_or_refused_with_status_2(argv: list[str]) -> None:
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:

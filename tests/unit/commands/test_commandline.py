@@ -38,7 +38,7 @@ def test_a_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "berofos status: fos1: password refused by 10.0.0.1\n"
 
 
-def test_ctrl_c_is_no_traceback() -> None:
+def test_ctrl_c_prints_no_traceback() -> None:
     def interrupt() -> int:
         raise KeyboardInterrupt
 
@@ -62,7 +62,9 @@ class Terminal(io.StringIO):
     ],
     ids=["terminal", "no-color-empty", "no-color", "dumb", "no-term", "pipe"],
 )
-def test_colour_only_on_a_terminal_that_wants_it(stream: io.StringIO, environ: dict[str, str], painted: str) -> None:
+def test_colour_only_on_a_terminal_that_supports_it_without_no_color(
+    stream: io.StringIO, environ: dict[str, str], painted: str
+) -> None:
     assert commandline.painter(stream, environ)("(*)", "green") == painted
 
 
@@ -84,7 +86,7 @@ def test_help_fits_a_terminal_has_an_example_and_loads_no_http(arguments: tuple[
     assert not arguments or f"  berofos {arguments[0]} " in ran.stdout
 
 
-def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_all_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert berofos.main([]) == 2
-    told = capsys.readouterr().err
-    assert all(name in told for name in berofos.SUBCOMMANDS)
+    err = capsys.readouterr().err
+    assert all(name in err for name in berofos.SUBCOMMANDS)

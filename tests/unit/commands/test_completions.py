@@ -1,4 +1,4 @@
-"""Shell completions are made from the parsers, and offer what there is."""
+"""The shell completions, which are made from the parsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The completions, as the package gets them, and a bnfos.conf to look into."""
+    """The completions of the package, with a bnfos.conf to read names from."""
     folder = tmp_path_factory.mktemp("completions")
     maker = [sys.executable, str(ROOT / "packaging" / "completions.py"), str(folder)]
     subprocess.run(maker, env={"PYTHONPATH": str(ROOT)}, check=True)
@@ -25,7 +25,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def offers(written: Path, *words: str) -> list[str]:
-    """What bash offers for the last word."""
+    """Return what bash offers for the last word."""
     command = words[0]
     function = "_shtab_" + command.replace("-", "_")
     script = f'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); {function}; printf "%s\\n" "${{COMPREPLY[@]}}"'

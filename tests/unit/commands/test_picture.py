@@ -61,7 +61,7 @@ def test_what_is_cabled_where() -> None:
     )
 
 
-def test_only_what_is_lit_is_painted() -> None:
+def test_only_leds_that_are_on_and_connections_are_painted() -> None:
     painted = "\n".join(draw("1", paint=lambda text, colour: f"<{colour}:{text}>"))
     assert painted.count("<green:(*)>") == 2
     assert "<green:+===========+>" in painted
