@@ -7,8 +7,8 @@ argument.
 from __future__ import annotations
 
 import argparse
-import math
 import os
+import re
 import sys
 import syslog
 import textwrap
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Callable, TextIO
 
 from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.config import bnfosconf
+from berofos_agent.device.settings import REQUEST_SECONDS
 from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
@@ -44,8 +45,6 @@ EXIT_STATUS: Mapping[type[BerofosError], int] = {
     DidNotFollow: 8,
 }
 """The exit status of a command, by the first error: the row of its class, else of its nearest base; see berofos(8)."""
-
-DEFAULT_TIMEOUT_SECONDS = 3.0
 
 HELP_COLUMNS = 80
 """The width of a help text; the examples have it too."""
@@ -106,8 +105,8 @@ def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentP
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
-        default=DEFAULT_TIMEOUT_SECONDS,
+        type=seconds(0.1, 60),
+        default=REQUEST_SECONDS,
         metavar="SECONDS",
         help="time limit for one exchange with a device (%(default)g)",
     )
@@ -130,21 +129,32 @@ def devices_of(arguments: argparse.Namespace) -> list[Device]:
     return [Device(entry, arguments.timeout) for entry in entries]
 
 
-def interval(text: str) -> int:
-    """Return a watchdog interval, 0 for none; an argument type."""
-    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 (off) to 65535")
-    return int(text)
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return an argument type: an integer within these bounds."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"must be an integer from {low} to {high}, not {text!r}")
+        return int(text)
+
+    return parse
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0.1 <= seconds <= 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.1 to 60")
-    return seconds
+def seconds(low: float, high: float, hint: str = "") -> Callable[[str], float]:
+    """Return an argument type: a number of seconds within these bounds; `hint` follows the reason of a refusal."""
+
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not low <= float(text) <= high:
+            raise argparse.ArgumentTypeError(
+                f"must be a number of seconds from {low:g} to {high:g}, not {text!r}{hint}"
+            )
+        return float(text)
+
+    return parse
+
+
+interval = integer(0, 65535)
+"""Argument type of a watchdog interval in seconds, 0 for off."""
 
 
 # --- output ----------------------------------------------------------------------------------------------------

@@ -64,21 +64,29 @@ def parser() -> argparse.ArgumentParser:
         help="health check: exit status 0 means healthy (systemctl is-active --quiet asterisk)",
     )
     parser.add_argument(
-        "--interval", type=_seconds, default=5, metavar="SECONDS", help="between two health checks (%(default)s)"
+        "--interval",
+        type=commandline.seconds(0.1, 86400),
+        default=5,
+        metavar="SECONDS",
+        help="between two health checks (%(default)s)",
     )
     parser.add_argument(
-        "--fall", type=_positive, default=2, metavar="N", help="results in a row that change the health (%(default)s)"
+        "--fall",
+        type=commandline.integer(1, 65535),
+        default=2,
+        metavar="N",
+        help="results in a row that change the health (%(default)s)",
     )
     parser.add_argument(
         "--watchdog",
-        type=_positive,
+        type=commandline.integer(1, 65535),
         default=15,
         metavar="SECONDS",
         help="the devices' watchdog interval; a kick is sent every third of it (%(default)s)",
     )
     parser.add_argument(
         "--recover",
-        type=_seconds,
+        type=commandline.seconds(0.1, 86400),
         default=30,
         metavar="SECONDS",
         help="how long all must be healthy before lost lines are taken back (%(default)s)",
@@ -102,22 +110,6 @@ def _command(text: str) -> list[str]:
     if not words:
         raise argparse.ArgumentTypeError("a command expected")
     return words
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 65535")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0.1 to 86400")
-    return seconds
 
 
 def _log(line: str) -> None:

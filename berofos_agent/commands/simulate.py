@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from berofos_agent.commands.commandline import abandon_output
+from berofos_agent.commands.commandline import abandon_output, integer
+from berofos_agent.config.editor import replace_file
 from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.device import frame, settings
 from berofos_agent.errors import BerofosError, ConfigurationError
@@ -22,12 +23,13 @@ from berofos_agent.simulator.faults import FAULTS
 from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE, FIRMWARES
 from berofos_agent.simulator.history import Entry
 from berofos_agent.simulator.orders import ORDERS
-from berofos_agent.simulator.store import write_atomically
 
 _LOOK_SECONDS = 0.5
 """How soon after its second a watchdog that ran out unseen is printed."""
 
 _PRINTING = threading.Lock()
+
+_PORT = integer(0, 65535)
 
 _MARK = "# written by berofos simulate\n"
 
@@ -69,7 +71,11 @@ def parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--devices", type=_count, default=1, metavar="N", help="how many: fos1 on ADDRESS, fos2 on the next, ..."
+        "--devices",
+        type=integer(1, 250),
+        default=1,
+        metavar="N",
+        help="how many: fos1 on ADDRESS, fos2 on the next, ...",
     )
     which.add_argument(
         "--device",
@@ -82,8 +88,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--lease", type=_address, metavar="ADDRESS", help="what a DHCP server gives fos1, if not ADDRESS"
     )
-    parser.add_argument("--http-port", type=_port, default=8080, metavar="PORT", help="for HTTP (%(default)s)")
-    parser.add_argument("--udp-port", type=_port, default=frame.PORT, metavar="PORT", help="for UDP (%(default)s)")
+    parser.add_argument("--http-port", type=_PORT, default=8080, metavar="PORT", help="for HTTP (%(default)s)")
+    parser.add_argument("--udp-port", type=_PORT, default=frame.PORT, metavar="PORT", help="for UDP (%(default)s)")
     parser.add_argument("--firmware", choices=FIRMWARES, default=DEFAULT_FIRMWARE, help="version (%(default)s)")
     parser.add_argument(
         "--password", type=_password, help="protect the devices; not one in real use, as others on this host see it"
@@ -104,18 +110,6 @@ def _order_rows() -> str:
         (name, f"{fault.argument}|off" if fault.argument else "[off]", fault.meaning) for name, fault in FAULTS.items()
     ]
     return "\n".join(f"  {f'{name} {argument}':25}{meaning}" for name, argument, meaning in rows)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 250:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 250")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 (any that is free) to 65535")
-    return int(text)
 
 
 def _address(text: str) -> str:
@@ -139,7 +133,7 @@ def _device(text: str) -> DeviceSpec:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
     name, address, port, mac = parts
     try:
-        return DeviceSpec(name, _address(address), _port(port), mac=format_mac(parse_mac(mac)))
+        return DeviceSpec(name, _address(address), _PORT(port), mac=format_mac(parse_mac(mac)))
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from None
 
@@ -160,7 +154,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     with running(wanted, state=arguments.state, control=arguments.control, listener=_print_entry) as simulator:
         if config:
-            write_atomically(config, _MARK + simulator.conf())
+            _write_config(config, simulator)
         try:
             _print_devices(simulator)
         except BrokenPipeError:
@@ -213,6 +207,13 @@ def _print_line(line: str) -> None:
     """Print a line whole, whatever other threads print meanwhile: print() writes a text and its newline apart."""
     with _PRINTING:
         print(line, flush=True)
+
+
+def _write_config(path: str, simulator: Simulator) -> None:
+    try:
+        replace_file(path, _MARK + simulator.conf())
+    except OSError as exc:
+        raise BerofosError(f"{path}: cannot be written: {exc.strerror}") from exc
 
 
 def _print_devices(simulator: Simulator) -> None:

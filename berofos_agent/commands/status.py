@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-w",
         "--watch",
-        type=_pause,
+        type=commandline.seconds(0.1, 3600, "; devices go before -w"),
         nargs="?",
         const=2.0,
         metavar="SECONDS",
@@ -58,13 +58,6 @@ def parser() -> argparse.ArgumentParser:
     )
     commandline.add_devices(parser)
     return parser
-
-
-def _pause(text: str) -> float:
-    try:
-        return max(0.1, min(3600.0, float(text)))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds; devices go before -w") from None
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -102,7 +102,7 @@ class ConfFile:
         if now != (self._before if self._exists else None):
             raise ConfigurationError(f"{self.path}: was changed by someone else meanwhile; nothing written, try again")
         try:
-            _replace(Path(os.path.realpath(self.path)), self._text.encode())
+            replace_file(self.path, self._text)
         except OSError as exc:
             raise ConfigurationError(f"{self.path}: cannot be written: {exc.strerror or exc}") from exc
         self._before = self._text
@@ -197,15 +197,19 @@ def _refuse_special_file(path: str) -> None:
         raise ConfigurationError(f"{path}: is no regular file")
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside the file (mkstemp's mode is 0600), down to the disk, and rename it over it."""
+def replace_file(name: str, text: str) -> None:
+    """Replace a file in one step, down to the disk, with mode 0600 and its owner kept; raise OSError.
+
+    Where the path is a symbolic link, the file it points to is replaced.
+    """
+    path = Path(os.path.realpath(name))
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 owner = path.stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(data)
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

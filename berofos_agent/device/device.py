@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.reading import Difference, differences
-from berofos_agent.device.settings import SETTINGS, USER, Values, check, with_their_groups
+from berofos_agent.device.settings import REQUEST_SECONDS, SETTINGS, USER, Values, check, with_their_groups
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import DeviceError, DidNotFollow, Refused, Unreachable
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from berofos_agent.device.frame import ScanReply
     from berofos_agent.device.gbl4 import Gbl4Client
 
-DEFAULT_REQUEST_SECONDS = 3.0
 FOLLOW_SECONDS = 2.0
 """How long a written setting may read as before; a client of the vendor waited as long after a switch."""
 FOLLOW_PAUSE_SECONDS = 0.1
@@ -52,7 +51,7 @@ class Written(NamedTuple):
 class Device:
     """A device of bnfos.conf; one exchange takes at most `request_seconds`, whatever the deadline."""
 
-    def __init__(self, entry: Entry, request_seconds: float = DEFAULT_REQUEST_SECONDS) -> None:
+    def __init__(self, entry: Entry, request_seconds: float = REQUEST_SECONDS) -> None:
         self.entry = entry
         self.name = entry.name
         self.request_seconds = request_seconds

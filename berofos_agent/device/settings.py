@@ -15,6 +15,8 @@ from urllib.parse import quote
 MAGIC_KEY = "bnfos_confmap_magic"
 MAGIC_VERSION = "0.1"
 MAXIMUM_PASSWORD = 15
+REQUEST_SECONDS = 3.0
+"""How long one exchange with a device may take, unless told otherwise."""
 USER = "admin"
 """The only user that the device knows."""
 

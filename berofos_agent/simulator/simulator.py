@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import Callable
 
 from berofos_agent.config.mac import format_mac, parse_mac
+from berofos_agent.device.resolver import Address
 from berofos_agent.errors import BerofosError
 from berofos_agent.simulator.control import ControlServer
 from berofos_agent.simulator.firmware import DEFAULT_FIRMWARE
@@ -20,8 +21,6 @@ from berofos_agent.simulator.model import FIRST_MAC, SimulatedDevice
 from berofos_agent.simulator.store import Store
 from berofos_agent.simulator.udp import UdpServer, bind
 from berofos_agent.simulator.web import WebServer
-
-Address = tuple[str, int]
 
 LOOPBACK_BROADCAST = "127.255.255.255"
 LIMITED_BROADCAST = "255.255.255.255"

@@ -1,32 +1,15 @@
-"""The file that lets simulated devices survive a restart of their simulator; knows no connection."""
+"""The file that keeps simulated devices between two runs of their simulator."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import threading
 from typing import Any
 
+from berofos_agent.config.editor import replace_file
 from berofos_agent.errors import BerofosError
 from berofos_agent.simulator.model import SimulatedDevice
-
-
-def write_atomically(path: str, text: str) -> None:
-    """Write a file that only its owner may read, wholly or not at all; raise BerofosError if it cannot be."""
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=os.path.dirname(path) or ".", prefix=f".{os.path.basename(path)}.", delete=False
-        ) as new:
-            temporary = new.name
-            new.write(text)
-        os.replace(temporary, path)
-    except OSError as exc:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise BerofosError(f"{path}: cannot be written: {exc.strerror}") from exc
 
 
 class Store:
@@ -50,7 +33,10 @@ class Store:
         """Keep what a device is now; raise BerofosError if that cannot be written."""
         with self._lock:
             self._kept[device.name] = device.dump()
-            write_atomically(self._path, json.dumps(self._kept, indent=1) + "\n")
+            try:
+                replace_file(self._path, json.dumps(self._kept, indent=1) + "\n")
+            except OSError as exc:
+                raise BerofosError(f"{self._path}: cannot be written: {exc.strerror}") from exc
 
     def _read(self) -> dict[str, Any]:
         try:

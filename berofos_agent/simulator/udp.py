@@ -15,10 +15,9 @@ from typing import Callable
 
 from berofos_agent.device import frame
 from berofos_agent.device.frame import Command, Frame
+from berofos_agent.device.resolver import Address
 from berofos_agent.errors import FrameError
 from berofos_agent.simulator.model import SimulatedDevice
-
-Address = tuple[str, int]
 
 MALFORMED = 2
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 
+from berofos_agent.device.resolver import Address
 from berofos_agent.device.settings import USER
 from berofos_agent.simulator import login
 from berofos_agent.simulator.model import SimulatedDevice
-
-Address = tuple[str, int]
 
 _GIGABYTE = 1 << 30
 _BLOCK = b"0" * 65536

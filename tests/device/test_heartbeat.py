@@ -219,4 +219,4 @@ def test_wrong_arguments_and_no_configuration_are_one_line(site: Site) -> None:
     assert site.end().startswith(f"berofos heartbeat: {site.config} is missing")
     site.begin("--watchdog", "0")
     assert site.process.wait(20) == 2
-    assert "'0' is no number from 1 to 65535" in site.end()
+    assert "must be an integer from 1 to 65535, not '0'" in site.end()

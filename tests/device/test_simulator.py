@@ -616,9 +616,9 @@ def test_command_prints_devices_and_movements_and_keeps_state(tmp_path: Path) ->
 WRONG_ARGUMENTS = {
     "order_refused": (("--tell", "{tmp}/orders", "fos1 dance"), 1, "no simulator takes orders there"),
     "no_such_firmware": (("--firmware", "2.0"), 2, "--firmware: invalid choice: '2.0'"),
-    "too_many_devices": (("--devices", "1000"), 2, "'1000' is no number from 1 to 250"),
+    "too_many_devices": (("--devices", "1000"), 2, "must be an integer from 1 to 250, not '1000'"),
     "bad_address": (("--address", "foo"), 2, "an IPv4 address such as 10.34.1.20 expected"),
-    "bad_port": (("--http-port", "70000"), 2, "'70000' is no port"),
+    "bad_port": (("--http-port", "70000"), 2, "must be an integer from 0 to 65535, not '70000'"),
     "device_without_mac": (("--device", "fos1:127.0.0.1:0"), 2, "'fos1:127.0.0.1:0' is not NAME:ADDRESS:PORT:MAC"),
     "device_with_bad_mac": (("--device", "fos1:127.0.0.1:0:12"), 2, "not a MAC address: '12'"),
     "password_too_long": (("--password", "1234567890123456"), 2, "1 to 15 printable ASCII characters expected"),

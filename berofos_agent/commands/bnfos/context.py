@@ -11,11 +11,11 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
 from berofos_agent.device import frame
+from berofos_agent.device.settings import REQUEST_SECONDS
 from berofos_agent.errors import ConfigurationError
 
 PROG = "bnfos"
 BROADCAST = "255.255.255.255"
-DEFAULT_TIMEOUT_SECONDS = 3.0
 DEFAULT_WAIT_SECONDS = 2.0
 
 
@@ -62,12 +62,12 @@ class Job:
     @property
     def seconds(self) -> float:
         """How long one exchange may take."""
-        return float(self.arguments.t or DEFAULT_TIMEOUT_SECONDS)
+        return float(self.arguments.t or REQUEST_SECONDS)
 
     @property
     def wait(self) -> float:
         """How long to wait between two rounds of -c."""
-        return float(self.arguments.w or DEFAULT_WAIT_SECONDS)
+        return DEFAULT_WAIT_SECONDS if self.arguments.w is None else float(self.arguments.w)
 
     def show(self, line: str) -> None:
         """Print what was asked for."""

@@ -15,11 +15,10 @@ from berofos_agent.device import flashing, frame, gbl4
 from berofos_agent.device.frame import NetworkSettings, ScanReply
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.resolver import resolve
+from berofos_agent.device.settings import REQUEST_SECONDS
 from berofos_agent.errors import BerofosError
 
 Found = tuple[str, ScanReply]
-
-LOOK_UP_SECONDS = 3.0
 
 _NOWHERE = "0.0.0.0"
 
@@ -152,7 +151,7 @@ def _leads_to(name: str, address: str) -> bool:
     if not name or name == address:
         return bool(name)
     try:
-        return resolve(name, 0, LOOK_UP_SECONDS)[0] == address
+        return resolve(name, 0, REQUEST_SECONDS)[0] == address
     except OSError:
         return False
 

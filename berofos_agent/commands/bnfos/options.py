@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
+from berofos_agent.commands.commandline import seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -62,24 +63,6 @@ class Mode:
     allows: str
     needs: str
     meaning: str
-
-
-def _within(text: str, low: float, high: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise ValueError(f"a number of seconds from {low:g} to {high:g} expected, not {text!r}")
-    return number
-
-
-def _timeout(text: str) -> float:
-    return _within(text, 0.1, 600)
-
-
-def _wait(text: str) -> float:
-    return _within(text, 0.1, 86400)
 
 
 def _choice(values: Mapping[str, Any]) -> Callable[[str], Any]:
@@ -135,8 +118,8 @@ OPTIONS: Mapping[str, Option] = {
         Option("u", "USER:PASSWORD", bnfosconf.parse_login, "login, seen by all users of this host; better use -f"),
         Option("c", "", _switch, "go on and on, until interrupted"),
         Option("b", "", _switch, "do so in the background; implies -s"),
-        Option("w", "SECONDS", _wait, "how long to wait between two rounds of -c; default: 2"),
-        Option("t", "SECONDS", _timeout, "how long one exchange may take; default: 3"),
+        Option("w", "SECONDS", seconds(0, 86400), "how long to wait between two rounds of -c; default: 2"),
+        Option("t", "SECONDS", seconds(0, 600), "how long one exchange may take; default, and 0: 3"),
         Option("s", "", _switch, "tell syslog instead of the terminal"),
         Option("x", "", _switch, "add what was found to the configuration file"),
         Option("f", "NAME", _switch, "take MAC, host and login from this section of that file"),
