@@ -8,15 +8,22 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual completions packages clean
+.PHONY: demo test test-quick test-browser test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
 
-test: packages lint test-quick test-root test-package
+test: packages lint test-quick test-browser test-root test-package
 
 test-quick: $(VENV)/installed
 	$(PYTEST) --numprocesses 6 tests/unit tests/device tests/ocf
+
+# The pages, in Debian's chromium without a window; SCREENSHOTS=FOLDER keeps its pictures there.
+BROWSER_PACKAGES = chromium fonts-dejavu-core
+
+test-browser: $(VENV)/installed
+	@tests/install-packages $(BROWSER_PACKAGES)
+	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
 	$(PYTEST) tests/root tests/cluster

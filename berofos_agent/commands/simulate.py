@@ -36,7 +36,8 @@ _MARK = "# written by berofos simulate\n"
 _DESCRIPTION = """\
 Be one or more bero*fos devices on this host, with relay, watchdog, settings,
 flash mode and faults, until interrupted. Each movement of a relay is a line of
-output. On a terminal, orders may be typed."""
+output. On a terminal, orders may be typed. In a browser, the address of a
+device (http://127.0.0.1:8080/) shows it and does what hands can do to it."""
 
 _SESSION = """\
 a session, to copy and paste:

@@ -181,7 +181,7 @@ class SimulatedDevice:
                 "firmware": "" if self._erased else self.firmware_name,
                 "image": self.flash.sha1,
                 "faults": self.faults.as_dict(),
-                "requests": dict(self._history.requests),
+                "requests": self.requests,
                 "kicks": self._history.kicks,
                 "largest_gap": self._history.largest_gap,
                 "settings": values,
@@ -317,16 +317,16 @@ class SimulatedDevice:
             self._catch_up()
             self.faults.clear_faults()
 
-    def count(self, kind: str) -> None:
+    def count(self, kind: str, number: int = 1) -> None:
         """Count a request of this kind."""
         with self._lock:
-            self._history.requests[kind] += 1
+            self._history.requests[kind] += number
 
     @property
     def requests(self) -> dict[str, int]:
         """Requests by kind, those without an answer included: connect, read, write, scan, kick, ..."""
         with self._lock:
-            return dict(self._history.requests)
+            return dict(+self._history.requests)  # without those counted down to 0
 
     @property
     def history(self) -> list[Entry]:

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler
 
 from berofos_agent.device.resolver import Address
 from berofos_agent.device.settings import USER
-from berofos_agent.simulator import login
+from berofos_agent.panel.page import HEADERS, MAXIMUM_ORDER
+from berofos_agent.simulator import login, page
 from berofos_agent.simulator.model import SimulatedDevice
 
 _GIGABYTE = 1 << 30
@@ -65,7 +66,7 @@ def answer(device: SimulatedDevice, nonce: str, target: str, authorization: str)
     if kind == "write":
         device.write(target.partition("?")[2])
         return Answer(200)
-    return Answer(200 if target == "/" else 404)
+    return Answer(404)
 
 
 def _with_status(device: SimulatedDevice, nonce: str, status: int) -> Answer:
@@ -84,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         device, server = self.server.device, self.server
         self.close_connection = True
+        if page.is_for_page(self.command, self.path):
+            self._answer_page()
+            return
         device.count(kind_of(self.path))
         if device.serves_http and device.faults.drops():
             return
@@ -96,6 +100,24 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             reply = answer(device, server.nonce, self.path, self.headers.get("Authorization", ""))
             self._send(reply, len(reply.body), iter((reply.body,)))
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+        self._answer_page()
+
+    def _answer_page(self) -> None:
+        """Answer the page that shows the device: it is no client, so it is neither counted nor subject to faults."""
+        self.server.device.count("connect", -1)
+        length = self.headers.get("Content-Length", "0") if self.command == "POST" else "0"
+        if not (length.isascii() and length.isdigit()) or int(length) > MAXIMUM_ORDER:
+            self.send_error(400)
+            return
+        reply = page.answer(self.server.device, self.command, self.path, self.headers, self.rfile.read(int(length)))
+        self.send_response(reply.status)
+        for name, value in (*HEADERS, ("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.body)
 
     def _send(self, reply: Answer, length: int, body: Iterator[bytes]) -> None:
         headers = (

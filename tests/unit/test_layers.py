@@ -20,6 +20,7 @@ LAYERS = (
     "agent",
     "heartbeat",
     "simulator",
+    "panel",
     "watchdog",
     "device",
     "config",
@@ -40,6 +41,7 @@ WITHOUT_INPUT = {
     "device/topology",
     "errors",
     "heartbeat/decisions",
+    "panel/card",
 }
 """Codecs and decisions use no connection, no file and no clock."""
 
