@@ -78,11 +78,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _gather(cib_path: str | None, config: str | None) -> Facts:
-    from berofos_agent.cluster import cib
+    from berofos_agent.cluster import cib, status
     from berofos_agent.doctor import files
     from berofos_agent.doctor.findings import Facts
 
-    cluster, why_not = None, ""
+    cluster, live, why_not, why_not_live = None, None, "", ""
     if cib_path:
         cluster = cib.read_file(cib_path)
     else:
@@ -90,11 +90,23 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
             cluster = cib.read_live()
         except ConfigurationError as exc:
             why_not = str(exc)
+    if cluster and not cib_path:
+        try:
+            live = status.read()
+        except ConfigurationError as exc:
+            why_not_live = str(exc)
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.read(path) for path in paths]
     inspected = [device for file in configs for device in _inspect(file)]
-    facts = Facts(cluster, why_no_cluster=why_not, files=configs, inspected=inspected)
+    facts = Facts(
+        cluster,
+        why_no_cluster=why_not,
+        status=live,
+        why_no_status=why_not_live,
+        files=configs,
+        inspected=inspected,
+    )
     if cib_path:
         return facts
     return replace(facts, has_quorum_device=files.has_quorum_device(), alarms=_alarms(facts, os.environ))

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from berofos_agent.doctor import devices, files, placement, recovery
+from berofos_agent.doctor import devices, files, live, placement, recovery
 from berofos_agent.doctor.findings import Check, Facts, Finding, Severity
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 CHECKS = (
     Check("not-judged", ERROR, "the cluster cannot be asked", placement.not_judged),
+    Check("state-not-judged", ERROR, "crm_mon does not report the live state", live.not_judged),
+    Check("no-quorum", ERROR, "the cluster has no quorum and does nothing", live.no_quorum),
+    Check("telephony-stopped", ERROR, "telephony runs on no node", live.telephony_stopped),
+    Check("relay-stopped", ERROR, "the relay resource failed or is stopped", live.relay_stopped),
+    Check("relay-blocked", ERROR, "the cluster does not manage the relay after a failed action", live.blocked),
+    Check("wrong-position", ERROR, "the lines are not where telephony runs", live.wrong_position),
+    Check(
+        "different-positions",
+        ERROR,
+        "the devices of one resource are in different positions",
+        live.different_positions,
+    ),
+    Check("node-offline", ERROR, "a node is not in the cluster and cannot take over", live.node_offline),
+    Check("fail-count", ERROR, "the cluster counts failures of the relay resource", live.fail_counts),
+    Check("banned", ERROR, "a constraint keeps the relay resource away from a node", live.banned),
     Check("no-relay", ERROR, "no resource switches the lines", placement.no_relay),
     Check("no-fencing", ERROR, "two nodes, and no fencing", placement.no_fencing),
     Check(
@@ -51,6 +66,8 @@ CHECKS = (
     Check(
         "leftover-move-constraint", WARNING, "a move or ban left a constraint behind", recovery.leftover_move_constraint
     ),
+    Check("node-standby", WARNING, "a node is in standby and cannot take over", live.node_standby),
+    Check("degraded", WARNING, "the last monitor of a relay resource found a problem", live.degraded),
     Check("power-on-mode", WARNING, "after a power cut the device comes up on port D", devices.power_on_mode),
     Check("settings", WARNING, "settings differ from those of the scenario", devices.settings),
     Check("no-password", WARNING, "a device has no password", devices.no_password),

@@ -15,6 +15,8 @@ from berofos_agent.errors import ParameterError
 
 if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster, Colocation, Relay
+    from berofos_agent.cluster.relays import RelayState
+    from berofos_agent.cluster.status import ClusterStatus
     from berofos_agent.config.bnfosconf import Entry
     from berofos_agent.device.inspection import Inspection
     from berofos_agent.device.settings import Values
@@ -79,6 +81,9 @@ class Facts:
 
     cluster: Cluster | None = None
     why_no_cluster: str = ""
+    status: ClusterStatus | None = None
+    """The live state; None for a CIB from a file."""
+    why_no_status: str = ""
     has_quorum_device: bool = False
     """Corosync has a quorum device, which decides which of two separated nodes may go on (from corosync.conf)."""
     files: Sequence[ConfigFile] = ()
@@ -90,6 +95,13 @@ class Facts:
     def relays(self) -> Sequence[Relay]:
         """The cluster's resources of ocf:xivo:berofos."""
         return self.cluster.relays if self.cluster else ()
+
+    @cached_property
+    def states(self) -> Sequence[RelayState]:
+        """The live state of each relay resource."""
+        from berofos_agent.cluster.relays import relay_states
+
+        return relay_states(self.cluster, self.status) if self.cluster and self.status else ()
 
     @cached_property
     def followed(self) -> Mapping[str, Sequence[Colocation]]:

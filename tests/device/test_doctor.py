@@ -176,7 +176,11 @@ def test_spans_are_judged_where_the_lines_are(
     program = tmp_path / "bin" / "cibadmin"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ncat << 'END'\n{text}END\n")
-    program.chmod(0o755)
+    telephony_at = {"1": "healthy", "0": "node-killed"}[mode]
+    crm_mon = program.with_name("crm_mon")
+    crm_mon.write_text(f"#!/bin/sh\ncat {CIBS.with_name('crm_mon')}/2.1/{telephony_at}.xml\n")
+    for one in (program, crm_mon):
+        one.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "xivo-1")
     monkeypatch.setenv("BEROFOS_PROC_DAHDI", str(tmp_path))

@@ -69,10 +69,23 @@ def test_by_default_the_running_cluster_is_checked(
     tmp_path: Path, cibadmin: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script(cibadmin, f"cat {CIBS / 'good-crm.xml'}")
+    script(cibadmin.with_name("crm_mon"), f"cat {CIBS.with_name('crm_mon') / '2.1' / 'node-stopped.xml'}")
     assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
     out = capsys.readouterr().out
     assert "[no-config]" in out
-    assert "[not-judged]" not in out
+    assert "xivo-2 is OFFLINE: it cannot take over  [node-offline]" in out
+    assert "not-judged]" not in out
+
+
+def test_without_the_live_state_the_configuration_is_still_checked(
+    tmp_path: Path, cibadmin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script(cibadmin, f"cat {CIBS / 'no-failure-timeout.xml'}")
+    script(cibadmin.with_name("crm_mon"), "exit 102")
+    assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
+    out = capsys.readouterr().out
+    assert out.startswith("ERROR: cluster has a live state that was not checked: the cluster is not running")
+    assert "[no-failure-timeout]" in out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,185 @@
+"""Checks of what is: nodes, telephony, relay resources and positions at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from berofos_agent.cluster.relays import RelayState
+from berofos_agent.cluster.status import INFINITY
+from berofos_agent.device.topology import LINES, MODE_OF_PORT
+from berofos_agent.doctor import remedies
+from berofos_agent.doctor.findings import CLUSTER, Facts, Inspected, Problem
+
+PORT_OF_MODE = {mode: port for port, mode in MODE_OF_PORT.items()}
+_LOOK = "crm_mon --one-shot --inactive"
+
+
+def not_judged(facts: Facts) -> Iterator[Problem]:
+    """The live state could not be read."""
+    if facts.why_no_status:
+        yield Problem(CLUSTER, f"has a live state that was not checked: {facts.why_no_status}", _LOOK)
+
+
+def no_quorum(facts: Facts) -> Iterator[Problem]:
+    """Without quorum the cluster starts nothing, so it does not switch."""
+    if facts.status and not facts.status.with_quorum:
+        yield Problem(CLUSTER, "has no quorum: it starts and moves nothing", "corosync-quorumtool -s; start more nodes")
+
+
+def node_offline(facts: Facts) -> Iterator[Problem]:
+    """A node that is not there cannot take over."""
+    for node in facts.status.nodes if facts.status else ():
+        if node.condition in ("OFFLINE", "UNCLEAN", "pending"):
+            yield Problem(
+                node.name,
+                f"is {node.condition}: it cannot take over",
+                f"on {node.name}: systemctl start pacemaker, or journalctl --unit=corosync --unit=pacemaker",
+            )
+
+
+def node_standby(facts: Facts) -> Iterator[Problem]:
+    """A node in standby cannot take over."""
+    for node in facts.status.nodes if facts.status else ():
+        if node.condition == "standby":
+            yield Problem(
+                node.name,
+                "is in standby: it cannot take over",
+                f"crm_attribute --node {node.name} --name standby --delete",
+            )
+
+
+def telephony_stopped(facts: Facts) -> Iterator[Problem]:
+    """Telephony runs nowhere, so nobody answers calls, wherever the lines are."""
+    for telephony in dict.fromkeys(state.telephony for state in facts.states if not state.telephony_nodes):
+        if telephony and facts.status:
+            disabled = any(one.target_role == "Stopped" for one in facts.status.of(telephony))
+            yield Problem(
+                telephony,
+                "runs on no node: it is disabled (target-role=Stopped)" if disabled else "runs on no node",
+                remedies.delete_meta(telephony, "target-role")
+                if disabled
+                else f"{_LOOK}; then crm_resource --cleanup --resource {telephony}",
+            )
+
+
+def relay_stopped(facts: Facts) -> Iterator[Problem]:
+    """Telephony runs, but the relay resource does not: nothing keeps the lines in position."""
+    for state in facts.states:
+        if state.telephony_nodes and not state.nodes and state.target_role != "Stopped":
+            yield Problem(
+                state.id,
+                f"is stopped: {state.reason or 'no failure is listed'}",
+                f"correct that, then {_cleanup(state)}",
+            )
+
+
+def blocked(facts: Facts) -> Iterator[Problem]:
+    """The cluster does nothing any more with a blocked resource."""
+    for state in facts.states:
+        if state.blocked:
+            yield Problem(
+                state.id,
+                f"is blocked: {state.reason or 'an action failed'}",
+                f"correct that, then {_cleanup(state)}",
+            )
+
+
+def wrong_position(facts: Facts) -> Iterator[Problem]:
+    """All devices of a resource are in the wrong position: the lines are not where telephony runs."""
+    for state, devices in _owned(facts):
+        modes = {device.inspection.mode for device in devices}
+        if state.mode and modes and not modes & {state.mode}:
+            yield Problem(
+                state.id,
+                f"has its lines at {' and '.join(sorted({_place(state, device) for device in devices}))}, "
+                f"expected {LINES[state.mode]} ({state.name_of(state.mode)}): {_why(state)}",
+                _switch(state, devices),
+            )
+
+
+def different_positions(facts: Facts) -> Iterator[Problem]:
+    """The devices of one resource are in different positions, so some lines are at the wrong node."""
+    for state, devices in _owned(facts):
+        if len({device.inspection.mode for device in devices}) > 1:
+            places = ", ".join(f"{device.name} at {_place(state, device)}" for device in devices)
+            expected = f"; expected {LINES[state.mode]}" if state.mode else ""
+            wrong = [device for device in devices if state.mode and device.inspection.mode != state.mode]
+            yield Problem(
+                state.id,
+                f"has its devices in different positions: {places}{expected}",
+                _switch(state, wrong) if wrong else f"start telephony ({state.telephony or 'the resource'}) first",
+            )
+
+
+def fail_counts(facts: Facts) -> Iterator[Problem]:
+    """Failures that the cluster counts: enough of them keep the resource away from a node."""
+    for state in facts.states:
+        for one in state.fail_counts:
+            count = "INFINITY" if one.count >= INFINITY else str(one.count)
+            limit = "" if one.threshold in (0, INFINITY) else f" (limit {one.threshold})"
+            effect = "it may not start there" if one.keeps_away else "it may start there"
+            yield Problem(
+                state.id, f"has the fail-count {count}{limit} on {one.node}: {effect}", _cleanup(state, one.node)
+            )
+
+
+def banned(facts: Facts) -> Iterator[Problem]:
+    """A constraint keeps a relay away from a node. Constraints of a move or ban have their own check."""
+    moved = facts.cluster.moved if facts.cluster else {}
+    for state in facts.states:
+        for ban in state.bans:
+            if ban.id not in moved:
+                yield Problem(
+                    state.id,
+                    f"may not run on {ban.node} (constraint {ban.id}): no failover to it",
+                    f"cibadmin --delete --xml-text '<rsc_location id=\"{ban.id}\"/>'",
+                )
+
+
+def degraded(facts: Facts) -> Iterator[Problem]:
+    """The resource runs, but its last monitor found a problem that no other check has found from here."""
+    seen = {device.name for device in facts.inspected if device.inspection.failure}
+    for state in facts.states:
+        if state.nodes and state.reason and not any(f"{name}: " in state.reason for name in seen):
+            yield Problem(state.id, f"is degraded on {state.nodes[0]}: {state.reason}", "see docs/troubleshooting.md")
+
+
+# --- what the checks share -------------------------------------------------------------------------------------
+
+
+def _owned(facts: Facts) -> Iterator[tuple[RelayState, list[Inspected]]]:
+    """The relay resources with their devices, as far as these reported a position."""
+    for relay, given in facts.parsed:
+        state = next((one for one in facts.states if one.id == relay.id), None)
+        if state:
+            yield (
+                state,
+                [
+                    device
+                    for device in facts.inspected
+                    if given.config == device.path
+                    and (not given.devices or device.name in given.devices)
+                    and device.inspection.mode
+                ],
+            )
+
+
+def _place(state: RelayState, device: Inspected) -> str:
+    mode = device.inspection.mode or ""
+    return f"{LINES[mode]} ({state.name_of(mode)})"
+
+
+def _why(state: RelayState) -> str:
+    if not state.nodes:
+        return f"the resource is stopped ({state.reason})" if state.reason else "the resource is stopped"
+    return f"telephony runs on {state.node}" if state.telephony else f"the resource runs on {state.node}"
+
+
+def _switch(state: RelayState, devices: list[Inspected]) -> str:
+    names = [device.name for device in devices]
+    command = f"berofos switch {PORT_OF_MODE[state.mode]} {' '.join(names)}"
+    return f"{remedies.with_config(command, devices[0].path)}; if a relay does not move: power-cycle the device once"
+
+
+def _cleanup(state: RelayState, node: str = "") -> str:
+    return f"crm_resource --cleanup --resource {state.id}" + (f" --node {node}" if node else "")

@@ -1,0 +1,148 @@
+"""The doctor's checks of what is: a recorded state of the cluster, together with the positions of the devices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.cluster import cib, status
+from berofos_agent.cluster.relays import relay_states
+from berofos_agent.device.inspection import Inspection
+from berofos_agent.doctor.checks import CHECKS, examine
+from berofos_agent.doctor.findings import Facts, Inspected
+from berofos_agent.errors import Unreachable
+
+DATA = Path(__file__).parents[2] / "data"
+RECORDED = sorted(path.stem for path in (DATA / "crm_mon" / "2.1").glob("*.xml"))
+B, D = "1", "0"
+
+
+def facts(recording: str, *modes: str, release: str = "2.1", edits: dict[str, str] | None = None) -> Facts:
+    """Return the facts of a recorded cluster whose devices fos1, fos2, ... have these relay modes; "" is no answer."""
+    text = (DATA / "crm_mon" / release / f"{recording}.xml").read_text()
+    for old, new in (edits or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    inspected = [
+        Inspected("/etc/bnfos.conf", inspection(f"fos{number}", mode)) for number, mode in enumerate(modes, start=1)
+    ]
+    cluster = cib.read_file(str(DATA / "cib" / "good-pcs.xml"))
+    return Facts(cluster, status=status.parse(text.encode()), inspected=inspected)
+
+
+def inspection(name: str, mode: str) -> Inspection:
+    if not mode:
+        return Inspection(name, error=Unreachable(name, "no answer from 10.34.1.20 within 3 s"))
+    settings = {"mode": mode, "modedef": "1", "scenario": "0", "wdog": "0", "wdogdef": "0", "pwd": "1"}
+    return Inspection(name, settings)
+
+
+def found(given: Facts) -> dict[str, str]:
+    """Return what the checks of what is found: the text by the id of the check."""
+    live = {check.id for check in CHECKS if check.evaluate.__module__.endswith(".live")}
+    return {one.check.id: f"{one.problem.subject} {one.problem.text}" for one in examine(given) if one.check.id in live}
+
+
+@pytest.mark.parametrize("release", ["2.1", "3.0"])
+def test_a_healthy_cluster_with_lines_in_position_is_clean(release: str) -> None:
+    assert found(facts("healthy", B, B, release=release)) == {}
+
+
+@pytest.mark.parametrize("release", ["2.1", "3.0"])
+def test_a_stuck_relay_after_a_failed_start_is_found(release: str) -> None:
+    """Seen: fos1 stuck at A-B, fos2 at A-D, the resource stopped, and the doctor had no findings."""
+    assert found(facts("start-failed", B, D, release=release)) == {
+        "relay-stopped": "relay is stopped: fos1: relay did not switch: mode is still 1 after writing 0",
+        "different-positions": (
+            "relay has its devices in different positions: fos1 at A-B (xivo-1), fos2 at A-D (xivo-2); expected A-D"
+        ),
+        "fail-count": "relay has the fail-count INFINITY (limit 3) on xivo-2: it may not start there",
+    }
+
+
+def test_the_fix_of_different_positions_switches_the_wrong_devices() -> None:
+    finding = next(one for one in examine(facts("start-failed", B, D)) if one.check.id == "different-positions")
+    assert finding.problem.fix == "berofos switch d fos1; if a relay does not move: power-cycle the device once"
+
+
+def test_lines_that_are_not_where_telephony_runs_are_found() -> None:
+    assert found(facts("healthy", D, D))["wrong-position"] == (
+        "relay has its lines at A-D (xivo-2), expected A-B (xivo-1): telephony runs on xivo-1"
+    )
+
+
+def test_a_device_that_does_not_answer_has_no_position() -> None:
+    assert found(facts("healthy", B, "")) == {}
+    assert found(facts("degraded", B, "")) == {}, "the check no-answer has the device already"
+
+
+def test_a_degraded_resource_is_found_if_the_device_answers_from_here() -> None:
+    assert found(facts("degraded", B, B)) == {
+        "degraded": "relay is degraded on xivo-1: fos2: no answer from 10.42.0.202 within 3 s"
+    }
+
+
+def test_stopped_telephony_is_found_and_the_relay_is_not_blamed() -> None:
+    assert found(facts("telephony-stopped", B, B)) == {
+        "telephony-stopped": "xivo runs on no node: it is disabled (target-role=Stopped)"
+    }
+
+
+def test_telephony_that_failed_is_found() -> None:
+    given = facts("telephony-stopped", B, B, edits={'target_role="Stopped"': 'target_role="Started"'})
+    finding = examine(given)[0]
+    assert (finding.check.id, finding.problem.text) == ("telephony-stopped", "runs on no node")
+    assert finding.problem.fix == "crm_mon --one-shot --inactive; then crm_resource --cleanup --resource xivo"
+
+
+def test_different_positions_are_found_while_telephony_runs_nowhere() -> None:
+    assert found(facts("telephony-stopped", B, D))["different-positions"] == (
+        "relay has its devices in different positions: fos1 at A-B (xivo-1), fos2 at A-D (xivo-2)"
+    )
+
+
+def test_a_node_that_is_not_there_is_found() -> None:
+    assert found(facts("node-stopped", B, B)) == {"node-offline": "xivo-2 is OFFLINE: it cannot take over"}
+
+
+def test_an_unclean_node_and_a_lost_quorum_are_found() -> None:
+    given = facts("healthy", B, B, edits={'unclean="false"': 'unclean="true"', 'with_quorum="true"': ""})
+    assert set(found(given)) == {"node-offline", "no-quorum"}
+
+
+def test_a_constraint_that_bans_and_standby_are_found() -> None:
+    assert found(facts("ban", B, B)) == {
+        "banned": "relay may not run on xivo-2 (constraint cli-ban-relay-on-xivo-2): no failover to it",
+        "node-standby": "xivo-2 is in standby: it cannot take over",
+    }
+
+
+def test_a_blocked_resource_is_found() -> None:
+    edits = {
+        'id="relay" resource_agent="ocf:xivo:berofos" role="Started" active="true" orphaned="false" blocked="false"': (
+            'id="relay" resource_agent="ocf:xivo:berofos" role="Started" active="true" orphaned="false" blocked="true"'
+        )
+    }
+    assert "relay-blocked" in found(facts("healthy", B, B, edits=edits))
+
+
+@pytest.mark.parametrize("recording", RECORDED)
+def test_without_a_live_state_nothing_is_claimed(recording: str) -> None:
+    given = facts(recording, D, B)
+    assert found(Facts(given.cluster, inspected=given.inspected)) == {}
+
+
+def test_every_finding_has_a_next_step() -> None:
+    for recording in RECORDED:
+        for modes in ((B, B), (B, D), (D, D), (B, ""), ("", "")):
+            assert all(one.problem.fix for one in examine(facts(recording, *modes)))
+
+
+def test_where_port_d_leads_to_a_pbx_stopped_telephony_leaves_the_lines_there() -> None:
+    cluster = cib.parse(
+        (DATA / "cib" / "good-pcs.xml").read_bytes().replace(b'name="port_d_node"', b'name="spare"'), "cib"
+    )
+    live = status.parse((DATA / "crm_mon" / "2.1" / "telephony-stopped.xml").read_bytes())
+    state = relay_states(cluster, live)[0]
+    assert (state.node, state.mode, state.name_of("0")) == ("", D, "PBX")
