@@ -11,6 +11,7 @@
     +-- FrameError                  bytes that are not a GBL4 frame
     +-- DeviceError                 names the device
         +-- Unreachable             no answer in time
+        |   +-- SectionError        its section of bnfos.conf is wrong, so it was not asked
         +-- Refused                 the password was not accepted
         +-- NotABerofos             something else answered
         +-- UnusableAnswer          it answered, but not with anything to rely on
@@ -78,6 +79,10 @@ class DeviceError(BerofosError):
 
 class Unreachable(DeviceError):
     """The device did not answer in time, or the network refused."""
+
+
+class SectionError(Unreachable):
+    """The device's section of bnfos.conf is wrong or incomplete, so nothing is sent to it."""
 
 
 class Refused(DeviceError):

@@ -22,6 +22,7 @@ from berofos_agent.errors import (
     NotCabled,
     ParameterError,
     Refused,
+    SectionError,
     Unreachable,
     UnusableAnswer,
     row_of,
@@ -84,13 +85,18 @@ def evaluate_start(errors: Sequence[DeviceError], in_position: int) -> Result:
         return Result(code, together([worst, *errors]))
     if in_position:
         return OK
-    return Result(row.code, f"{together(errors)}; check power and network")
+    return Result(row.code, _with_advice(errors))
 
 
 def together(errors: Sequence[DeviceError]) -> str:
     """Return one line for several errors: the first as it is, and the names of the other devices."""
     others = [error.device for error in errors if error.device != errors[0].device]
     return f"{errors[0]} (also {', '.join(others)})" if others else str(errors[0])
+
+
+def _with_advice(errors: Sequence[DeviceError]) -> str:
+    text = together(errors)
+    return text if isinstance(errors[0], SectionError) else f"{text}; check power and network"
 
 
 def evaluate_monitor(
@@ -113,10 +119,10 @@ def evaluate_monitor(
         return Result(ocf.OCF_DEGRADED, _why_unknown(unknown))
     if here:
         return OK
-    why = trouble or _why_unknown(unknown)
+    failures = [one.failure for one in unknown if one.failure]
     if seconds_since_seen < grace:
-        return Result(ocf.OCF_DEGRADED, why)
-    return Result(ocf.OCF_ERR_GENERIC, why if trouble else f"{why}; check power and network")
+        return Result(ocf.OCF_DEGRADED, trouble or together(failures))
+    return Result(ocf.OCF_ERR_GENERIC, trouble or _with_advice(failures))
 
 
 def evaluate_settings(seen: Sequence[Reading], expected: Mapping[str, str]) -> Result:

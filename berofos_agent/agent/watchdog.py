@@ -132,7 +132,8 @@ class DeadMansSwitch:
 
     def __post_init__(self) -> None:
         for device in self.devices:
-            if device.gbl4.mac is None and device.name in self.memory.targets:
+            is_known = device.entry.mac or device.entry.problem
+            if not is_known and device.name in self.memory.targets:
                 with contextlib.suppress(ValueError, FrameError):  # a state file that was meddled with
                     device.gbl4.mac = _mac_in(self.memory.targets[device.name])
 

@@ -25,6 +25,7 @@ from berofos_agent.errors import (
     DidNotFollow,
     NotABerofos,
     Refused,
+    SectionError,
     Unreachable,
     UnusableAnswer,
     row_of,
@@ -38,6 +39,7 @@ DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 EXIT_STATUS: Mapping[type[BerofosError], int] = {
     BerofosError: FAILED,
     ConfigurationError: 3,
+    SectionError: 3,
     Unreachable: 4,
     Refused: 5,
     NotABerofos: 6,

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from berofos_agent.commands import commandline
-from berofos_agent.commands.commandline import DONE, EXIT_STATUS, FAILED
+from berofos_agent.commands.commandline import EXIT_STATUS, FAILED
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.device import settings
-from berofos_agent.errors import BerofosError, row_of
+from berofos_agent.errors import BerofosError, SectionError, row_of
 
 PROG = "berofos password"
 
@@ -44,7 +44,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    entries = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
+    declared = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
+    entries = [entry for entry in declared if not entry.problem]
+    status = commandline.complain_of(
+        PROG, [SectionError(entry.name, entry.problem) for entry in declared if entry.problem]
+    )
     old, new, again = _ask()
     if new != again:
         commandline.complain(PROG, "the two new passwords differ; nothing changed")
@@ -58,7 +62,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
     login = Login(settings.USER, old) if old else None
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
-    status = DONE
     for change in changes:
         try:
             password.make(change)

@@ -1,6 +1,7 @@
-"""What bnfos.conf declares; knows the file's lines and nothing of a network.
+"""Reads bnfos.conf: one section a device, with the keys mac, host, login and (our extension) port.
 
-One section a device, keys mac, host, login and (our extension) port. Lines that start with # or ; are comments.
+A mistake in a section is a property of its entry, not an error: one slip must never keep the lines of the other
+devices where they are. Lines that start with # or ; are comments.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing
@@ -19,7 +20,9 @@ DEFAULT_PATH = "/etc/bnfos.conf"
 DEFAULT_HTTP_PORT = 80
 MAXIMUM_BYTES = 1 << 20
 
-_SECTION = re.compile(r"\[([^\[\]]*)\]")
+_SECTION = re.compile(r"\[([^\[\]]*)\]\s*([#;].*)?")
+_BEHIND = {"mac": re.compile(r"\s*[#;].*|(?<=\S)\s.*"), **dict.fromkeys(("host", "port"), re.compile(r"\s*[#;].*"))}
+"""What may follow the value of a key: a comment; behind a MAC any text, as the vendor's client took it."""
 _WORD = re.compile(r"[a-z]{1,20}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -37,7 +40,10 @@ class Login(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One section of the file; `host` is empty for a device that has no address yet."""
+    """One section of the file; `host` is empty for a device that has no address yet.
+
+    `problem` is what is wrong with the section, with file and line; such a device is never spoken to.
+    """
 
     name: str
     host: str = ""
@@ -45,6 +51,7 @@ class Entry(NamedTuple):
     login: Login | None = None
     port: int = DEFAULT_HTTP_PORT
     line: int = 0
+    problem: str = ""
 
 
 def parse_login(text: str) -> Login:
@@ -89,11 +96,15 @@ def parse_port(text: str) -> int:
 _KEYS = {"mac": parse_mac, "host": parse_host, "login": parse_login, "port": parse_port}
 
 
-def read(path: str) -> list[Entry]:
-    """Return the file's devices in their order.
+def parse_value(key: str, text: str) -> object:
+    """Return the value of a key; raise ValueError with a sentence for the administrator."""
+    return _KEYS[key](text)
 
-    Raises ConfigurationMissing if there is no such file, ConfigurationError naming file and line for anything
-    that cannot be used, a file without a device included.
+
+def read(path: str) -> list[Entry]:
+    """Return the file's sections in their order.
+
+    Raises ConfigurationMissing if there is no such file, ConfigurationError if it cannot be read or has no section.
     """
     entries = parse(read_text(path), path)
     if not entries:
@@ -111,7 +122,7 @@ def read_text(path: str) -> str:
     except OSError as exc:
         raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
     if len(data) > MAXIMUM_BYTES or b"\0" in data:
-        raise ConfigurationError(f"{path}: is no bnfos.conf (binary, or larger than 1 MiB)")
+        raise ConfigurationError(f"{path}: is not a bnfos.conf (binary, or larger than 1 MiB)")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -124,62 +135,74 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def parse(text: str, path: str) -> list[Entry]:
-    """Return the devices a text declares; raise ConfigurationError that names file and line."""
+    """Return the sections of a text in their order. Names are unique; the first mistake in a section is its problem."""
     entries: dict[str, Entry] = {}
-    for name, number, settings in _sections(text, path):
-        if name in entries:
-            raise ConfigurationError(f"{path}, line {number}: [{name}] is declared twice")
-        entries[name] = Entry(name=name, line=number, **settings)  # type: ignore[arg-type]
-    return list(entries.values())
-
-
-def _sections(text: str, path: str) -> Iterator[tuple[str, int, dict[str, object]]]:
-    section: tuple[str, int, dict[str, object]] | None = None
+    section: Entry | None = None
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped[0] in "#;":
             continue
         where = f"{path}, line {number}"
-        header = _SECTION.fullmatch(stripped)
-        if header:
-            if section:
-                yield section
-            name = header.group(1).strip()
-            if not _NAME.fullmatch(name):
-                raise ConfigurationError(f"{where}: {name[:40]!r} is no usable name; use fos1, fos2, ...")
-            section = (name, number, {})
-            continue
-        key, separator, value = stripped.partition("=")
-        key = key.strip().lower()
-        if not separator:
-            raise ConfigurationError(f"{where}: neither [section] nor key = value (a comment has a line of its own)")
-        if section is None:
-            raise ConfigurationError(f"{where}: stands before the first [section]")
-        if key not in _KEYS:
-            # A login line with a slip in it has part of the password before the "=".
-            shown = f" {key!r}" if _WORD.fullmatch(key) else ""
-            raise ConfigurationError(f"{where}: unknown key{shown}; known are {', '.join(_KEYS)}")
-        if key in section[2]:
-            raise ConfigurationError(f"{where}: a second {key} for [{section[0]}]")
-        try:
-            section[2][key] = _KEYS[key](value.strip())
-        except ValueError as exc:
-            raise ConfigurationError(f"{where}: {exc}") from None
-    if section:
-        yield section
+        name = section_name(stripped)
+        if name is not None:
+            section = Entry(name, line=number)
+            if name in entries:
+                section = Entry(f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice")
+            elif not _SECTION.fullmatch(stripped) or not _NAME.fullmatch(name):
+                section = section._replace(problem=f"{where}: [{name}] is not a usable name; use [fos1], [fos2], ...")
+        else:
+            section = section or Entry(
+                "(no section)", line=number, problem=f"{where}: stands before the first [section]"
+            )
+            try:
+                section = section._replace(**_setting(stripped, section))
+            except ValueError as exc:
+                section = section._replace(problem=section.problem or f"{where}: {exc}")
+        entries[section.name] = section
+    return list(entries.values())
+
+
+def section_name(line: str) -> str | None:
+    """Return the name in a section's header, None if the line is not a header; a header starts with a bracket."""
+    if not line.startswith("["):
+        return None
+    match = _SECTION.fullmatch(line)
+    name = (match.group(1) if match else line[1:]).strip()
+    return "".join(letter if letter.isprintable() else "?" for letter in name)[:31]
+
+
+def _setting(line: str, section: Entry) -> dict[str, Any]:
+    """Return the key and the value of a line; raise ValueError."""
+    key, separator, value = line.partition("=")
+    key = key.strip().lower()
+    if not separator:
+        raise ValueError("neither [section] nor key = value (a comment has a line of its own)")
+    if key not in _KEYS:
+        # A login line with a slip in it has part of the password before the "=".
+        shown = f" {key!r}" if _WORD.fullmatch(key) else ""
+        raise ValueError(f"unknown key{shown}; known are {', '.join(_KEYS)}")
+    if getattr(section, key) != Entry._field_defaults[key]:
+        raise ValueError(f"a second {key} for [{section.name}]")
+    value = value.strip()
+    return {key: _KEYS[key](_BEHIND[key].sub("", value) if key in _BEHIND else value)}
 
 
 def select(entries: Sequence[Entry], names: Sequence[str], path: str) -> list[Entry]:
-    """Return the entries with these names (all if there are none), each with a host.
+    """Return the entries with these names, all if there are none; one without a host has that as its problem.
 
-    Raises ConfigurationError for a name that is not declared and for a device without a host.
+    Raises ConfigurationError for a name that is not declared, and if no entry can be used.
     """
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
             raise ConfigurationError(f"{path}: declares no [{name}]; it has {', '.join(known)}")
-    chosen = [known[name] for name in dict.fromkeys(names)] if names else list(entries)
-    for entry in chosen:
-        if not entry.host:
-            raise ConfigurationError(f"{path}, line {entry.line}: [{entry.name}] has no host")
+    chosen = [_with_host(known[name], path) for name in dict.fromkeys(names or known)]
+    if all(entry.problem for entry in chosen):
+        raise ConfigurationError(chosen[0].problem)
     return chosen
+
+
+def _with_host(entry: Entry, path: str) -> Entry:
+    if entry.host or entry.problem:
+        return entry
+    return entry._replace(problem=f"{path}, line {entry.line}: [{entry.name}] has no host; `bnfos --scan -x` finds it")

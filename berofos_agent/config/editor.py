@@ -1,4 +1,4 @@
-"""Changes bnfos.conf and loses nothing in it: edits lines, keeps the rest as it stands; knows no network.
+"""Changes bnfos.conf line by line, and keeps everything else in it as it is.
 
 A change is made in memory first, and the file is replaced in one step by `save`, so that a reader, and a power cut,
 find either the old file or the new one.
@@ -34,9 +34,9 @@ class ConfFile:
 
     @classmethod
     def load(cls, path: str) -> ConfFile:
-        """Return the file at a path, or an empty one if there is none yet.
+        """Return the file at a path, or an empty one if there is none yet; raise ConfigurationError.
 
-        Raises ConfigurationError for a file that does not parse: what is not understood could not be kept.
+        Lines that are not understood are kept as they are.
         """
         _refuse_special_file(path)
         try:
@@ -44,7 +44,6 @@ class ConfFile:
         except ConfigurationMissing:
             return cls(path)
         file._exists = True
-        bnfosconf.parse(file.text, path)
         return file
 
     @property
@@ -67,8 +66,11 @@ class ConfFile:
 
         The value must be one that the file can hold: a password with a space at its end is not.
         """
-        if not any(entry.name == section for entry in self.entries):
+        entry = next((entry for entry in self.entries if entry.name == section), None)
+        if entry is None:
             raise ConfigurationError(f"{self.path}: declares no [{section}]")
+        if entry.problem:
+            raise ConfigurationError(f"{entry.problem}; correct it first")
         self._change(set_value(self._text, section, key, value), section, {key: value})
 
     def append(self, section: str, values: dict[str, str]) -> None:
@@ -116,7 +118,15 @@ class ConfFile:
                     f"{self.path}: the {key} of [{section}] cannot be stored: "
                     "it has a space at its start or end, or a character that is not printable"
                 )
-        bnfosconf.parse(text, self.path)
+        problems = [entry.problem for entry in self.entries if entry.problem]
+        entries = bnfosconf.parse(text, self.path)
+        changed = next(entry for entry in entries if entry.name == section)
+        try:
+            is_meant = all(getattr(changed, key) == bnfosconf.parse_value(key, value) for key, value in values.items())
+        except ValueError as exc:
+            raise ConfigurationError(f"{self.path}: [{section}]: {exc}") from None
+        if not is_meant or len([entry for entry in entries if entry.problem]) > len(problems):
+            raise ConfigurationError(f"{self.path}: {', '.join(values)} of [{section}] cannot be stored")
         self._text = text
 
 
@@ -135,7 +145,8 @@ def set_value(text: str, section: str, key: str, value: str) -> str:
     for number in range(begin + 1, end):
         match = assignment.match(lines[number])
         if match:
-            lines[number] = match.group(1) + value + _ending(lines[number])
+            behind = "" if key == "login" else _behind_value(lines[number][match.end() :])
+            lines[number] = match.group(1) + value + behind + _ending(lines[number])
             kept = [line for line in lines[begin:end] if _squeezed(line) != placeholder]
             return "".join([*lines[:begin], *kept, *lines[end:]])
     for number in range(begin + 1, end):
@@ -163,16 +174,18 @@ def append_section(text: str, section: str, values: dict[str, str]) -> str:
 
 def _section(lines: Sequence[str], section: str) -> tuple[int, int]:
     """Return the index of a section's header and the index behind its last line."""
-    headers = [(number, _header(line)) for number, line in enumerate(lines) if _header(line) is not None]
+    names = [(number, bnfosconf.section_name(line.strip())) for number, line in enumerate(lines)]
+    headers = [(number, name) for number, name in names if name is not None]
     for index, (number, name) in enumerate(headers):
         if name == section:
             return number, headers[index + 1][0] if index + 1 < len(headers) else len(lines)
     raise KeyError(section)
 
 
-def _header(line: str) -> str | None:
-    match = re.fullmatch(r"\[([^\[\]]*)\]", line.strip())
-    return match.group(1).strip() if match else None
+def _behind_value(text: str) -> str:
+    """Return what follows a value that holds no space: a comment."""
+    comment = re.sub(r"^[^\s#;]*", "", text.rstrip())
+    return f" {comment}" if comment.startswith(("#", ";")) else comment
 
 
 def _is_setting(line: str) -> bool:
@@ -194,7 +207,7 @@ def _refuse_special_file(path: str) -> None:
     except OSError:
         return
     if not stat.S_ISREG(mode):
-        raise ConfigurationError(f"{path}: is no regular file")
+        raise ConfigurationError(f"{path}: is not a regular file")
 
 
 def replace_file(name: str, text: str) -> None:

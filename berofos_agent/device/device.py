@@ -12,7 +12,7 @@ from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.reading import Difference, differences
 from berofos_agent.device.settings import REQUEST_SECONDS, SETTINGS, USER, Values, check, with_their_groups
 from berofos_agent.device.web import WebClient
-from berofos_agent.errors import DeviceError, DidNotFollow, Refused, Unreachable
+from berofos_agent.errors import DeviceError, DidNotFollow, Refused, SectionError, Unreachable
 
 if TYPE_CHECKING:
     from berofos_agent.device.frame import ScanReply
@@ -55,14 +55,24 @@ class Device:
         self.entry = entry
         self.name = entry.name
         self.request_seconds = request_seconds
-        self.web = WebClient(entry.name, entry.host, entry.port, entry.login)
+
+    @cached_property
+    def web(self) -> WebClient:
+        """The way to the device over HTTP; raises SectionError if bnfos.conf is wrong about the device."""
+        self._require_usable()
+        return WebClient(self.name, self.entry.host, self.entry.port, self.entry.login)
 
     @cached_property
     def gbl4(self) -> Gbl4Client:
-        """The way to the device over UDP, made when it is first needed: the hot path needs HTTP only."""
+        """The way to the device over UDP, imported when it is first needed: the hot path needs HTTP only."""
+        self._require_usable()
         from berofos_agent.device.gbl4 import Gbl4Client
 
         return Gbl4Client(self.name, self.entry.host, self.entry.mac)
+
+    def _require_usable(self) -> None:
+        if self.entry.problem:
+            raise SectionError(self.name, self.entry.problem)
 
     def read(self, deadline: float) -> Values:
         """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""

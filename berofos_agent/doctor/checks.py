@@ -41,6 +41,7 @@ CHECKS = (
     Check("bad-parameter", ERROR, "a parameter has an invalid value", placement.bad_parameters),
     Check("unknown-node", ERROR, "a port is assigned to a node that is not in the cluster", placement.unknown_nodes),
     Check("no-config", ERROR, "bnfos.conf is missing or unusable", files.unusable),
+    Check("wrong-section", ERROR, "a section of bnfos.conf is wrong: its device is not switched", files.wrong_section),
     Check("same-address", ERROR, "two sections of bnfos.conf name the same device", files.one_address_twice),
     Check("other-device", ERROR, "another device answers than the one in bnfos.conf", devices.wrong_device),
     Check("flash-mode", ERROR, "a device is in flash mode and waits for firmware", devices.in_flash_mode),

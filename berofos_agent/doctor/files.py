@@ -41,10 +41,19 @@ def unusable(facts: Facts) -> Iterator[Problem]:
             )
 
 
+def wrong_section(facts: Facts) -> Iterator[Problem]:
+    """The device of a section with a mistake is never switched."""
+    for file in facts.files:
+        for entry in file.entries:
+            if entry.problem:
+                where, _, mistake = entry.problem.partition(": ")
+                yield Problem(entry.name, f"is never switched: {mistake}", f"edit {where}, on all nodes")
+
+
 def one_address_twice(facts: Facts) -> Iterator[Problem]:
     """With two sections for one device, the other device is never switched."""
     for file in facts.files:
-        addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries]
+        addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries if entry.host]
         macs = [(format_mac(entry.mac), entry) for entry in file.entries if entry.mac]
         for what, known in (("address", addresses), ("MAC", macs)):
             for key, twins in _twins(known):

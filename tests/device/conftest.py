@@ -77,18 +77,22 @@ def settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(
-    tmp_path: Path,
-    firmware: str,
-    settings: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator[Desk]:
-    """fos1 and fos2, fresh from the box."""
-    specs = [
+def specs(firmware: str, settings: dict[str, str]) -> list[DeviceSpec]:
+    """fos1 and fos2, fresh from the box; a test may override them."""
+    return [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, f"00:19:32:00:12:{number}", firmware, settings)
         for name, number in (("fos1", "1D"), ("fos2", "1E"))
     ]
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    specs: list[DeviceSpec],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Desk]:
+    """An administrator with these devices in bnfos.conf."""
     monkeypatch.setenv("HA_RSCTMP", str(tmp_path / "no-cluster"))
     monkeypatch.setenv("PATH", os.environ["PATH"])
     with simulator.running(specs) as devices:

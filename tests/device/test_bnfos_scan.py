@@ -134,13 +134,24 @@ def test_scan_that_finds_nothing_changes_nothing_and_fails(devices: Simulator, b
     assert bnfos.text() == before
 
 
-def test_broken_file_is_refused_before_anything_is_sent(devices: Simulator, bnfos: Bnfos) -> None:
-    bnfos.write("[fos1\nhost = 10.0.0.1\n")
+def test_unreadable_file_is_refused_before_anything_is_sent(devices: Simulator, bnfos: Bnfos) -> None:
+    bnfos.write("[fos1]\nhost = 10.0.0.1\n\0")
     ran = bnfos("--scan -x")
     assert ran.status == 1
-    assert "line 1" in ran.err
-    assert bnfos.text() == "[fos1\nhost = 10.0.0.1\n"
+    assert "binary" in ran.err
+    assert bnfos.text() == "[fos1]\nhost = 10.0.0.1\n\0"
     assert devices["fos1"].model.requests == {}
+
+
+def test_section_with_a_mistake_is_left_as_it_is_and_said(devices: Simulator, bnfos: Bnfos) -> None:
+    broken = "[fos1\nmac = 00:19:32:00:12:1D\nhost = 10.0.0.1\n"
+    bnfos.write(broken)
+    ran = bnfos("--scan -x")
+    assert ran.status == 1
+    assert "line 1: [fos1] is not a usable name" in ran.err
+    assert "the section was left as it is, correct it and scan again" in ran.err
+    assert bnfos.text().startswith(broken)
+    assert f"[fos2]\nmac = {devices['fos2'].mac}\n" in bnfos.text()
 
 
 def test_section_without_a_mac_is_known_by_its_address(bnfos: Bnfos) -> None:

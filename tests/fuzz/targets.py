@@ -77,11 +77,12 @@ def bnfos_conf(data: bytes) -> None:
         text = data.decode("utf-8", "replace")
         entries = bnfosconf.parse(text, "f")
         file = ConfFile("f", text)
-        for entry in entries:
-            file.set(entry.name, "login", "admin:new")
+        usable = [entry.name for entry in entries if not entry.problem]
+        for name in usable:
+            file.set(name, "login", "admin:new")
         file.append_device(bytes(6), "10.0.0.1")
-        logins = [entry.login for entry in file.entries]
-        assert logins == [Login("admin", "new")] * len(entries) + [None]
+        logins = [entry.login for entry in file.entries if not entry.problem]
+        assert logins == [Login("admin", "new")] * len(usable) + [None]
 
 
 @functools.lru_cache(maxsize=1)

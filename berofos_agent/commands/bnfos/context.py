@@ -103,4 +103,6 @@ def _declared(path: str, name: str) -> Entry:
         raise ConfigurationError(
             f"{path}: declares no [{name[:40]}]; it has {', '.join(entry.name for entry in entries)}"
         )
+    if alike[0].problem:
+        raise ConfigurationError(alike[0].problem)
     return alike[0]

@@ -16,7 +16,7 @@ from berofos_agent.device.frame import NetworkSettings, ScanReply
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.resolver import resolve
 from berofos_agent.device.settings import REQUEST_SECONDS
-from berofos_agent.errors import BerofosError
+from berofos_agent.errors import BerofosError, ConfigurationError
 
 Found = tuple[str, ScanReply]
 
@@ -42,6 +42,9 @@ def scan(job: Job) -> None:
         for line in write_down(file, found):
             job.talk.say(line)
         file.save()
+        problems = [entry.problem for entry in file.entries if entry.problem]
+        if problems:
+            raise ConfigurationError(f"{problems[0]}; the section was left as it is, correct it and scan again")
 
 
 def sscan(job: Job) -> None:
@@ -132,6 +135,8 @@ def write_down(file: ConfFile, found: list[Found]) -> list[str]:
         known = [entry for entry in file.entries if entry.mac == reply.mac] or [
             entry for entry in file.entries if not entry.mac and host and _leads_to(entry.host, host)
         ]
+        if any(entry.problem for entry in known):
+            continue  # a section with a mistake in it is left as it is; `scan` says so
         names = [entry.name for entry in known] or [file.append_device(reply.mac, host)]
         for entry in (entry for entry in file.entries if entry.name in names):
             wanted = {"mac": mac} if not entry.mac else {}

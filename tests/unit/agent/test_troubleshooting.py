@@ -47,6 +47,8 @@ TOLD = {
     "ConfigurationError",
     "ConfigurationMissing",
     "DidNotFollow",
+    "Entry",
+    "_replace",
     "FileNotFoundError",
     "KickDaemonError",
     "NotABerofos",
@@ -70,13 +72,14 @@ RETURNED = {
     "_astray",
     "_not_taken",
     "_why_refused",
+    "_with_advice",
     "_installation_error",
     "_internal_error",
     "judge",
     "keep",
     "_keep_off",
     "_report",
-    "_sections",
+    "_setting",
 }
 """Functions that put a reason together from strings of their own."""
 

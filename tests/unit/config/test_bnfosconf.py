@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -65,20 +66,82 @@ def test_be_lenient(line: str, attribute: str, value: object) -> None:
         ("[fos1]\nlogin = admin\n", "f, line 2: a login is written user:password"),
         ("[fos1]\nhost = a\nhost = b\n", "f, line 3: a second host"),
         ("[fos1]\n[fos1]\n", r"f, line 2: \[fos1\] is declared twice"),
-        ("[]\n", "f, line 1: .* no usable name"),
-        ("[fos1\nhost = a\n", "f, line 1: neither"),
+        ("[]\n", "f, line 1: .* not a usable name"),
+        ("[fos:]\nhost = a\n", r"f, line 1: \[fos:\] is not a usable name"),
+        ("[fos1\nhost = a\n", "f, line 1: .* not a usable name"),
+        ("[fos1]\nhots = a\nmac = x\n", "f, line 2: unknown key 'hots'"),
     ],
 )
-def test_errors_name_file_and_line(text: str, words: str) -> None:
-    with pytest.raises(ConfigurationError, match=words):
-        parse(text, "f")
+def test_the_first_mistake_of_a_section_is_its_problem_with_file_and_line(text: str, words: str) -> None:
+    problems = [entry.problem for entry in parse(text, "f") if entry.problem]
+    assert len(problems) == 1
+    assert re.match(words, problems[0])
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "[{name}]\nmac = {mac}\n",
+        "[{name}]\nmac = {mac}\n;host = 0.0.0.0\n",
+        "[{name}:]\nmac = {mac}\nhost = {host}\n",
+        "[{name}\nmac = {mac}\nhost = {host}\n",
+        "[{name}]\nhots = {host}\n",
+        "[{name}]\nmac = 00:19:32:00:12\nhost = {host}\n",
+        "[{name}]\nhost = {host}\nhost = {host}\n",
+        "[{name}]\nhost {host}\n",
+        "[{name}]\nhost = {host}\nlogin = foobar\n",
+        "[{name}]\nhost = {host}\nport = 0\n",
+    ],
+)
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["first", "middle", "last"])
+def test_a_slip_in_one_section_spoils_no_other(slip: str, position: int) -> None:
+    good = "[fos{0}]\nmac = 00:19:32:00:00:0{0}\nhost = 10.0.0.{0}\nlogin = admin:secret\n"
+    sections = [good.format(number) for number in range(3)]
+    sections[position] = slip.format(name=f"fos{position}", mac=f"00:19:32:00:00:0{position}", host="10.0.0.9")
+    entries = select(parse("\n".join(sections), "f"), [], "f")
+    usable = [entry for entry in entries if not entry.problem]
+    assert [(entry.name, entry.host) for entry in usable] == [
+        (f"fos{number}", f"10.0.0.{number}") for number in range(3) if number != position
+    ]
+    bad = next(entry for entry in entries if entry.problem)
+    at = "\n".join(sections[:position]).count("\n") + 1
+    assert at <= int(re.match(r"f, line (\d+): ", bad.problem)[1]) <= at + 4  # type: ignore[index]
+
+
+def test_a_line_before_the_first_section_spoils_no_section() -> None:
+    stray, fos1 = select(parse("hots = 10.0.0.9\n[fos1]\nhost = 10.0.0.1\n", "f"), [], "f")
+    assert (stray.name, stray.problem) == ("(no section)", "f, line 1: stands before the first [section]")
+    assert (fos1.host, fos1.problem) == ("10.0.0.1", "")
+
+
+def test_of_two_sections_with_one_name_the_first_is_used() -> None:
+    first, second = parse("[fos1]\nhost = a\n[fos1]\nhost = b\n", "f")
+    assert (first.host, first.problem) == ("a", "")
+    assert second.name == "fos1 (line 3)"
+    assert second.problem == "f, line 3: [fos1] is declared twice"
+
+
+@pytest.mark.parametrize(
+    ("line", "attribute", "value"),
+    [
+        ("mac = 00:19:32:00:12:1D   office", "mac", bytes.fromhex("00193200121d")),
+        ("mac = 00:19:32:00:12:1D # office", "mac", bytes.fromhex("00193200121d")),
+        ("host = 10.0.0.1 ; office", "host", "10.0.0.1"),
+        ("host = 10.0.0.1#office", "host", "10.0.0.1"),
+        ("port = 8080 # not 80", "port", 8080),
+        ("login = admin:a # b", "login", Login("admin", "a # b")),
+    ],
+)
+def test_comments_behind_a_value_are_taken_as_the_vendors_client_did(line: str, attribute: str, value: object) -> None:
+    (entry,) = parse(f"[fos1] # the first\n{line}\n", "f")
+    assert (getattr(entry, attribute), entry.problem) == (value, "")
 
 
 @pytest.mark.parametrize("slip", ["login secret", "login: admin:secret=", "login admin:secret=x", "secret"])
 def test_no_error_shows_a_password(slip: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        parse(f"[fos1]\n{slip}\n", "f")
-    assert "secret" not in str(caught.value)
+    (entry,) = parse(f"[fos1]\n{slip}\n", "f")
+    assert entry.problem
+    assert "secret" not in entry.problem
     assert "secret" not in repr(parse("[fos1]\nlogin = admin:secret\n", "f"))
 
 
@@ -125,6 +188,10 @@ def test_select_keeps_the_order_asked_for_and_names_what_is_missing() -> None:
         select(entries, ["fos3"], "f")
 
 
-def test_a_device_without_address_cannot_be_selected() -> None:
+def test_a_device_without_address_has_that_as_its_problem() -> None:
+    text = "[fos1]\nmac = 00:19:32:00:12:1D\n"
     with pytest.raises(ConfigurationError, match=r"f, line 1: \[fos1\] has no host"):
-        select(parse("[fos1]\nmac = 00:19:32:00:12:1D\n", "f"), [], "f")
+        select(parse(text, "f"), [], "f")
+    good, bad = select(parse(f"[fos2]\nhost = 10.0.0.2\n{text}", "f"), [], "f")
+    assert not good.problem
+    assert bad.problem.startswith("f, line 3: [fos1] has no host")

@@ -151,18 +151,49 @@ def test_nothing_is_left_lying_beside_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        pytest.param("[fos1\nhost = 10.0.0.1\n", id="header-not-closed"),
-        pytest.param("[fos1]\nhost 10.0.0.1\n", id="no-equals"),
-        pytest.param("[fos1]\nmac = nonsense\n", id="no-mac"),
-        pytest.param("[fos1]\n[fos1]\n", id="declared-twice"),
-        pytest.param("\0\1\2", id="binary"),
+        pytest.param("[fos9\nhost = 10.0.0.1\n", id="header-not-closed"),
+        pytest.param("[fos9]\nhost 10.0.0.1\n", id="no-equals"),
+        pytest.param("[fos9]\nmac = nonsense\n", id="no-mac"),
+        pytest.param("[fos9]\n[fos9]\nhots = 3\n", id="declared-twice"),
+        pytest.param("[fos:]\nmac = 00:11:22:33:44:77\n", id="no-usable-name"),
     ],
 )
-def test_a_broken_file_is_refused_and_stays(path: Path, broken: str) -> None:
-    path.write_text(broken)
-    with pytest.raises(ConfigurationError):
+@pytest.mark.parametrize("is_first", [True, False], ids=["before-the-others", "behind-the-others"])
+def test_a_section_with_a_mistake_is_kept_and_keeps_no_other_from_being_changed(
+    path: Path, broken: str, is_first: bool
+) -> None:
+    text = f"{broken}\n{KEPT_BY_HAND}" if is_first else f"{KEPT_BY_HAND}\n{broken}"
+    file = written(path, text)
+    file.set("fos1", "host", "10.100.0.77")
+    file.append_device(MAC[::-1], "10.0.0.5")
+    file.save()
+    assert path.read_text().startswith(text.replace("  Host=10.100.0.201", "  Host=10.100.0.77"))
+    assert broken in path.read_text()
+
+
+def test_a_section_with_a_mistake_is_not_changed(path: Path) -> None:
+    file = written(path, "[fos1]\nhots = 10.0.0.1\n")
+    with pytest.raises(ConfigurationError, match="line 2: unknown key 'hots'.*; correct it first"):
+        file.set("fos1", "host", "10.0.0.2")
+
+
+def test_a_binary_file_is_refused_and_stays(path: Path) -> None:
+    path.write_text("\0\1\2")
+    with pytest.raises(ConfigurationError, match="binary"):
         ConfFile.load(str(path))
-    assert path.read_text() == broken
+    assert path.read_text() == "\0\1\2"
+
+
+def test_a_comment_behind_a_value_is_kept(path: Path) -> None:
+    file = written(path, "[fos1] # left\nmac = 00:19:32:00:12:1D office\nhost = 10.0.0.1 ; upstairs\nport = 81#later\n")
+    file.set("fos1", "host", "10.0.0.2")
+    file.set("fos1", "mac", "00:19:32:00:12:1E")
+    file.set("fos1", "port", "82")
+    file.set("fos1", "login", "admin:a # b")
+    assert file.text == (
+        "[fos1] # left\nmac = 00:19:32:00:12:1E office\n"
+        "host = 10.0.0.2 ; upstairs\nport = 82 #later\nlogin = admin:a # b\n"
+    )
 
 
 @pytest.mark.parametrize("value", ["admin:x ", "admin:x\nhost = 10.6.6.6", "admin:x\0"])
@@ -196,7 +227,7 @@ def test_a_change_by_someone_else_is_not_overwritten(path: Path) -> None:
 
 def test_a_special_file_is_neither_read_nor_replaced(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         ConfFile.load(str(path))
 
 

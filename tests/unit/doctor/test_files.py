@@ -46,6 +46,20 @@ def test_passwords_are_for_root_and_who_may_read_with_him(config: Path, mode: in
     assert found(config) == expected
 
 
+def test_a_section_with_a_mistake_is_named_with_its_line_and_the_others_are_judged(config: Path) -> None:
+    config.write_text(GOOD.replace("[fos1]\nmac", "[fos1]\nmca"))
+    (finding,) = examine(Facts(files=[files.read(str(config))]))
+    assert finding.check.id == "wrong-section"
+    assert finding.problem.subject == "fos1"
+    assert "unknown key 'mca'" in finding.problem.text
+    assert finding.problem.fix == f"edit {config}, line 2, on all nodes"
+
+
+def test_two_sections_without_an_address_are_not_one_device(config: Path) -> None:
+    config.write_text(f"{GOOD}\n[fos3]\nmac = 00:19:32:00:12:1F\n[fos4]\nmac = 00:19:32:00:12:20\n")
+    assert found(config) == ["wrong-section", "wrong-section"]
+
+
 def test_a_file_without_passwords_may_be_read(config: Path) -> None:
     config.write_text(GOOD.replace("login", "#login"))
     config.chmod(0o644)
