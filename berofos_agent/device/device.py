@@ -90,6 +90,8 @@ class Device:
     def confirm(self, values: Mapping[str, str], before: Values, deadline: float) -> Written:
         """Read back what was written, and write back what changed beside it; as `write` does after its request."""
         settings = self._read_back(values, deadline)
+        if not any(_is_stored(keyword) for keyword in values):
+            return Written(settings, [], [])  # what differs was changed by somebody else, who is to keep it
         kept = {key: value for key, value in before.items() if key not in values and _is_stored(key)}
         changed = differences(settings, kept, unreported=True)
         moved = [one for one in changed if one.keyword in _LEASED]

@@ -67,6 +67,12 @@ def test_the_relay_mode_is_written_alone() -> None:
     assert with_their_groups({"mode": "1"}, BEFORE) == {"mode": "1"}
 
 
+def test_a_switch_leaves_alone_what_somebody_else_changes_at_the_same_time() -> None:
+    web = Forgetful(BEFORE, {"modedef": "1"}, times=1)
+    written = device_with(web).write({"mode": "1"}, BEFORE, soon())
+    assert (written.restored, written.changed, web.written) == ([], [], [{"mode": "1"}])
+
+
 def test_a_setting_that_gets_lost_is_written_back() -> None:
     web = Forgetful(BEFORE, {"smtpto": "", "wdogrtime": "8"}, times=1)
     written = device_with(web).write({"scenario": "0"}, BEFORE, soon())
@@ -126,12 +132,12 @@ def test_a_new_password_that_is_not_accepted_is_an_error() -> None:
 def test_a_device_is_set_up_group_by_group_in_the_order_given() -> None:
     web = Forgetful({**BEFORE, "wdog": "1"}, {"smtpto": ""}, times=1)
     restored = set_up(
-        device_with(web), {"wdog": "0", "scenario": "0", "mode": "1", "modedef": "1"}, dict(web.values), soon()
+        device_with(web), {"scenario": "0", "mode": "1", "modedef": "1", "wdog": "0"}, dict(web.values), soon()
     )
     assert restored == ["smtpto"]
     assert web.written == [
-        {"wdog": "0"},
-        {"smtpto": "me@example.org"},
         {"power1def": "1", "scenario": "0", "modedef": "1"},
+        {"smtpto": "me@example.org"},
         {"mode": "1"},
+        {"wdog": "0"},
     ]
