@@ -16,7 +16,7 @@ from berofos_agent.errors import DeviceError, NotABerofos
 
 SCAN_SECONDS = 1.0
 OLDEST_FIRMWARE = (1, 53)
-"""The version the user's documentation asks for; 1.3.3 loses settings, docs/firmware.md."""
+"""The version that XiVO's documentation asks for; 1.3.3 loses settings, docs/firmware.md."""
 
 
 class Severity(IntEnum):
@@ -60,6 +60,12 @@ class Inspection(Reading):
         return ".".join(map(str, self.identity.firmware)) if self.identity else None
 
     @property
+    def has_old_firmware(self) -> bool:
+        """True before 1.53, which a scan tells as 1 and 53, or as 1 and 5: docs/protocol.md is not certain (?)."""
+        version = self.identity.firmware if self.identity else OLDEST_FIRMWARE
+        return version < (1, 5) or (1, 10) <= version < OLDEST_FIRMWARE
+
+    @property
     def mac(self) -> str | None:
         """The MAC that the device reports, else that of bnfos.conf."""
         mac = self.identity.mac if self.identity else self.entry.mac
@@ -98,6 +104,6 @@ def remarks(inspection: Inspection) -> list[Remark]:
         found.append(Remark(Severity.WARNING, f"config.txt has version {told[MAGIC_KEY]}, known is {MAGIC_VERSION}"))
     if told and not inspection.identity and not inspection.wrong_device:
         found.append(Remark(Severity.WARNING, "does not answer over UDP (port 50123), so cannot be kicked or scanned"))
-    if inspection.identity and inspection.identity.firmware < OLDEST_FIRMWARE:
+    if inspection.has_old_firmware:
         found.append(Remark(Severity.WARNING, f"firmware {inspection.firmware} is older than 1.53 and loses settings"))
     return found

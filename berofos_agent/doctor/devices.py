@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from berofos_agent.agent.parameters import Parameters
-from berofos_agent.device.inspection import OLDEST_FIRMWARE
 from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import expected_settings
@@ -106,8 +105,7 @@ def no_password(facts: Facts) -> Iterator[Problem]:
 def old_firmware(facts: Facts) -> Iterator[Problem]:
     """Firmware before 1.53 loses settings."""
     for device in facts.inspected:
-        identity = device.inspection.identity
-        if identity and identity.firmware < OLDEST_FIRMWARE:
+        if device.inspection.has_old_firmware:
             yield Problem(
                 device.name,
                 f"has firmware {device.inspection.firmware}, older than 1.53: it loses settings",

@@ -1,4 +1,4 @@
-"""What a firmware makes of a request's query and how it writes config.txt; knows no device and no connection."""
+"""What a firmware makes of a request's query, which values it takes, and how it writes config.txt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, SETTINGS, Values
+from berofos_agent.device.settings import (
+    HOST,
+    MAGIC_KEY,
+    MAGIC_VERSION,
+    MAXIMUM_PASSWORD,
+    PASSWORD,
+    SETTINGS,
+    TEXT,
+    Setting,
+    Values,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ FACTORY_SETTINGS: Mapping[str, str] = {
 }
 """What is kept without power, and how it is after a reset; the other keywords tell what is now."""
 
+LONGEST_TEXT = 255
 _POWER_GROUP = "5"
 _FIELDS = {
     (setting.group, setting.parameter.rstrip("=")): setting.keyword for setting in SETTINGS.values() if setting.write
@@ -75,24 +86,42 @@ def read_query(query: str) -> Iterator[tuple[str, str]]:
             yield _FIELDS[group, port + name], value
 
 
-def forgotten_flags(written: Iterable[str]) -> list[str]:
-    """Return the flags that firmware 1.3.3 clears when these keywords are written by one query."""
-    flags = {keyword for keyword in written if SETTINGS[keyword].is_stored_flag}
-    groups = {SETTINGS[keyword].group for keyword in flags}
+def accept(keyword: str, value: str) -> str:
+    """Return a value as a device stores it; raise ValueError for one that its web form could not send.
+
+    A device takes any text, an empty one too. What a client refuses to send is the client's choice, not checked here.
+    """
+    kind = SETTINGS[keyword].kind
+    if kind in (HOST, TEXT, PASSWORD):
+        if not value.isprintable() or len(value) > (MAXIMUM_PASSWORD if kind is PASSWORD else LONGEST_TEXT):
+            raise ValueError("not printable, or too long")
+        return value
+    return kind.check(value)
+
+
+def is_box(setting: Setting, scenario_is_one: bool) -> bool:
+    """Tell whether a setting is a tick box of the web form; `scenario` is probably a number, like `mode` (?)."""
+    return setting.is_stored_flag and (scenario_is_one or setting.keyword != "scenario")
+
+
+def forgotten_flags(written: Iterable[str], scenario_is_box: bool = False) -> list[str]:
+    """Return the flags that firmware 1.3.3 clears when these keywords are written by one query, whatever they are."""
+    keywords = set(written)
+    groups = {SETTINGS[keyword].group for keyword in keywords}
     return [
         setting.keyword
         for setting in SETTINGS.values()
-        if setting.is_stored_flag and setting.group in groups and setting.keyword not in flags
+        if is_box(setting, scenario_is_box) and setting.group in groups and setting.keyword not in keywords
     ]
 
 
-def config_text(values: Values, firmware: Firmware) -> str:
-    """Return config.txt; stored flags read `checked` or nothing there."""
+def config_text(values: Values, firmware: Firmware, scenario_is_box: bool = False, plain: bool = False) -> str:
+    """Return config.txt; tick boxes read `checked` or nothing there, 1 or 0 if `plain`."""
     lines = [f"{MAGIC_KEY}={MAGIC_VERSION}"]
     for setting in SETTINGS.values():
         if setting.read:
             value = values[setting.keyword]
-            if setting.is_stored_flag:
+            if is_box(setting, scenario_is_box) and not plain:
                 value = "checked" if value == "1" else ""
             lines.append(f"{setting.read}={value}")
     lines += [f"{key}=" for key in firmware.more_keys]

@@ -26,6 +26,7 @@ from berofos_agent.simulator.firmware import (
     DEFAULT_FIRMWARE,
     FACTORY_SETTINGS,
     FIRMWARES,
+    accept,
     config_text,
     forgotten_flags,
     read_query,
@@ -123,7 +124,10 @@ class SimulatedDevice:
     @property
     def serves_http(self) -> bool:
         with self._lock:
-            return self._power is Power.OPERATIONAL and not self.faults.on("silent")
+            is_served = self._power is Power.OPERATIONAL or (
+                self._power is Power.FLASH and self.faults.on("flash-http")
+            )
+            return is_served and not self.faults.on("silent")
 
     def values(self) -> Values:
         """All values that can be read, by keyword."""
@@ -143,7 +147,8 @@ class SimulatedDevice:
     def config_text(self) -> str:
         """What GET /config.txt answers."""
         with self._lock:
-            return config_text(self.values(), self._firmware)
+            faults = self.faults
+            return config_text(self.values(), self._firmware, faults.on("scenario-box"), faults.on("plain-flags"))
 
     def password(self) -> str | None:
         """The password HTTP wants, None if it wants none."""
@@ -155,7 +160,7 @@ class SimulatedDevice:
         with self._lock:
             return frame.ScanReply(
                 mac=self.told_mac(),
-                firmware=(0, 0) if self._erased else self._firmware.version,
+                firmware=(0, 0) if self._erased else self._told_version(),
                 operational=self._power is Power.OPERATIONAL,
                 network=self._network(),
                 link=frame.LINK_UP | frame.LINK_100_MBIT | frame.LINK_FULL_DUPLEX,
@@ -193,13 +198,15 @@ class SimulatedDevice:
         """Do what the query of a request target says; what it does not understand it passes over."""
         with self._lock:
             self._catch_up()
+            if self._power is not Power.OPERATIONAL:
+                return
             wanted = list(read_query(query))
             if self._firmware.forgets_flags:
-                for keyword in forgotten_flags(keyword for keyword, _ in wanted):
+                for keyword in forgotten_flags((keyword for keyword, _ in wanted), self.faults.on("scenario-box")):
                     self._stored[keyword] = "0"
             for keyword, value in wanted:
                 try:
-                    self._write_one(keyword, settings.check(keyword, value))
+                    self._write_one(keyword, accept(keyword, value))
                 except ValueError:
                     self._history.note("ignored", {"setting": keyword})
             self._tell_changed()
@@ -402,6 +409,8 @@ class SimulatedDevice:
             before = self._watchdog.state
             if value == "1":
                 self._arm()
+                if before == WATCHDOG_FAILURE and self.faults.on("rearm-moves"):
+                    self._move("1", "rearm")
             else:
                 self._watchdog.disarm()
             if self._watchdog.state != before:
@@ -410,6 +419,10 @@ class SimulatedDevice:
             self._history.note("mail", {"to": self._stored["smtpto"]})
         else:
             self._stored[keyword] = value
+
+    def _told_version(self) -> tuple[int, int]:
+        major, minor = self._firmware.version
+        return (major, minor // 10) if self.faults.on("short-version") else (major, minor)
 
     def _move(self, mode: str, cause: str, moment: float | None = None) -> None:
         if mode == self._mode or self.faults.on("stuck"):
@@ -449,4 +462,4 @@ def _checked(values: Mapping[str, str]) -> Values:
     unknown = set(values) - set(FACTORY_SETTINGS)
     if unknown:
         raise ValueError(f"not kept by a device: {', '.join(sorted(unknown))}")
-    return {keyword: settings.check(keyword, value) for keyword, value in values.items()}
+    return {keyword: accept(keyword, value) for keyword, value in values.items()}

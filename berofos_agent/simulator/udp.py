@@ -30,7 +30,8 @@ def answer(device: SimulatedDevice, datagram: bytes) -> bytes | None:
         device.count("rubbish")
         return None
     name, payload_of = _COMMANDS.get(request.command, ("unknown", None))
-    if request.command != Command.SCAN and request.mac != device.mac:
+    is_own = request.command == Command.SCAN or request.mac == device.mac or device.faults.on("any-mac")
+    if not is_own:
         device.count("foreign")
         return None
     device.count(name)
@@ -76,7 +77,8 @@ def _ping(device: SimulatedDevice, request: Frame) -> bytes:
 
 
 def _kick(device: SimulatedDevice, _request: Frame) -> bytes:
-    return frame.error_payload(device.told_mac(), device.kick())
+    error = device.kick()
+    return device.told_mac() if device.faults.on("bare-kick") else frame.error_payload(device.told_mac(), error)
 
 
 _COMMANDS: dict[int, tuple[str, Callable[[SimulatedDevice, Frame], bytes]]] = {

@@ -79,7 +79,7 @@ def test_setting_written_reads_back_and_changes_no_other(device: SimulatedDevice
 
 def test_config_text_of_a_new_device() -> None:
     assert SimulatedDevice().config_text() == (
-        "bnfos_confmap_magic=0.1\n1_sz=\n4_mode=0\n1_rm=\n5_p0=0\n1_p0=\n5_p1=0\n1_p1=\n3_dn=berofos\n"
+        "bnfos_confmap_magic=0.1\n1_sz=0\n4_mode=0\n1_rm=\n5_p0=0\n1_p0=\n5_p1=0\n1_p1=\n3_dn=berofos\n"
         "3_ip=192.168.0.2\n3_nm=255.255.255.0\n3_gw=0.0.0.0\n3_dns=0.0.0.0\n3_dhcp=checked\n3_port=80\n3_pwd=\n"
         "2_mhost=\n2_mfrom=\n2_mto=\n3_log=\n3_loghost=0.0.0.0\n3_logport=514\n6_wen=0\n2_wen=\n6_wstate=0\n"
         "2_wintv=60\n2_as=\n2_men=\n0_wretv=0\n"
@@ -143,11 +143,48 @@ def test_firmware_1_3_3_keeps_what_the_query_holds() -> None:
     assert [values[keyword] for keyword in ("scenario", "modedef", "power1def", "power2def")] == ["0", "1", "1", "0"]
 
 
-def test_firmware_1_3_3_forgets_nothing_when_no_stored_flag_is_written() -> None:
-    device = SimulatedDevice(firmware="1.3.3", settings={"modedef": "1", "dhcp": "1", "wdogdef": "1"})
-    before = device.values()
-    device.write("cmd=4&mode=1&cmd=3&dn=fos-2&cmd=2&wintv=30")
-    assert device.values() == {**before, "hostname": "fos-2", "wdogitime": "30", "wdogrtime": before["wdogrtime"]}
+@pytest.mark.parametrize(
+    ("query", "lost"),
+    [
+        ("cmd=2&wintv=30", {"wdogdef", "wdogaudio", "wdogmail"}),
+        ("cmd=2&mto=me@example.org", {"wdogdef", "wdogaudio", "wdogmail"}),
+        ("cmd=3&dn=fos-2", {"dhcp", "pwd", "syslog"}),
+        ("cmd=1&sz=1", {"modedef", "power1def", "power2def"}),
+        ("cmd=4&mode=1&cmd=5&p=0&s=1&cmd=6&wen=1", set()),
+    ],
+    ids=["interval", "text", "host-name", "scenario", "no-stored-group"],
+)
+def test_firmware_1_3_3_forgets_the_flags_of_a_group_whatever_is_written(query: str, lost: set[str]) -> None:
+    flags = [setting.keyword for setting in SETTINGS.values() if setting.is_stored_flag]
+    device = SimulatedDevice(firmware="1.3.3", settings=dict.fromkeys(flags, "1"))
+    device.write(query)
+    values = device.values()
+    assert {flag for flag in flags if values[flag] == "0"} == lost
+
+
+@pytest.mark.parametrize(("is_box", "scenario"), [(False, "1"), (True, "0")])
+def test_whether_firmware_1_3_3_forgets_the_scenario_is_not_certain(is_box: bool, scenario: str) -> None:
+    device = SimulatedDevice(firmware="1.3.3", settings={"scenario": "1"})
+    if is_box:
+        device.fault("scenario-box")
+    write(device, modedef="1")
+    assert device.values()["scenario"] == scenario
+    assert f"1_sz={scenario if not is_box else ''}\n" in device.config_text()
+
+
+@pytest.mark.parametrize("pair", ["hostname=", "hostname=a_b", "apwd=", "smtpserv=" + "x" * 200])
+def test_a_value_is_taken_as_the_web_form_takes_it(device: SimulatedDevice, pair: str) -> None:
+    keyword, _, value = pair.partition("=")
+    write(device, **{keyword: value})
+    assert device.dump()["settings"][keyword] == value
+
+
+@pytest.mark.parametrize("pair", ["address=foo", "port=70000", "apwd=" + "x" * 16, "modedef=2", "hostname=a\nb"])
+def test_a_value_that_no_web_form_sends_is_ignored(device: SimulatedDevice, pair: str) -> None:
+    keyword, _, value = pair.partition("=")
+    before = device.dump()
+    write(device, **{keyword: value})
+    assert device.dump() == before
 
 
 @pytest.mark.parametrize("firmware", ["1.53", "1.5.7"])
@@ -433,6 +470,13 @@ FAULT_ARGUMENTS = {
     "not-berofos": "",
     "refuse-kick": "",
     "digest": "",
+    "scenario-box": "",
+    "plain-flags": "",
+    "short-version": "",
+    "rearm-moves": "",
+    "flash-http": "",
+    "any-mac": "",
+    "bare-kick": "",
 }
 
 
