@@ -26,7 +26,7 @@ test-browser: $(VENV)/installed
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
-	$(PYTEST) tests/root tests/cluster
+	$(PYTEST) tests/root tests/rehearsal tests/cluster
 
 BUILD_PACKAGES = debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
 	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git

@@ -108,7 +108,8 @@ def _berofos() -> Iterator[str]:
         bold("NO_COLOR"), "If it is set and not empty, the output has no colour. Only terminals get colour."
     )
     yield ".SH EXIT STATUS"
-    yield "If several devices fail, the status is that of the first. check and doctor have statuses of their own."
+    yield "If several devices fail, the status is that of the first."
+    yield "check, doctor and rehearse have statuses of their own."
     for status, meaning in EXIT_STATUS.items():
         yield from item(bold(str(status)), meaning)
     yield ".SH FILES"

@@ -25,6 +25,20 @@ _OURS = "//primitive[@class='{}' and @provider='{}' and @type='{}']".format(*AGE
 _FACTOR = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
 
 
+_FALSE = ("false", "no", "off", "0", "n")
+_TRUE = ("true", "yes", "on", "1", "y")
+
+
+def is_off(value: str) -> bool:
+    """Return True if Pacemaker reads this value as false."""
+    return value.lower() in _FALSE
+
+
+def is_on(value: str) -> bool:
+    """Return True if Pacemaker reads this value as true."""
+    return value.lower() in _TRUE
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation of a relay, times in seconds; NaN if it is not a time."""
@@ -35,6 +49,7 @@ class Operation:
     timeout: float | None
     depth: int
     on_fail: str
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,8 @@ class Colocation:
     with_rsc: str
     score: str
     influence: bool | None = None
+    with_role: str = ""
+    """The role that `with_rsc` has to be in; "" for any."""
 
     @property
     def mandatory(self) -> bool:
@@ -92,6 +109,8 @@ class Cluster:
     colocations: Sequence[Colocation] = ()
     moved: Mapping[str, str] = field(default_factory=dict)
     """By id of a location constraint that a move or ban left behind, the resource it places."""
+    tree: Any = field(default=None, compare=False, repr=False)
+    """The whole CIB, as lxml read it."""
 
 
 def read_live() -> Cluster:
@@ -122,7 +141,14 @@ def parse(data: bytes, path: str) -> Cluster:
     configuration = cib.find("configuration") if cib.tag == "cib" else None
     if configuration is None:
         raise ConfigurationError(f"{path}: is not a CIB; `cibadmin --query` writes one")
-    return _Reader(configuration).cluster()
+    return _Reader(cib, configuration).cluster()
+
+
+def operations(tree: Any, primitive: str) -> list[Operation]:
+    """Return the operations of any primitive of a CIB, those of its template included."""
+    reader = _Reader(tree, tree.find("configuration"))
+    element = next((one for one in tree.iter("primitive") if one.get("id") == primitive), None)
+    return [] if element is None else [reader.operation(op) for op in reader.operations(element)]
 
 
 def seconds(text: str) -> float:
@@ -137,7 +163,8 @@ def seconds(text: str) -> float:
 class _Reader:
     """Walks the configuration section. An element with id-ref is a reference to the one with that id."""
 
-    def __init__(self, configuration: Any) -> None:
+    def __init__(self, tree: Any, configuration: Any) -> None:
+        self.tree = tree
         self.configuration = configuration
         self.by_id = {element.get("id"): element for element in configuration.xpath(".//*[@id]")}
 
@@ -156,6 +183,7 @@ class _Reader:
             relays=relays,
             colocations=[*self._colocations(), *self._groups(relays)],
             moved=self._moved(),
+            tree=self.tree,
         )
 
     # --- resources -----------------------------------------------------------------------------------------
@@ -186,7 +214,7 @@ class _Reader:
             id=primitive.get("id", ""),
             parameters=self._pairs(self._parts(primitive, "instance_attributes")),
             meta=meta,
-            operations=[self._operation(op) for op in self._operations(primitive)],
+            operations=[self.operation(op) for op in self.operations(primitive)],
             cloned_by=clones[0].get("id", "") if clones else "",
             group=groups[0].get("id", "") if groups else "",
         )
@@ -197,14 +225,14 @@ class _Reader:
         inherited = [] if template is None else template.findall(tag)
         return [*inherited, *element.findall(tag)]
 
-    def _operations(self, primitive: Any) -> Iterable[Any]:
+    def operations(self, primitive: Any) -> Iterable[Any]:
         chosen = {}
         for operations in map(self._real, self._parts(primitive, "operations")):
             for op in map(self._real, operations.iterfind("op")):
                 chosen[op.get("name"), seconds(op.get("interval", "0"))] = op
         return chosen.values()
 
-    def _operation(self, op: Any) -> Operation:
+    def operation(self, op: Any) -> Operation:
         settings = {**self._pairs(op.iterfind("meta_attributes")), **self._pairs(op.iterfind("instance_attributes"))}
         settings.update(op.attrib)
         timeout = settings.get("timeout")
@@ -216,6 +244,7 @@ class _Reader:
             timeout=None if timeout is None else seconds(timeout),
             depth=int(level) if re.fullmatch("[0-9]{1,4}", level) else 0,
             on_fail=settings.get("on-fail", ""),
+            role=settings.get("role", ""),
         )
 
     def _remote_nodes(self) -> list[str]:
@@ -231,16 +260,18 @@ class _Reader:
         for element in self.configuration.iterfind("constraints/rsc_colocation"):
             score, id = element.get("score", "0"), element.get("id", "")
             influence = {"true": True, "false": False}.get(element.get("influence", ""))
-            pairs = [(element.get("rsc", ""), element.get("with-rsc", ""))] if element.get("rsc") else []
+            role = element.get("with-rsc-role", "")
+            pairs = [(element.get("rsc", ""), element.get("with-rsc", ""), role)] if element.get("rsc") else []
             earlier: list[str] = []
             # Within a set each member is placed with the one before it; a whole set with the set after it.
             for rsc_set in map(self._real, element.iterfind("resource_set")):
                 members = [member.get("id", "") for member in rsc_set.iterfind("resource_ref")]
+                role = rsc_set.get("role", "")
                 if rsc_set.get("sequential", "true") == "true":
-                    pairs += list(zip(members[1:], members))
-                pairs += [(before, after) for before in earlier for after in members]
+                    pairs += [(after, before, role) for before, after in zip(members, members[1:])]
+                pairs += [(before, after, role) for before in earlier for after in members]
                 earlier = members
-            found += [Colocation(id, rsc, with_rsc, score, influence) for rsc, with_rsc in pairs]
+            found += [Colocation(id, rsc, with_rsc, score, influence, role) for rsc, with_rsc, role in pairs]
         return found
 
     def _groups(self, relays: Sequence[Relay]) -> list[Colocation]:

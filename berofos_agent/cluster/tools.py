@@ -10,6 +10,12 @@ from collections.abc import Mapping, Sequence
 from berofos_agent.errors import ConfigurationError
 
 
+def find(program: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the path of a tool; None if it is not installed."""
+    # PATH of cron and of su has no /usr/sbin, where Debian installs these tools.
+    return shutil.which(program, path=os.pathsep.join(filter(None, (environ.get("PATH"), "/usr/sbin"))))
+
+
 def run(
     argv: Sequence[str],
     seconds: float,
@@ -18,9 +24,7 @@ def run(
     environ: Mapping[str, str] = os.environ,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a tool and return how it ended; raise ConfigurationError if it is missing, cannot run or hangs."""
-    # Root's PATH from cron or su has no /usr/sbin, where Debian installs these tools.
-    path = os.pathsep.join(filter(None, (environ.get("PATH"), "/usr/sbin")))
-    program = shutil.which(argv[0], path=path)
+    program = find(argv[0], environ)
     if program is None:
         raise ConfigurationError(f"Pacemaker is not installed on this host (no {argv[0]})")
     try:

@@ -30,6 +30,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "berofos_agent.commands.cluster_config", "print the recommended cluster configuration"
     ),
     "doctor": Subcommand("berofos_agent.commands.doctor", "find problems in the cluster, in files and in devices"),
+    "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do"),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
     "simulate": Subcommand("berofos_agent.commands.simulate", "simulate devices, to try everything without hardware"),
 }

@@ -15,6 +15,8 @@ from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from berofos_agent.cluster.cib import Cluster
+    from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.doctor.findings import ConfigFile, Facts, Finding, Inspected
 
 _DESCRIPTION = """\
@@ -99,17 +101,39 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.read(path) for path in paths]
     inspected = [device for file in configs for device in _inspect(file)]
+    has_quorum_device = not cib_path and files.has_quorum_device()
+    rows, why_no_rehearsal = _rehearse(cluster, has_quorum_device) if cluster else (None, "")
     facts = Facts(
         cluster,
         why_no_cluster=why_not,
+        has_quorum_device=has_quorum_device,
         status=live,
         why_no_status=why_not_live,
+        rows=rows,
+        why_no_rehearsal=why_no_rehearsal,
         files=configs,
         inspected=inspected,
     )
-    if cib_path:
-        return facts
-    return replace(facts, has_quorum_device=files.has_quorum_device(), alarms=_alarms(facts, os.environ))
+    return facts if cib_path else replace(facts, alarms=_alarms(facts, os.environ))
+
+
+def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | None, str]:
+    """Return what the scheduler would do in the situations that decide a check, or why it cannot be asked.
+
+    Where Pacemaker's crm_simulate is not installed, the checks go by the configuration alone.
+    """
+    from berofos_agent.cluster.rehearsal import rehearse
+    from berofos_agent.cluster.scheduler import Scheduler
+    from berofos_agent.cluster.situations import DECISIVE
+    from berofos_agent.cluster.tools import find
+
+    if not find("crm_simulate"):
+        return None, ""
+    try:
+        with Scheduler() as scheduler:
+            return rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE), ""
+    except ConfigurationError as exc:
+        return None, str(exc)
 
 
 def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from berofos_agent.cluster.rehearsal import (
+    APART,
+    DISTURBED,
+    DOWN,
+    FENCED,
+    NOT_BACK,
+    RESTLESS,
+    SPLIT,
+    STARTS,
+    UNNOTICED,
+    VIOLATIONS,
+)
 from berofos_agent.doctor import devices, files, live, placement, recovery
-from berofos_agent.doctor.findings import Check, Facts, Finding, Severity
+from berofos_agent.doctor.findings import CLUSTER, Check, Facts, Finding, Problem, Severity
+
+if TYPE_CHECKING:
+    from berofos_agent.cluster.rehearsal import Row
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
@@ -25,21 +43,67 @@ CHECKS = (
     Check("fail-count", ERROR, "the cluster counts failures of the relay resource", live.fail_counts),
     Check("banned", ERROR, "a constraint keeps the relay resource away from a node", live.banned),
     Check("no-relay", ERROR, "no resource switches the lines", placement.no_relay),
-    Check("no-fencing", ERROR, "two nodes, and no fencing", placement.no_fencing),
+    Check("no-fencing", ERROR, "two nodes, and no fencing", placement.no_fencing, explains=[SPLIT, DOWN]),
     Check(
         "fencing-without-delay",
         ERROR,
         "fencing gives neither of two nodes a head start",
         placement.fencing_without_delay,
     ),
-    Check("cloned", ERROR, "the relay resource is cloned, and two instances control one relay", placement.cloned),
-    Check("not-colocated", ERROR, "the relay is not colocated with the telephony resource", placement.not_colocated),
     Check(
-        "colocated-backwards", ERROR, "telephony is colocated with the relay (reversed)", placement.colocated_backwards
+        "cloned",
+        ERROR,
+        "the relay resource is cloned, and two instances control one relay",
+        placement.cloned,
+        explains=[APART, DISTURBED, STARTS, RESTLESS, DOWN],
+        behaviour=True,
     ),
-    Check("critical", ERROR, "a relay failure moves telephony to the other node", placement.critical),
-    Check("bad-parameter", ERROR, "a parameter has an invalid value", placement.bad_parameters),
-    Check("unknown-node", ERROR, "a port is assigned to a node that is not in the cluster", placement.unknown_nodes),
+    Check(
+        "not-colocated",
+        ERROR,
+        "the relay is not colocated with the telephony resource",
+        placement.not_colocated,
+        explains=[APART, STARTS, RESTLESS],
+        behaviour=True,
+    ),
+    Check(
+        "colocated-without-role",
+        ERROR,
+        "the relay is colocated with any instance of telephony, not with the promoted one",
+        placement.colocated_without_role,
+        explains=[APART],
+        behaviour=True,
+    ),
+    Check(
+        "colocated-backwards",
+        ERROR,
+        "telephony is colocated with the relay (reversed)",
+        placement.colocated_backwards,
+        explains=[DISTURBED, STARTS, RESTLESS],
+        behaviour=True,
+    ),
+    Check(
+        "critical",
+        ERROR,
+        "a relay failure moves telephony to the other node",
+        placement.critical,
+        explains=[DISTURBED, STARTS, RESTLESS],
+        behaviour=True,
+    ),
+    Check(
+        "bad-parameter",
+        ERROR,
+        "a parameter has an invalid value",
+        placement.bad_parameters,
+        explains=[APART, STARTS, RESTLESS, NOT_BACK],
+    ),
+    Check(
+        "unknown-node",
+        ERROR,
+        "a port is assigned to a node that is not in the cluster",
+        placement.unknown_nodes,
+        explains=[APART, STARTS, RESTLESS, NOT_BACK],
+    ),
     Check("no-config", ERROR, "bnfos.conf is missing or unusable", files.unusable),
     Check("wrong-section", ERROR, "a section of bnfos.conf is wrong: its device is not switched", files.wrong_section),
     Check("same-address", ERROR, "two sections of bnfos.conf name the same device", files.one_address_twice),
@@ -53,9 +117,16 @@ CHECKS = (
     ),
     Check("shared-device", ERROR, "several resources control one device", recovery.shared_devices),
     Check(
-        "start-failure-not-fatal", ERROR, "a failed start is repeated without a pause", recovery.start_failure_not_fatal
+        "start-failure-not-fatal",
+        ERROR,
+        "a failed start is repeated without a pause",
+        recovery.start_failure_not_fatal,
+        explains=[STARTS, RESTLESS],
+        behaviour=True,
     ),
-    Check("no-monitor", ERROR, "a relay that was moved by hand goes unnoticed", recovery.no_monitor),
+    Check(
+        "no-monitor", ERROR, "a relay that was moved by hand goes unnoticed", recovery.no_monitor, explains=[UNNOTICED]
+    ),
     Check(
         "fallback-with-several",
         ERROR,
@@ -63,9 +134,20 @@ CHECKS = (
         recovery.fallback_with_several_devices,
     ),
     Check("no-watchdog", WARNING, "when the node dies, nothing switches the lines to port D", recovery.no_watchdog),
-    Check("unmanaged", WARNING, "the cluster does not manage the relay", recovery.unmanaged),
     Check(
-        "leftover-move-constraint", WARNING, "a move or ban left a constraint behind", recovery.leftover_move_constraint
+        "unmanaged",
+        WARNING,
+        "the cluster does not manage the relay",
+        recovery.unmanaged,
+        explains=[APART, NOT_BACK, DOWN],
+        behaviour=True,
+    ),
+    Check(
+        "leftover-move-constraint",
+        WARNING,
+        "a move or ban left a constraint behind",
+        recovery.leftover_move_constraint,
+        explains=[APART, NOT_BACK, DOWN],
     ),
     Check("node-standby", WARNING, "a node is in standby and cannot take over", live.node_standby),
     Check("degraded", WARNING, "the last monitor of a relay resource found a problem", live.degraded),
@@ -74,13 +156,29 @@ CHECKS = (
     Check("no-password", WARNING, "a device has no password", devices.no_password),
     Check("guessable-password", WARNING, "a password is easily guessed", files.guessable_password),
     Check("readable-config", WARNING, "other users can read the passwords", files.readable_by_others),
-    Check("stop-may-fence", WARNING, "a failed stop gets the node fenced", recovery.stop_may_fence),
-    Check("no-failure-timeout", WARNING, "a failed start is never tried again", recovery.no_failure_timeout),
+    Check(
+        "stop-may-fence",
+        WARNING,
+        "a failed stop gets the node fenced",
+        recovery.stop_may_fence,
+        explains=[FENCED, DISTURBED],
+        behaviour=True,
+    ),
+    Check(
+        "no-failure-timeout",
+        WARNING,
+        "a failed start is never tried again",
+        recovery.no_failure_timeout,
+        explains=[NOT_BACK],
+        behaviour=True,
+    ),
     Check(
         "no-migration-threshold",
         WARNING,
         "repeated failover between nodes is not limited",
         recovery.no_migration_threshold,
+        explains=[RESTLESS],
+        behaviour=True,
     ),
     Check("short-timeout", WARNING, "an operation has a shorter timeout than recommended", recovery.short_timeouts),
     Check("no-deep-monitor", WARNING, "latent misconfiguration of a device goes unnoticed", recovery.no_deep_monitor),
@@ -90,6 +188,35 @@ CHECKS = (
 )
 
 
+UNEXPLAINED = Check(
+    "rehearsal", ERROR, "the scheduler shows a fault that no other check explains; see `berofos rehearse`", lambda _: ()
+)
+
+
 def examine(facts: Facts) -> list[Finding]:
     """Return all findings, the most dangerous first."""
-    return [Finding(check, problem) for check in CHECKS for problem in check.evaluate(facts)]
+    findings = [Finding(check, problem) for check in CHECKS for problem in check.evaluate(facts)]
+    findings = [one for one in findings if not one.check.behaviour or is_shown(one, facts.rows)]
+    return [*unexplained(findings, facts.rows or ()), *findings]
+
+
+def is_shown(finding: Finding, rows: Sequence[Row] | None) -> bool:
+    """Return True if the scheduler shows what a finding leads to, or was not asked."""
+    return rows is None or any(explains(finding, row, one) for row in rows for one in row.violations)
+
+
+def explains(finding: Finding, row: Row, violation: str) -> bool:
+    """Return True if a finding is the reason for a violation."""
+    subjects = (row.relay, row.telephony, CLUSTER)
+    return violation in finding.check.explains and finding.problem.subject in subjects
+
+
+def unexplained(findings: Sequence[Finding], rows: Sequence[Row]) -> list[Finding]:
+    """Return a finding for each kind of violation that no other finding explains."""
+    problems: dict[tuple[str, str], Problem] = {}
+    for row in rows:
+        for one in row.violations:
+            if not any(explains(finding, row, one) for finding in findings):
+                text = f"if {row.text}: {VIOLATIONS[one]}"
+                problems.setdefault((row.relay, one), Problem(row.relay, text, "berofos rehearse"))
+    return [Finding(UNEXPLAINED, problem) for problem in problems.values()]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster, Colocation, Relay
     from berofos_agent.cluster.relays import RelayState
     from berofos_agent.cluster.status import ClusterStatus
+    from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.config.bnfosconf import Entry
     from berofos_agent.device.inspection import Inspection
     from berofos_agent.device.settings import Values
@@ -24,19 +25,6 @@ if TYPE_CHECKING:
 
 CLUSTER = "cluster"
 """The subject of a problem of the whole cluster."""
-
-_FALSE = ("false", "no", "off", "0", "n")
-_TRUE = ("true", "yes", "on", "1", "y")
-
-
-def is_off(value: str) -> bool:
-    """Return True if Pacemaker reads this value as false."""
-    return value.lower() in _FALSE
-
-
-def is_on(value: str) -> bool:
-    """Return True if Pacemaker reads this value as true."""
-    return value.lower() in _TRUE
 
 
 class Severity(IntEnum):
@@ -86,6 +74,9 @@ class Facts:
     why_no_status: str = ""
     has_quorum_device: bool = False
     """Corosync has a quorum device, which decides which of two separated nodes may go on (from corosync.conf)."""
+    rows: Sequence[Row] | None = None
+    """What the scheduler would do; None if it was not asked."""
+    why_no_rehearsal: str = ""
     files: Sequence[ConfigFile] = ()
     inspected: Sequence[Inspected] = ()
     alarms: Mapping[str, str] = field(default_factory=dict)
@@ -152,6 +143,10 @@ class Check:
     severity: Severity
     meaning: str
     evaluate: Callable[[Facts], Iterable[Problem]]
+    explains: Sequence[str] = ()
+    """The violations of a rehearsal that this problem leads to."""
+    behaviour: bool = False
+    """Decided by the rehearsal, if there is one: no finding where the scheduler shows none of `explains`."""
 
 
 @dataclass(frozen=True)

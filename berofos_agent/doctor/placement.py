@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from berofos_agent.agent import parameters
 from berofos_agent.agent.node import relay_mode_for
-from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, seconds
+from berofos_agent.cluster import shape
+from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, is_off, seconds
 from berofos_agent.doctor import remedies
-from berofos_agent.doctor.findings import CLUSTER, Facts, Problem, is_off
+from berofos_agent.doctor.findings import CLUSTER, Facts, Problem
 from berofos_agent.errors import ParameterError
 
 HEAD_START_SECONDS = 3
@@ -25,6 +26,8 @@ def not_judged(facts: Facts) -> Iterator[Problem]:
             f"was not checked: {facts.why_no_cluster}",
             "systemctl start pacemaker, or berofos doctor --cib FILE",
         )
+    if facts.why_no_rehearsal:
+        yield Problem(CLUSTER, f"was not rehearsed: {facts.why_no_rehearsal}", "berofos rehearse")
 
 
 def no_relay(facts: Facts) -> Iterator[Problem]:
@@ -150,6 +153,19 @@ def not_colocated(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             relay.id, f"is not colocated with the telephony resource{wish}: the lines may be on another node", fix
         )
+
+
+def colocated_without_role(facts: Facts) -> Iterator[Problem]:
+    """Any instance of a promotable clone may get the lines, though only the promoted one is telephony."""
+    for relay in facts.relays:
+        for one in _followed(facts, relay):
+            telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), one.with_rsc)
+            if telephony and telephony.promotable and one.mandatory and not shape.role_is_promoted(one.with_role):
+                yield Problem(
+                    relay.id,
+                    f"is colocated with any instance of {one.with_rsc}, not with the promoted one ({one.id})",
+                    f"{remedies.delete_colocation(one.id)} && {remedies.colocate(relay.id, one.with_rsc, 'Promoted')}",
+                )
 
 
 def colocated_backwards(facts: Facts) -> Iterator[Problem]:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Callable
 
-from berofos_agent.cluster.cib import Operation, seconds
+from berofos_agent.cluster.cib import Operation, is_off, is_on, seconds
 from berofos_agent.cluster.recommendation import ON_FAIL, OPERATIONS
 from berofos_agent.cluster.recommendation import Operation as Recommended
 from berofos_agent.device.topology import WATCHDOG_SECONDS
 from berofos_agent.doctor import remedies
-from berofos_agent.doctor.findings import CLUSTER, Facts, Problem, is_off, is_on
+from berofos_agent.doctor.findings import CLUSTER, Facts, Problem
 
 UNMANAGED: Mapping[str, Callable[[str], bool]] = {
     "maintenance": is_on,

@@ -41,9 +41,12 @@ def delete_meta(resource: str, name: str) -> str:
     return f"crm_resource --resource {resource} --meta --delete-parameter {name}"
 
 
-def colocate(rsc: str, with_rsc: str) -> str:
-    """Place the first resource where the second one is."""
-    constraint = f'<rsc_colocation id="{rsc}-with-{with_rsc}" rsc="{rsc}" with-rsc="{with_rsc}" score="INFINITY"/>'
+def colocate(rsc: str, with_rsc: str, role: str = "") -> str:
+    """Place the first resource where the second one is, in a role if one is given."""
+    with_role = f' with-rsc-role="{role}"' if role else ""
+    constraint = (
+        f'<rsc_colocation id="{rsc}-with-{with_rsc}" rsc="{rsc}" with-rsc="{with_rsc}"{with_role} score="INFINITY"/>'
+    )
     return f"cibadmin --create --scope constraints --xml-text '{constraint}'"
 
 

@@ -24,6 +24,12 @@ GOOD = {"modedef": "1", "wdogdef": "0", "scenario": "0", "apwd": "uh8Yee!k", "pw
 Break = Callable[[Simulator, Path], None]
 
 
+@pytest.fixture(autouse=True)
+def without_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/rehearsal has it; here the checks go by the configuration alone, as where it is not installed."""
+    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", lambda *_: (None, ""))
+
+
 @pytest.fixture
 def devices(clock: Clock) -> Iterator[Simulator]:
     specs = [

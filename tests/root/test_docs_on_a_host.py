@@ -89,5 +89,14 @@ def test_migrating_from_a_watchdog_cron_job(host: Host) -> None:
 
 def test_doctor(host: Host) -> None:
     asked = host.run("doctor.md", "doctor")
-    assert asked.stdout.startswith("ERROR: cluster was not judged: ")
+    assert asked.stdout.startswith("ERROR: cluster was not checked: ")
+    assert "exit status 2" in asked.stdout
+
+
+def test_rehearsal(host: Host) -> None:
+    path = host.folder / "cib.xml"
+    shutil.copy(CIBS / "critical--by-default.xml", path)
+    asked = host.run("rehearsal.md", "rehearse", CIB_file=str(path))
+    assert "relay cannot be started on xivo-1" in asked.stdout
+    assert "WRONG: critical" in asked.stdout
     assert "exit status 2" in asked.stdout

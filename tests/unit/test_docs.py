@@ -26,6 +26,7 @@ RUNNERS = {
         "migrating-from-xivo-berofos.md": "root/test_docs_on_a_host.py",
         "migrating-from-cron-watchdog.md": "root/test_docs_on_a_host.py",
         "doctor.md": "root/test_docs_on_a_host.py",
+        "rehearsal.md": "root/test_docs_on_a_host.py",
         "troubleshooting.md": "cluster/test_documentation.py",
         "cluster-crm.md": "cluster/test_documentation.py",
         "cluster-pcs.md": "cluster/test_documentation.py",

@@ -13,6 +13,12 @@ from berofos_agent.commands.berofos import main
 CIBS = Path(__file__).parents[2] / "data" / "cib"
 
 
+@pytest.fixture(autouse=True)
+def without_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/rehearsal has it; here the checks go by the configuration alone, as where it is not installed."""
+    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", lambda *_: (None, ""))
+
+
 def test_a_clean_cluster_is_exit_status_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--cib", str(CIBS / "good-crm.xml")]) == 0
     assert capsys.readouterr().out == "no findings; checked resource relay\n"

@@ -1,0 +1,93 @@
+"""The shape of the telephony resource: what it consists of, and in which role it has the lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from berofos_agent.cluster.scheduler import PROMOTED
+
+if TYPE_CHECKING:
+    from berofos_agent.cluster.cib import Cluster, Relay
+
+CONTAINERS = ("group", "clone", "master", "bundle")
+
+
+@dataclass(frozen=True)
+class Telephony:
+    """The telephony resource."""
+
+    id: str
+    kind: str = "primitive"
+    """primitive, group, clone, master or bundle, as in the CIB."""
+    members: Sequence[str] = ()
+    """Its primitives; the operations of the last one stand for the whole."""
+    promotable: bool = False
+
+    @property
+    def several_instances(self) -> bool:
+        """Active on several nodes at once, without a role that says which of them has the lines."""
+        return self.kind in ("clone", "bundle") and not self.promotable
+
+
+def telephony_of(cluster: Cluster, relay: Relay) -> Telephony | None:
+    """Return what the relay is colocated with, or what is colocated with the relay, or the only other resource.
+
+    None if there is no such resource.
+    """
+    binding = [one for one in cluster.colocations if one.mandatory]
+    ids = [one.with_rsc for one in binding if one.rsc in relay.names and one.with_rsc not in relay.names]
+    ids += [one.rsc for one in binding if one.with_rsc in relay.names and one.rsc not in relay.names]
+    configuration = cluster.tree.find("configuration")
+    if not ids:
+        relays = {name for one in cluster.relays for name in one.names}
+        others = [
+            element.get("id")
+            for element in configuration.iterfind("resources/*")
+            if element.tag in ("primitive", *CONTAINERS) and element.get("class") != "stonith"
+        ]
+        ids = [id for id in others if id not in relays]
+        ids = ids if len(ids) == 1 else []
+    return find(configuration, ids[0]) if ids else None
+
+
+def find(configuration: Any, id: str) -> Telephony | None:
+    """Return the resource of this id; None if there is none."""
+    for element in configuration.iterfind("resources//*[@id]"):
+        if element.get("id") == id and element.tag in ("primitive", *CONTAINERS):
+            members = [element] if element.tag == "primitive" else element.iter("primitive")
+            promotable = is_promotable(element)
+            return Telephony(id, element.tag, [one.get("id", "") for one in members], promotable)
+    return None
+
+
+def nodes_of(telephony: Telephony, places: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the nodes on which telephony is active as a whole, and promoted if it is promotable."""
+    container = re.compile(re.escape(telephony.id) + r"-(docker|podman|rkt)-[0-9]+")
+    if telephony.members:
+        found = [places.get(member, {}) for member in telephony.members]
+    else:  # a bundle without a primitive is its containers
+        found = [{node: role for id, on in places.items() if container.fullmatch(id) for node, role in on.items()}]
+    active = set.intersection(*map(set, found))
+    return sorted(
+        node for node in active if not telephony.promotable or any(role_is_promoted(one[node]) for one in found)
+    )
+
+
+def is_promotable(element: Any) -> bool:
+    """Return True for a clone or bundle whose instances can be promoted."""
+    if element.tag == "master":
+        return True
+    if element.tag == "bundle":
+        runtime = next((one for one in element if one.get("image")), None)
+        counts = {} if runtime is None else runtime.attrib
+        return any(counts.get(name, "0") not in ("", "0") for name in ("promoted-max", "masters"))
+    meta = {pair.get("name"): pair.get("value", "") for pair in element.iterfind("meta_attributes/nvpair")}
+    return element.tag == "clone" and meta.get("promotable", "false").lower() in ("true", "yes", "on", "1", "y")
+
+
+def role_is_promoted(role: str) -> bool:
+    """Return True for the promoted role under either of its names."""
+    return role in PROMOTED

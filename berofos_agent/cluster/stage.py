@@ -1,0 +1,215 @@
+"""Prepares CIBs for the scheduler and runs it until the cluster is at rest."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lxml import etree
+
+from berofos_agent.cluster import shape
+from berofos_agent.cluster.scheduler import Action, Answer, Scheduler
+
+MOST_RUNS = 8
+"""In which the cluster has to come to rest. A failover takes one, and one more for each operation that fails."""
+
+PROMOTED_SCORE, OTHER_SCORE = "10", "5"
+"""Promotion scores as an agent sets them: for the promoted instance, and for one that could be promoted."""
+
+_UNMANAGED = ("maintenance-mode", "maintenance", "is-managed", "target-role")
+_FAILURE = re.compile(r"(fail-count|last-failure)-")
+_FATAL = re.compile(r"fail-count-.*#(start|stop)_0")
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the scheduler did until the cluster was at rest."""
+
+    cib: Any
+    places: Mapping[str, Mapping[str, str]]
+    online: Sequence[str]
+    actions: Sequence[Action]
+    fenced: Sequence[str]
+    at_rest: bool
+
+
+def from_cold(tree: Any) -> Any:
+    """Return a copy of a CIB in which nothing has run yet; node attributes stay, failures do not."""
+    cib = copy.deepcopy(tree)
+    cib.set("have-quorum", "1")
+    known = {state.get("uname"): state for state in cib.iterfind("status/node_state")}
+    for old in cib.findall("status"):
+        cib.remove(old)
+    status = etree.SubElement(cib, "status")
+    for node in cib.iterfind("configuration/nodes/node"):
+        if node.get("type", "member") != "member":
+            continue
+        name = node.get("uname")
+        state = etree.SubElement(status, "node_state", id=node.get("id", ""), uname=name)
+        if name in known:
+            state.extend(copy.deepcopy(known[name].findall("transient_attributes")))
+        forget_failures(cib, name)
+        set_attribute(cib, name, "shutdown", None)
+    for pair in cib.xpath("configuration/crm_config//nvpair[@name='stonith-watchdog-timeout']"):
+        # Pacemaker sets it when it finds SBD running; a CIB from a file may be without it.
+        if pair.get("value") not in ("0", "0s") and not cib.xpath("configuration//nvpair[@name='have-watchdog']"):
+            etree.SubElement(pair.getparent(), "nvpair", id="have-watchdog", name="have-watchdog", value="true")
+    return cib
+
+
+def without(tree: Any, relays: Sequence[str]) -> Any:
+    """Return a copy of a CIB without these primitives, what is cloned of them, and their constraints."""
+    cib = copy.deepcopy(tree)
+    gone = set()
+    for primitive in [one for one in cib.iter("primitive") if one.get("id") in relays]:
+        parent = primitive.getparent()
+        last = parent.tag in shape.CONTAINERS and (parent.tag != "group" or len(parent.findall("primitive")) == 1)
+        doomed = parent if last else primitive
+        gone |= {primitive.get("id"), doomed.get("id")}
+        doomed.getparent().remove(doomed)
+    for reference in [one for one in cib.iter("resource_ref", "obj_ref") if one.get("id") in gone]:
+        reference.getparent().remove(reference)
+    for constraint in cib.xpath("configuration/constraints/*"):
+        emptied = any(len(one) == 0 and not one.get("id-ref") for one in constraint.iterfind("resource_set"))
+        if emptied or gone & {constraint.get(name) for name in ("rsc", "with-rsc", "first", "then")}:
+            constraint.getparent().remove(constraint)
+    return cib
+
+
+def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Course:
+    """Return the cluster as it is when `active` was the only node that could run resources, and others joined later.
+
+    Whatever is unmanaged or stopped by configuration ran before somebody configured it so; that comes last.
+    """
+    cib = from_cold(tree)
+    managed = [pair for pair in cib.iterfind("configuration//nvpair") if pair.get("name") in _UNMANAGED]
+    for pair in managed:
+        pair.set("name", f"berofos-was-{pair.get('name')}")
+    others = [name for name in nodes(cib) if name != active]
+    standby = {name: attribute(cib, name, "standby") for name in others}
+    for name in others:
+        set_attribute(cib, name, "standby", "on")
+    _set_promotion_scores(cib, {}, active)
+    course = settle(scheduler, cib, [f"--node-up={name}" for name in nodes(cib)])
+    for name, value in standby.items():
+        set_attribute(course.cib, name, "standby", value)
+    for pair in course.cib.iterfind("configuration//nvpair"):
+        pair.set("name", pair.get("name").replace("berofos-was-", ""))
+    return settle(scheduler, course.cib) if others or managed else course
+
+
+def settle(scheduler: Scheduler, cib: Any, options: Sequence[str] = (), always: Sequence[str] = ()) -> Course:
+    """Run the scheduler until nothing is left to do; `options` are for the first run, `always` for every one."""
+    actions: list[Action] = []
+    fenced: list[str] = []
+    for _ in range(MOST_RUNS):
+        answer = run_once(scheduler, cib, [*options, *always])
+        cib, options = answer.cib, ()
+        actions += answer.actions
+        fenced += answer.fenced
+        at_rest = answer.complete or not (answer.actions or answer.fenced)
+        if at_rest:
+            break
+    return Course(cib, answer.places, answer.online, actions, fenced, at_rest)
+
+
+def run_once(scheduler: Scheduler, cib: Any, options: Sequence[str]) -> Answer:
+    """Run the scheduler once, then do what the controller and the agents of a real cluster would do."""
+    answer = scheduler.run(cib, options)
+    fatal = answer.cib.find("configuration/crm_config//nvpair[@name='start-failure-is-fatal']")
+    start_is_fatal = fatal is None or fatal.get("value", "true").lower() in ("true", "yes", "on", "1", "y")
+    for pair in answer.cib.iterfind("status//nvpair"):
+        match = _FATAL.fullmatch(pair.get("name", ""))
+        # The controller counts a failed start or stop as INFINITY; crm_simulate counts it as one.
+        if match and (match[1] == "stop" or start_is_fatal):
+            pair.set("value", "INFINITY")
+    changed = _set_promotion_scores(answer.cib, answer.places)
+    return replace(answer, complete=answer.complete and not changed)
+
+
+def nodes(cib: Any) -> list[str]:
+    """Return the names of the nodes that have a status."""
+    return [state.get("uname", "") for state in cib.iterfind("status/node_state")]
+
+
+def attribute(cib: Any, node: str, name: str) -> str | None:
+    """Return a transient attribute of a node; None if it is not set."""
+    found = next(_pairs(cib, node, name), None)
+    return None if found is None else found.get("value")
+
+
+def set_attribute(cib: Any, node: str, name: str, value: str | None) -> None:
+    """Set a transient attribute of a node; None deletes it."""
+    for pair in list(_pairs(cib, node, name)):
+        pair.getparent().remove(pair)
+    if value is None:
+        return
+    state = next(one for one in cib.iterfind("status/node_state") if one.get("uname") == node)
+    holder = state
+    for tag, id in (
+        ("transient_attributes", state.get("id", "")),
+        ("instance_attributes", f"status-{state.get('id')}"),
+    ):
+        found = holder.find(tag)
+        holder = etree.SubElement(holder, tag, id=id) if found is None else found
+    id = re.sub(r"[^A-Za-z0-9_.-]", ".", f"status-{state.get('id')}-{name}")
+    etree.SubElement(holder, "nvpair", id=id, name=name, value=value)
+
+
+def forget_failures(cib: Any, node: str = "") -> None:
+    """Delete the fail-counts of a node, as its reboot does."""
+    for pair in list(_pairs(cib, node)):
+        if _FAILURE.match(pair.get("name", "")):
+            pair.getparent().remove(pair)
+
+
+def prefer(cib: Any, telephony: shape.Telephony, node: str) -> None:
+    """Add the constraint of `crm_resource --move`, in place of an older one."""
+    unprefer(cib, telephony)
+    constraints = cib.find("configuration/constraints")
+    rule = {"id": f"cli-prefer-{telephony.id}", "rsc": telephony.id, "node": node, "score": "INFINITY"}
+    # The schema of the CIB decides which of the two names the promoted role has.
+    role = "Started"
+    if telephony.promotable:
+        role = "Master" if _schema(cib) < (3, 8) else "Promoted"
+    etree.SubElement(constraints, "rsc_location", {**rule, "role": role})
+
+
+def unprefer(cib: Any, telephony: shape.Telephony) -> None:
+    """Take it out, as `crm_resource --clear` does."""
+    for location in cib.findall("configuration/constraints/rsc_location"):
+        if location.get("id") == f"cli-prefer-{telephony.id}":
+            location.getparent().remove(location)
+
+
+def _schema(cib: Any) -> tuple[int, int]:
+    match = re.fullmatch(r"pacemaker-(\d+)\.(\d+)", cib.get("validate-with", ""))
+    return (int(match[1]), int(match[2])) if match else (9, 9)
+
+
+def _pairs(cib: Any, node: str, name: str = "") -> Iterator[Any]:
+    for state in cib.iterfind("status/node_state"):
+        if state.get("uname") == node:
+            for pair in state.iterfind("transient_attributes/instance_attributes/nvpair"):
+                if name in ("", pair.get("name")):
+                    yield pair
+
+
+def _set_promotion_scores(cib: Any, places: Mapping[str, Mapping[str, str]], active: str = "") -> bool:
+    """Score the instance that is promoted (at first, the one on `active`) above the others; return if that is new."""
+    changed = False
+    for container in cib.xpath("configuration/resources//*[self::clone or self::master or self::bundle]"):
+        if not shape.is_promotable(container):
+            continue
+        for primitive in container.iter("primitive"):
+            roles = places.get(primitive.get("id"), {})
+            promoted = [node for node, role in roles.items() if shape.role_is_promoted(role)] or [active]
+            for node in nodes(cib):
+                score = PROMOTED_SCORE if node in promoted else OTHER_SCORE
+                name = f"master-{primitive.get('id')}"
+                changed |= attribute(cib, node, name) != score
+                set_attribute(cib, node, name, score)
+    return changed

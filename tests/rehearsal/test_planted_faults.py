@@ -1,0 +1,76 @@
+"""Pacemaker's scheduler on the configurations of tests/data: each planted fault is visible, nothing on the good ones.
+
+And the doctor, which reads the same configurations, finds nothing that the scheduler does not show.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.cluster import cib
+from berofos_agent.cluster.rehearsal import Row, rehearse
+from berofos_agent.cluster.scheduler import Scheduler
+from berofos_agent.cluster.situations import DECISIVE
+from berofos_agent.doctor.checks import examine, explains
+from berofos_agent.doctor.findings import Facts
+
+CIBS = Path(__file__).parents[1] / "data" / "cib"
+ALL = sorted(path.stem for path in CIBS.glob("*.xml"))
+GOOD = [name for name in ALL if name.startswith("good-")]
+BAD = [name for name in ALL if name not in GOOD]
+
+NO_CONSEQUENCE = {
+    "bad-parameter--word": "the agent refuses it, the scheduler does not know the agent's parameters",
+    "fallback-with-several--pbx": "the scheduler does not know devices",
+    "fallback-with-several--two-nodes": "the scheduler does not know devices",
+    "fencing-without-delay--none": "the fencer delays, not the scheduler",
+    "fencing-without-delay--same-for-both": "the fencer delays, not the scheduler",
+    "leftover-move-constraint--of-xivo": "telephony prefers a node, which is a policy like any other",
+    "no-deep-monitor": "the scheduler does not know what a monitor looks at",
+    "no-monitor--only-deep": "the failure is noticed, only later",
+    "no-relay": "there is nothing to rehearse",
+    "no-watchdog": "the device's watchdog switches, not the cluster",
+    "shared-device--all": "the scheduler does not know devices",
+    "shared-device--named": "the scheduler does not know devices",
+    "short-timeout--by-default": "how long an operation takes is not known in advance",
+    "short-timeout--monitor": "how long an operation takes is not known in advance",
+    "short-timeout--start": "how long an operation takes is not known in advance",
+}
+"""Planted faults without a consequence for the scheduler, and why."""
+
+
+@functools.lru_cache(maxsize=4)
+def rehearsed(name: str) -> list[Row]:
+    with Scheduler() as scheduler:
+        return rehearse(cib.read_file(str(CIBS / f"{name}.xml")), scheduler)
+
+
+def checks(facts: Facts) -> list[str]:
+    return [finding.check.id for finding in examine(facts)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_scheduler_shows_the_planted_fault_and_the_doctor_names_it(name: str) -> None:
+    """A file is named CHECK--VARIANT.xml."""
+    cluster = cib.read_file(str(CIBS / f"{name}.xml"))
+    rows = rehearsed(name)
+    wrong = [(row, violation) for row in rows for violation in row.violations]
+    planted = [] if name in GOOD else [name.split("--")[0]]
+    assert bool(wrong) is (name in BAD and name not in NO_CONSEQUENCE), [(row.text, one) for row, one in wrong]
+    findings = examine(Facts(cluster, rows=rows))
+    assert [finding.check.id for finding in findings] == planted
+    assert all(explains(findings[0], row, one) for row, one in wrong)
+    decisive = [row for row in rows if row.situation in {one.id for one in DECISIVE}]
+    assert checks(Facts(cluster, rows=decisive)) == planted, "the doctor asks less"
+    assert checks(Facts(cluster)) == planted, "without the scheduler, the doctor goes by the configuration alone"
+
+
+def test_every_situation_was_asked_from_both_nodes() -> None:
+    asked = {(row.active, row.situation) for row in rehearsed("good-crm")}
+    assert len(asked) == len(rehearsed("good-crm"))
+    assert {situation for active, situation in asked if active == "xivo-1"} == {
+        situation for active, situation in asked if active == "xivo-2"
+    }
