@@ -79,7 +79,7 @@ def _state(cluster: Cluster, status: ClusterStatus, relay: Relay) -> RelayState:
         port_b_node=relay.parameters.get("port_b_node", ""),
         port_d_node=relay.parameters.get("port_d_node", ""),
         telephony=followed.with_rsc if followed else "",
-        telephony_nodes=status.where(followed.with_rsc, getattr(followed, "with_role", "")) if followed else (),
+        telephony_nodes=status.where(followed.with_rsc, followed.with_role) if followed else (),
         nodes=status.where(relay.id),
         managed=all(one.managed for one in instances),
         blocked=any(one.blocked for one in instances),

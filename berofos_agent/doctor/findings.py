@@ -15,9 +15,9 @@ from berofos_agent.errors import ParameterError
 
 if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster, Colocation, Relay
+    from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.cluster.relays import RelayState
     from berofos_agent.cluster.status import ClusterStatus
-    from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.config.bnfosconf import Entry
     from berofos_agent.device.inspection import Inspection
     from berofos_agent.device.settings import Values
