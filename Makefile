@@ -28,7 +28,7 @@ test-browser: $(VENV)/installed
 test-root: $(VENV)/installed
 	$(PYTEST) tests/root tests/rehearsal tests/cluster
 
-BUILD_PACKAGES = debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
+BUILD_PACKAGES = build-essential debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
 	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git
 PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
 

@@ -13,7 +13,8 @@ BY_THE_AGENT = "http"
 """The cause of a relay's movement that somebody asked for over the network."""
 
 _RESULT_OF_STOP = re.compile(r"Result of stop operation for (\S+) on (\S+): (.+?)(?: \||$)")
-_GOOD_STOPS = ("ok",)
+_GOOD_STOPS = ("ok", "OK")
+"""Pacemaker 2 and 3; 3 says in capitals what an executed action answered."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
-"""One lab for all scenarios; each begins with everything on xivo-1, and keeps the logs when it fails."""
+"""One lab for all scenarios; each begins with everything on xivo-1, and keeps the logs when it fails.
+
+With LAB_RELEASE in the environment the nodes are booted machines of that Debian release, and they have the package
+that LAB_PACKAGE names; otherwise they are namespaces of this host, and they have the checkout's agent.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from .lab import scenes
+from .lab import machine, scenes
 from .lab.cluster import Cluster
 from .lab.processes import refusal
 from .lab.two_nodes import Lab
@@ -19,10 +24,13 @@ FIGURES = pytest.StashKey[list[scenes.Figure]]()
 
 @pytest.fixture(scope="session")
 def two_nodes() -> Iterator[Cluster]:
-    why_not = refusal()
+    release, package = os.environ.get("LAB_RELEASE", ""), os.environ.get("LAB_PACKAGE", "")
+    why_not = machine.refusal() if release else refusal()
+    if release and not Path(package).is_file():
+        why_not = f"LAB_PACKAGE={package} is no package for the machines"
     if why_not:
         pytest.fail(f"the cluster scenarios cannot run: {why_not}", pytrace=False)
-    with Lab() as lab:
+    with Lab(release=release, package=Path(package)) as lab:
         yield Cluster(lab)
 
 

@@ -29,7 +29,7 @@ class Console:
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster = cluster
-        self.commands = write_commands(folder / "bin")
+        self.path = TOOL_PATH if cluster.lab.release else f"{write_commands(folder / 'bin')}:{TOOL_PATH}"
 
     def type(self, page: str, name: str, status: int = 0) -> str:
         """Type an example of a page; return what it prints."""
@@ -39,7 +39,7 @@ class Console:
 
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run commands until one fails."""
-        return self.cluster.lab.run("xivo-1", ["env", f"PATH={self.commands}:{TOOL_PATH}", "sh", "-e", "-c", code])
+        return self.cluster.lab.run("xivo-1", ["env", f"PATH={self.path}", "sh", "-e", "-c", code])
 
 
 @pytest.fixture
@@ -50,18 +50,17 @@ def console(cluster: Cluster, tmp_path: Path) -> Console:
 @pytest.fixture
 def protected(cluster: Cluster) -> Iterator[None]:
     """Passwords on the devices and in the bnfos.conf of both nodes."""
-    configs = [cluster.lab.nodes[name].here / "overlay/etc/bnfos.conf" for name in NODES]
-    before = configs[0].read_text()
+    before = cluster.lab.must(NODES[0], "cat /etc/bnfos.conf")
     for device in cluster.lab.devices.values():
         device.write({"apwd": PASSWORD, "pwd": "1"})
-    for config in configs:
-        config.write_text(before.replace("host =", f"login = admin:{PASSWORD}\nhost ="))
-        config.chmod(0o600)
+    for name in NODES:
+        with_login = before.replace("host =", f"login = admin:{PASSWORD}\nhost =")
+        cluster.lab.nodes[name].edit("bnfos.conf", with_login, mode=0o600)
     yield
     for device in cluster.lab.devices.values():
         device.write({"pwd": "0"}, f"admin:{PASSWORD}")
-    for config in configs:
-        config.write_text(before)
+    for name in NODES:
+        cluster.lab.nodes[name].edit("bnfos.conf", before)
 
 
 @pytest.mark.parametrize("page", ["cluster-crm.md", "cluster-pcs.md"])

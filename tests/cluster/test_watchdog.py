@@ -113,9 +113,7 @@ def test_restarting_pacemaker_in_maintenance_mode_trips_no_watchdog(watched: Clu
 def test_after_pacemaker_is_killed_the_other_node_takes_over_and_no_kick_daemon_stays_behind(watched: Cluster) -> None:
     """The node lives on, and kicks: the survivor switches the watchdogs off, so that this does no harm."""
     lab = watched.lab
-    daemons = lab.must("xivo-1", ["pgrep", "pacemaker|corosync"]).split()
-    lab.must("xivo-1", ["kill", "-9", *daemons])
-    lab.note("Pacemaker and Corosync are killed on xivo-1")
+    lab.kill_cluster("xivo-1")
     lab.wait_until(lambda: watched.where(RELAY, "xivo-2") == "xivo-2", 30, "the relay resource is on xivo-2")
     lab.wait_until(lambda: {device.mode for device in devices_of(watched)} == {LOST}, 20, "the lines are on xivo-2")
     lab.wait_until(lambda: watchdogs(watched) == ["0", "0"], 20, "the watchdogs are off")

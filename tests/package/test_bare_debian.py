@@ -1,4 +1,4 @@
-"""The life of the package on a bare Debian 12: installed, used, upgraded under a running resource, purged."""
+"""The life of the package on a bare Debian: installed, used, upgraded under a running resource, purged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bareroot import Root, run
 from .versions import newer
 
 CHECKS = Path(__file__).parents[2] / "packaging" / "debian" / "tests"
-OURS = re.compile(r"bero|bnfos|xivo")
+OURS = re.compile(r"berofos|beronet|bnfos|xivo")
 
 MONITORS_WHILE_UPGRADED = r"""
 cd /root

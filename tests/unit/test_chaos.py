@@ -136,6 +136,8 @@ def test_a_node_fenced_twice_for_one_fault_is_a_violation() -> None:
 def test_failed_stops_are_found_in_the_log_of_pacemaker() -> None:
     log = [
         "pacemaker-controld [99] (log_executor_event) notice: Result of stop operation for xivo on xivo-1: ok | ",
+        "pacemaker-controld [99] (log_executor_event) notice: Result of stop operation for xivo on xivo-1: OK | "
+        "graph action confirmed; call=12 key=xivo_stop_0 rc=0",
         "pacemaker-controld [99] (log_executor_event) notice: Result of start operation for relay on xivo-1: "
         "error (fos1: did not follow) | graph action confirmed; call=9 key=relay_start_0 rc=1",
         "pacemaker-controld [99] (log_executor_event) error: Result of stop operation for relay on xivo-1: "

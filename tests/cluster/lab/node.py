@@ -19,20 +19,29 @@ from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child
 
 NUMBERS = {"xivo-1": 1, "xivo-2": 2}
 
-_BOOT = """\
-set -eu
-read -r _plugged
-hostname $NODE
+NETWORK = """\
 ip -batch - << IP
 link set lo up
 addr add 10.42.0.$NUMBER/24 dev eth0
 link set eth0 up
 IP
+"""
+
+KILL_DAEMONS = ["sh", "-c", "kill -9 $(pgrep 'pacemaker|corosync')"]
+"""All of them, and nothing that they started."""
+
+_BOOT = f"""\
+set -eu
+read -r _plugged
+hostname $NODE
+{NETWORK}
 
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock /run/crm
 chown hacluster:haclient /run/crm
 
+# Debian 13's corosync package does not bring this folder.
+[ -d /var/lib/corosync ] || mount -t overlay -o lowerdir=$HERE/overlay/var/lib:/var/lib overlay /var/lib
 for private in /var/lib/pacemaker /var/lib/corosync /var/log; do
   mount --bind $HERE/disk$private $private
 done
@@ -106,7 +115,14 @@ class Node:
 
     def install(self, etc: dict[str, str], agents: dict[str, Path], programs: dict[str, Path], cib: str) -> None:
         """Write the node's files: below /etc by text, agents (provider/name) and /usr/sbin by link, a first CIB."""
-        for directory in ("dev", "home", "overlay/etc", "overlay/usr/sbin", "overlay/usr/lib/ocf/resource.d"):
+        for directory in (
+            "dev",
+            "home",
+            "overlay/etc",
+            "overlay/usr/sbin",
+            "overlay/usr/lib/ocf/resource.d",
+            "overlay/var/lib/corosync",
+        ):
             (self.here / directory).mkdir(parents=True)
         for directory in ("var/lib/corosync", "var/log/corosync", "var/log/crmsh"):
             (self.disk / directory).mkdir(parents=True)
@@ -179,6 +195,30 @@ class Node:
             env=self._environment(),
             timeout=seconds,
         )
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy a file of this host to a path that only the node has."""
+        self.run(["cp", str(source), target])
+
+    def edit(self, name: str, text: str, mode: int = 0o644) -> None:
+        """Write a file below /etc."""
+        path = self.here / "overlay/etc" / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(mode)
+
+    # --- the cluster's services ------------------------------------------------------------------------------------
+
+    def stop_cluster(self) -> None:
+        """Stop Pacemaker and Corosync as their service manager would, also if they were killed."""
+        self.run([str(self.here / "cluster"), "stop"])
+
+    def start_cluster(self) -> None:
+        """Start them again."""
+        self.run([str(self.here / "cluster"), "start"])
+
+    def kill_cluster(self) -> None:
+        """Kill them; nothing starts them again."""
+        self.run(KILL_DAEMONS)
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": TOOL_PATH, "HOME": str(self.here / "home"), "LANG": "C.UTF-8"}

@@ -65,6 +65,35 @@ class Nursery:
         self._thread.shutdown()
 
 
+_CLEAR = """
+cat > /dev/null   # until the lab's process closes its end or is dead
+mkdir -p "$1/groups"
+mount -t cgroup2 none "$1/groups" 2> /dev/null && for _ in $(seq 100); do
+  find "$1/groups/$2" -depth -type d -exec rmdir {} + 2> /dev/null
+  [ -d "$1/groups/$2" ] || break
+  sleep 0.1
+done
+umount "$1/groups" 2> /dev/null
+for _ in 1 2 3; do rm --recursive --force --one-file-system "$1" && break; sleep 1; done
+"""
+
+
+def clear_when_over(here: Path) -> Callable[[], None]:
+    """Remove a lab's directory and its control groups when this process ends, by SIGKILL too; return what does it now.
+
+    A control group has the name of the directory.
+    """
+    argv = ["unshare", "--mount", "sh", "-c", _CLEAR, "clear", str(here), here.name]
+    cleaner = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True)
+
+    def clear() -> None:
+        assert cleaner.stdin
+        cleaner.stdin.close()
+        cleaner.wait()
+
+    return clear
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """Kill a process at once and wait until it is gone."""
     process.kill()

@@ -22,12 +22,14 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+from . import machine
 from .devices import CHECKOUT, Device, Movement, Simulator
 from .lan import GATEWAY, Lan
+from .machine import Machine, root_of
 from .node import NUMBERS, Node
 from .pdu import PORT as PDU_PORT
 from .pdu import Outlets, Pdu
-from .processes import LabError, Nursery, listen_inside, refusal
+from .processes import LabError, Nursery, clear_when_over, listen_inside, refusal
 from .syslog import Collector
 
 COROSYNC_CONF = """\
@@ -89,16 +91,30 @@ CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
 class Lab:
     """Both nodes, the LAN and its devices; a context manager."""
 
-    def __init__(self, agent: Path | None = CHECKOUT_AGENT, tell: Callable[[str], None] | None = None) -> None:
-        """Take the agent from this file (None: the installed one); tell gets every line of the timeline."""
-        self._agent = agent
+    def __init__(
+        self,
+        agent: Path | None = CHECKOUT_AGENT,
+        tell: Callable[[str], None] | None = None,
+        release: str = "",
+        package: Path | None = None,
+    ) -> None:
+        """Describe the lab; nothing is built yet.
+
+        agent       the agent's file, None for the installed one
+        tell        gets every line of the timeline
+        release     the nodes are booted machines of this Debian release, not namespaces of this host
+        package     the machines' agent and commands come from this .deb, installed by apt
+        """
+        self._agent = None if release else agent
         self._tell = tell
+        self.release = release
+        self._package = package
         self._timeline: list[tuple[float, str]] = []
         self._began = time.monotonic()
         self._power = threading.RLock()
         self._stopped: set[str] = set()
         self._undo = contextlib.ExitStack()
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, Node | Machine] = {}
 
     def __enter__(self) -> Lab:
         self.up()
@@ -111,7 +127,7 @@ class Lab:
 
     def up(self) -> None:
         """Build everything and wait until both nodes are in one cluster."""
-        why_not = refusal()
+        why_not = machine.refusal() if self.release else refusal()
         if why_not:
             raise LabError(why_not)
         try:
@@ -123,8 +139,9 @@ class Lab:
             raise
 
     def _build(self) -> None:
+        root = root_of(self.release) if self.release else None
         self.here = Path(tempfile.mkdtemp(prefix="two-nodes-"))
-        self._undo.callback(shutil.rmtree, self.here, ignore_errors=True)
+        self._undo.callback(clear_when_over(self.here))
         nursery = Nursery()
         self._undo.callback(nursery.close)
         self._lan = Lan(nursery)
@@ -136,7 +153,12 @@ class Lab:
         self._collector = Collector()
         self._undo.callback(self._collector.stop)
         for name in NODES:
-            node = self.nodes[name] = Node(name, self.here / name, nursery, self._lan)
+            node: Node | Machine
+            if root:
+                node = Machine(name, self.here / name, nursery, self._lan, root)
+            else:
+                node = Node(name, self.here / name, nursery, self._lan)
+            self.nodes[name] = node
             self._undo.callback(node.kill)
             node.install(
                 etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._simulator.bnfos_conf},
@@ -144,12 +166,23 @@ class Lab:
                 programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
                 cib=FIRST_CIB,
             )
-            self._collector.listen(name, node.here / "log-socket", node.log / "syslog")
+            self._collector.listen(name, node.here / "log-socket", node.here / "syslog")
         self._collector.start()
         outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
         self._undo.callback(Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets).close)
         for name in NODES:
             self.boot(name)
+        for name, node in self.nodes.items():
+            if isinstance(node, Machine):
+                node.await_boot()
+                if self._package:
+                    self.install(name, self._package)
+
+    def install(self, node: str, package: Path) -> None:
+        """Let apt install a package file on a machine, as an administrator would."""
+        self.note(f"apt installs {package.name} on {node}")
+        self.nodes[node].put(package, f"/root/{package.name}")
+        self.must(node, f"apt-get install --quiet --quiet --yes --allow-downgrades /root/{package.name}")
 
     def down(self) -> None:
         """Take everything down, the last thing first."""
@@ -194,14 +227,19 @@ class Lab:
     def stop_cluster(self, node: str) -> None:
         """Stop Pacemaker and Corosync on a node as its service manager would."""
         self._stopped.add(node)
-        self.must(node, [str(self.nodes[node].here / "cluster"), "stop"])
+        self.nodes[node].stop_cluster()
         self.note(f"the cluster is stopped on {node}")
+
+    def kill_cluster(self, node: str) -> None:
+        """Kill all daemons of Pacemaker and Corosync on a node; none is started again."""
+        self.nodes[node].kill_cluster()
+        self.note(f"Pacemaker and Corosync are killed on {node}")
 
     def start_cluster(self, node: str) -> None:
         """Start them again, where they are stopped."""
         if node in self._stopped:
             self._stopped.discard(node)
-            self.must(node, [str(self.nodes[node].here / "cluster"), "start"])
+            self.nodes[node].start_cluster()
             self.note(f"the cluster is started on {node}")
 
     def separate_nodes(self) -> None:
@@ -331,5 +369,7 @@ class Lab:
         (place / "story.txt").write_text(self.story(), encoding="utf-8")
         shutil.copy(self.here / "simulator.log", place)
         for name, node in self.nodes.items():
-            shutil.copytree(node.log, place / name, dirs_exist_ok=True)
+            with contextlib.suppress(shutil.Error):  # what a machine has deleted is no file to be copied
+                shutil.copytree(node.log, place / name, dirs_exist_ok=True)
+            shutil.copy(node.here / "syslog", place / name)
         return place
