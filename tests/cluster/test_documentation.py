@@ -72,7 +72,7 @@ def test_a_cluster_set_up_as_the_page_says_is_clean(cluster: Cluster, console: C
     console.type(page, "apply")
     cluster.wait_for("xivo-1")
     seen = console.type(page, "see")
-    assert "no findings; looked at resource relay, fos1 of /etc/bnfos.conf, fos2 of" in seen, seen
+    assert "no findings; checked resource relay, fos1 of /etc/bnfos.conf, fos2 of" in seen, seen
     assert "relay-fos2" in console.type(page, "pbx")
     stops = done(cluster).count("stop")
     console.type(page, "change")
@@ -112,7 +112,7 @@ def test_failover_drills(cluster: Cluster, console: Console) -> None:
     assert "relay-lines" in console.type(page, "where")
     console.type(page, "move")
     cluster.wait_for("xivo-2")
-    assert "[left-by-a-move]" in console.run("berofos doctor || true").stdout
+    assert "[leftover-move-constraint]" in console.run("berofos doctor || true").stdout
     console.type(page, "clear")
     cluster.move(TELEPHONY, "xivo-1")
     cluster.wait_for("xivo-1")

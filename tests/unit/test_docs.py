@@ -19,19 +19,19 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 TESTS = Path(__file__).parents[1]
 
 RUNNERS = {
-    page: (TESTS / runner).read_text()
-    for page, runner in {
+    page: "".join((TESTS / runner).read_text() for runner in runners.split())
+    for page, runners in {
         "concepts.md": "root/test_docs_on_a_host.py",
-        "installation.md": "root/test_docs_on_a_host.py",
+        "installation.md": "root/test_docs_on_a_host.py cluster/machines/test_package.py",
         "migrating-from-xivo-berofos.md": "root/test_docs_on_a_host.py",
-        "migrating-from-cron-watchdog.md": "root/test_docs_on_a_host.py",
+        "migrating-from-cron-watchdog.md": "root/test_docs_on_a_host.py cluster/machines/test_heartbeat_service.py",
         "doctor.md": "root/test_docs_on_a_host.py",
         "rehearsal.md": "root/test_docs_on_a_host.py",
         "troubleshooting.md": "cluster/test_documentation.py",
         "cluster-crm.md": "cluster/test_documentation.py",
         "cluster-pcs.md": "cluster/test_documentation.py",
         "drills.md": "cluster/test_documentation.py",
-        "watchdog.md": "root/test_watchdog_page.py",
+        "watchdog.md": "root/test_watchdog_page.py cluster/machines/test_heartbeat_service.py",
     }.items()
 }
 """Where the examples of a page are run."""

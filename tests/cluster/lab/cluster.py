@@ -15,11 +15,12 @@ from .two_nodes import NODES, Lab
 MONITOR_SECONDS = 3
 TELEPHONY, RELAY, VIP = "xivo", "relay", "vip"
 VIP_ADDRESS = "10.42.0.10"
+DUMMY = "ocf:pacemaker:Dummy"
 
 WITHOUT_FENCING = f"""\
 property stonith-enabled=false
 rsc_defaults rsc-options: resource-stickiness=100
-primitive {TELEPHONY} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s
+primitive {TELEPHONY} {DUMMY} op monitor interval=10s timeout=20s
 primitive {RELAY} ocf:xivo:berofos \\
   params port_b_node=xivo-1 port_d_node=xivo-2 \\
   op start timeout=20s interval=0 \\
@@ -35,7 +36,7 @@ order xivo-then-relay Optional: {TELEPHONY} {RELAY}
 WITH_FENCING = (
     "property set stonith-enabled=true",
     "resource defaults update resource-stickiness=100",
-    f"resource create {TELEPHONY} ocf:pacemaker:Dummy op monitor interval=10s timeout=20s",
+    f"resource create {TELEPHONY} {DUMMY} op monitor interval=10s timeout=20s",
     f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
     f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
@@ -72,8 +73,11 @@ class Cluster:
 
     # --- configuration -----------------------------------------------------------------------------------------
 
-    def configure(self, fencing: bool = False) -> None:
-        """Put the recommended configuration into the cluster in place of what is there, and wait for the lines."""
+    def configure(self, fencing: bool = False, telephony: str = DUMMY) -> None:
+        """Put the recommended configuration into the cluster in place of what is there, and wait for the lines.
+
+        telephony is the agent of the resource xivo.
+        """
         self._restore_everything()
         self._replace_configuration(self._blank)
         self.lab.wait_until(lambda: not self._anything_runs(), SETTLING_SECONDS, "the old resources are stopped")
@@ -82,7 +86,7 @@ class Cluster:
             for command in WITH_FENCING:
                 self.lab.must(node, ["pcs", *command.split()])
         else:
-            self.lab.must(node, "crm configure load update -", stdin=WITHOUT_FENCING)
+            self.lab.must(node, "crm configure load update -", stdin=WITHOUT_FENCING.replace(DUMMY, telephony))
         self._snapshot = self._configuration()
         self._bring_home()
 

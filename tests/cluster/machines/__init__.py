@@ -1,0 +1,1 @@
+"""What only booted machines can show: units, the journal, the package as apt installs it. Needs LAB_RELEASE."""

@@ -1,0 +1,83 @@
+"""The package by apt on a running cluster: upgraded, downgraded, removed for good; and the commands of the page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.examples import examples
+from tests.package.versions import newer
+
+from ..lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
+from ..lab.two_nodes import NODES
+
+PACKAGE = Path(os.environ.get("LAB_PACKAGE", ""))
+
+
+@pytest.fixture(scope="module")
+def configured(two_nodes: Cluster) -> Cluster:
+    two_nodes.configure()
+    return two_nodes
+
+
+def monitored(cluster: Cluster, times: int) -> None:
+    """Wait for so many monitors of the cluster."""
+    fos1 = cluster.lab.device("fos1")
+
+    def reads() -> int:
+        return int(fos1.order("state")["state"]["requests"].get("read", 0))
+
+    enough = reads() + times
+    cluster.lab.wait_until(lambda: reads() >= enough, MONITOR_SECONDS * times * 4, "the cluster has read the devices")
+
+
+def test_the_resource_keeps_running_through_upgrades_and_downgrades(cluster: Cluster, tmp_path: Path) -> None:
+    lab = cluster.lab
+    starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)
+    upgraded = newer(PACKAGE, tmp_path)
+    for node in reversed(NODES):
+        for version in (upgraded, PACKAGE):
+            lab.install(node, version)
+            monitored(cluster, 2)
+    assert cluster.failures() == []
+    assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
+    assert lab.movements() == []
+
+
+def test_purge_in_a_running_cluster_leaves_the_lines_and_the_administrators_file(cluster: Cluster) -> None:
+    lab = cluster.lab
+    told = lab.must("xivo-2", "apt-get purge --yes resource-agents-berofos")
+    try:
+        assert "/etc/bnfos.conf stays" in told
+        left = "find / -xdev ( -name *bnfos* -o -name *berofos* ) -not -path /root/* -not -path /var/log/*"
+        assert lab.must("xivo-2", left).split() == ["/etc/bnfos.conf"]
+        monitored(cluster, 2)
+        assert lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-1"}
+        assert lab.movements() == []
+    finally:
+        lab.install("xivo-2", PACKAGE)
+
+
+def test_install_as_the_page_says(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.must("xivo-2", "mkdir -p /root/new")
+    lab.nodes["xivo-2"].put(PACKAGE, "/root/new/resource-agents-berofos_1_all.deb")
+    command = examples("installation.md")["install"].replace("apt install", "apt install --yes --reinstall")
+    lab.must("xivo-2", ["sh", "-ec", f"cd /root/new\n{command}"])
+    assert lab.must("xivo-2", "crm_resource --list-agents ocf:xivo").split() == ["berofos"]
+
+
+def test_copying_bnfos_conf_to_the_other_node_as_the_page_says(cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.must("xivo-1", ["sh", "-ec", "mkdir -p /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519"])
+    key = lab.must("xivo-1", "cat /root/.ssh/id_ed25519.pub")
+    lab.must("xivo-2", ["sh", "-ec", "mkdir -p /root/.ssh; cat >> /root/.ssh/authorized_keys"], stdin=key)
+    lab.must("xivo-1", ["sh", "-ec", "ssh-keyscan -t ed25519 xivo-2 > /root/.ssh/known_hosts 2> /dev/null"])
+    wanted = lab.must("xivo-1", "cat /etc/bnfos.conf")
+    lab.must("xivo-1", "chmod 600 /etc/bnfos.conf")
+    lab.must("xivo-2", "rm /etc/bnfos.conf")
+    lab.must("xivo-1", ["sh", "-ec", examples("installation.md")["copy"]])
+    assert lab.must("xivo-2", "cat /etc/bnfos.conf") == wanted
+    assert lab.must("xivo-2", "stat --format=%a /etc/bnfos.conf").strip() == "600"
