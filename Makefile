@@ -26,13 +26,23 @@ test-browser: $(VENV)/installed
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
-	$(PYTEST) tests/root tests/rehearsal tests/cluster
+	$(PYTEST) tests/root tests/rehearsal tests/cluster --ignore tests/cluster/machines
 
 BUILD_PACKAGES = build-essential debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
 	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git
 PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
 
-.PHONY: test-package deb dist
+# The machines of tests/cluster/machines are booted from roots of a release, whatever release this host has.
+MACHINE_PACKAGES = debootstrap systemd-container iproute2
+
+.PHONY: test-package test-release deb dist
+
+test-release: $(VENV)/installed
+	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
+	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git
+	rm -rf build/$(RELEASE)
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release tests/package/test_bare_debian.py \
+	    tests/cluster --ignore tests/cluster/test_demo.py
 
 test-package: $(VENV)/installed
 	@tests/install-packages $(BUILD_PACKAGES) $(PACKAGE_TEST_PACKAGES)

@@ -23,7 +23,13 @@ NO_DAEMONS = "#!/bin/sh\nexit 101\n"
 MOST_DAYS = 14
 """A kept root older than this is made again, so that tests run on what users get today."""
 
-_ENTER = 'mount -t proc proc "$ROOT/proc"; ip link set lo up; exec chroot "$ROOT" "$@"'
+_ENTER = """\
+mount -t proc proc "$ROOT/proc"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$ROOT/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$ROOT/dev/shm"
+ip link set lo up
+exec chroot "$ROOT" "$@"
+"""
 
 
 class NoRoot(Exception):

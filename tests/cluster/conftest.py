@@ -1,7 +1,7 @@
 """One lab for all scenarios; each begins with everything on xivo-1, and keeps the logs when it fails.
 
-With LAB_RELEASE in the environment the nodes are booted machines of that Debian release, and they have the package
-that LAB_PACKAGE names; otherwise they are namespaces of this host, and they have the checkout's agent.
+With LAB_RELEASE in the environment the nodes are booted machines of that Debian release with the package in the folder
+LAB_DIST (see `make test-release`); otherwise they are namespaces of this host, and they have the checkout's agent.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ FIGURES = pytest.StashKey[list[scenes.Figure]]()
 
 @pytest.fixture(scope="session")
 def two_nodes() -> Iterator[Cluster]:
-    release, package = os.environ.get("LAB_RELEASE", ""), os.environ.get("LAB_PACKAGE", "")
+    release = os.environ.get("LAB_RELEASE", "")
     why_not = machine.refusal() if release else refusal()
-    if release and not Path(package).is_file():
-        why_not = f"LAB_PACKAGE={package} is no package for the machines"
+    package = next(Path(os.environ.get("LAB_DIST", "")).glob("*.deb"), None) if release else None
+    if release and not package:
+        why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         pytest.fail(f"the cluster scenarios cannot run: {why_not}", pytrace=False)
-    with Lab(release=release, package=Path(package)) as lab:
+    with Lab(release=release, package=package) as lab:
         yield Cluster(lab)
 
 

@@ -23,7 +23,12 @@ def _root() -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with what `make deb` makes; the tests that run in a build have a test of their own."""
+    """The folder with what `make deb` makes; the tests that run in a build have a test of their own.
+
+    `make test-release` has built it already, on the release under test.
+    """
+    if "LAB_DIST" in os.environ:
+        return Path(os.environ["LAB_DIST"])
     folder = tmp_path_factory.mktemp("built")
     run(BUILD, folder, DEB_BUILD_OPTIONS="nocheck")
     return folder
@@ -41,7 +46,8 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
     """A bare Debian, to be copied rather than changed."""
     folder = tmp_path_factory.mktemp("debian")
     folder.chmod(0o755)
-    yield bareroot.make(folder / "bare")
+    release = os.environ.get("LAB_RELEASE") or bareroot.this_release()
+    yield bareroot.kept(release).copy(folder / "bare")
     shutil.rmtree(folder)
 
 

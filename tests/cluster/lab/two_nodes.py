@@ -178,6 +178,12 @@ class Lab:
                 if self._package:
                     self.install(name, self._package)
 
+    @property
+    def package(self) -> Path:
+        """The package that the machines have."""
+        assert self._package
+        return self._package
+
     def install(self, node: str, package: Path) -> None:
         """Let apt install a package file on a machine, as an administrator would."""
         self.note(f"apt installs {package.name} on {node}")

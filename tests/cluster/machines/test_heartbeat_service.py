@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from ..lab.cluster import Cluster
 from ..lab.devices import LOGIN
 from ..lab.two_nodes import NODES, Lab
 
-PACKAGE = Path(os.environ.get("LAB_PACKAGE", ""))
 UNIT = "berofos-heartbeat"
 AT_XIVO, AT_PBX = {"1"}, {"0"}
 ASTERISK = "[Unit]\nDescription=Stands in for Asterisk\n[Service]\nExecStart=/bin/sleep infinity\n"
@@ -142,8 +140,8 @@ EVENT = '#!/bin/sh\necho "event $*" >&2\n'
 
 def test_an_upgrade_leaves_it_running_and_the_lines_where_they_are(lab: Lab, tmp_path: Path) -> None:
     pid = shown(lab, "MainPID")
-    lab.install("xivo-1", newer(PACKAGE, tmp_path))
-    lab.install("xivo-1", PACKAGE)
+    lab.install("xivo-1", newer(lab.package, tmp_path))
+    lab.install("xivo-1", lab.package)
     assert shown(lab, "MainPID") == pid
     assert (modes(lab), watchdogs(lab)) == (AT_XIVO, {"1"})
     assert lab.movements() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ from tests.package.versions import newer
 
 from ..lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from ..lab.two_nodes import NODES
-
-PACKAGE = Path(os.environ.get("LAB_PACKAGE", ""))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +33,9 @@ def monitored(cluster: Cluster, times: int) -> None:
 def test_the_resource_keeps_running_through_upgrades_and_downgrades(cluster: Cluster, tmp_path: Path) -> None:
     lab = cluster.lab
     starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)
-    upgraded = newer(PACKAGE, tmp_path)
+    upgraded = newer(lab.package, tmp_path)
     for node in reversed(NODES):
-        for version in (upgraded, PACKAGE):
+        for version in (upgraded, lab.package):
             lab.install(node, version)
             monitored(cluster, 2)
     assert cluster.failures() == []
@@ -57,13 +54,13 @@ def test_purge_in_a_running_cluster_leaves_the_lines_and_the_administrators_file
         assert lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-1"}
         assert lab.movements() == []
     finally:
-        lab.install("xivo-2", PACKAGE)
+        lab.install("xivo-2", lab.package)
 
 
 def test_install_as_the_page_says(cluster: Cluster) -> None:
     lab = cluster.lab
     lab.must("xivo-2", "mkdir -p /root/new")
-    lab.nodes["xivo-2"].put(PACKAGE, "/root/new/resource-agents-berofos_1_all.deb")
+    lab.nodes["xivo-2"].put(lab.package, "/root/new/resource-agents-berofos_1_all.deb")
     command = examples("installation.md")["install"].replace("apt install", "apt install --yes --reinstall")
     lab.must("xivo-2", ["sh", "-ec", f"cd /root/new\n{command}"])
     assert lab.must("xivo-2", "crm_resource --list-agents ocf:xivo").split() == ["berofos"]

@@ -1,0 +1,45 @@
+"""From a bare root of a Debian release and a clone to the package: built with all tests, and clean for lintian."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import bareroot
+from tests.bareroot import Root, run
+
+CHECKOUT = Path(__file__).parents[2]
+CLONE = "/root/berofos-agent"
+MOST_LINES = 5
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
+    """A bare Debian with nothing but what the README takes for granted, git and make, and a clone of this checkout."""
+    folder = tmp_path_factory.mktemp("release")
+    folder.chmod(0o755)
+    root = bareroot.kept(os.environ["LAB_RELEASE"]).copy(folder / "root")
+    root.install("git", "make")
+    run("git", "clone", "--quiet", CHECKOUT, f"{root.folder}{CLONE}")
+    yield root
+    shutil.rmtree(folder)
+
+
+def test_make_deb_tells_little_and_ends_with_the_path_of_the_package(root: Root) -> None:
+    told = root.run_with_network("sh", "-ec", f"cd {CLONE} && make deb 2> /dev/null").splitlines()
+    assert len(told) <= MOST_LINES
+    deb = Path(f"{root.folder}{told[-1]}")
+    assert deb.is_file()
+    dist = Path(os.environ["LAB_DIST"])
+    shutil.rmtree(dist, ignore_errors=True)
+    shutil.copytree(deb.parent, dist)
+
+
+def test_lintian_of_the_release_has_nothing_to_say(root: Root) -> None:
+    root.install("lintian")
+    said = root.run("sh", "-ec", f"lintian --allow-root --fail-on error,warning {CLONE}/dist/*.changes")
+    assert said.strip() == ""
