@@ -57,6 +57,7 @@ class Daemon:
         self._lines = {entry.name: Lines(options.watchdog, options.recover) for entry in entries}
         self._targets: dict[str, Target] = {}
         self._errors: dict[str, str] = {}
+        self._waits_for = ""
         self._check: subprocess.Popen[bytes] | None = None
         self._check_ended: int | None = None
         self._check_at = 0.0
@@ -155,6 +156,9 @@ class Daemon:
 
     def _take_check(self, good: bool, why: str) -> None:
         if not self._health.checked(good):
+            if self._health.condition is Condition.STARTING and why != self._waits_for:
+                self._log(f"health check failed; waiting for the first one that passes ({why})")
+                self._waits_for = why
             return
         if self._health.condition is Condition.UNHEALTHY:
             seconds = self._options.watchdog
@@ -280,4 +284,6 @@ def _do(task: str, entries: Sequence[Entry], options: Options) -> object:
 
 def _start_silently(argv: Sequence[str]) -> subprocess.Popen[bytes]:
     null = subprocess.DEVNULL
-    return subprocess.Popen(argv, stdin=null, stdout=null, stderr=null)
+    # NOTIFY_SOCKET is the daemon's: a child that uses it, as systemctl does when it fails, draws a warning of systemd.
+    environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, env=environ)

@@ -204,6 +204,7 @@ def test_refused_image_writes_no_page(tmp_path: Path, image: Path, capsys: pytes
     assert PAGE not in standin.commands()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_says_how_the_device_is_left(tmp_path: Path, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def reply(request: bytes) -> list[bytes]:
         if request[11:13] == b"\0\x05":

@@ -169,6 +169,7 @@ def test_mac_is_needed_for_what_cannot_be_undone(bnfos: Bnfos) -> None:
 # --- on and on -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_going_on_and_on_survives_a_silent_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rounds = iter([[], [scan_reply()], [], [scan_reply()]])
 

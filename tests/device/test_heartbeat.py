@@ -126,6 +126,21 @@ def test_lines_are_acquired_when_telephony_is_healthy_and_not_before(site: Site)
     assert b"READY=1" in site.notices.recv(1000)
 
 
+def test_a_health_check_that_never_passed_is_logged_with_its_reason(site: Site) -> None:
+    site.begin("--health", "false")
+    eventually(lambda: "STARTING" in site.events_so_far())
+    assert site.process
+    assert site.process.stderr
+    eventually(lambda: "waiting for the first one that passes (false: status 1)" in site.process.stderr.readline())
+
+
+def test_children_do_not_get_the_notification_socket_of_the_service(site: Site, tmp_path: Path) -> None:
+    seen = tmp_path / "environment"
+    site.begin("--health", f"sh -c 'env > {seen}; mv {seen} {seen}.whole'")
+    eventually(lambda: Path(f"{seen}.whole").exists())
+    assert "NOTIFY_SOCKET" not in Path(f"{seen}.whole").read_text()
+
+
 def test_devices_are_kicked_while_telephony_is_healthy(site: Site, devices: Simulator) -> None:
     running(site)
     for _ in range(5):

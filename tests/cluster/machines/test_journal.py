@@ -42,7 +42,7 @@ def test_a_switch_is_a_line_of_berofos_with_priority_notice(protected: Cluster) 
     scenes.telephony_moved(protected, "xivo-2")
     entries = [
         json.loads(line)
-        for line in lab.must("xivo-2", "journalctl --boot --output=json --identifier=berofos").splitlines()
+        for line in lab.must("xivo-2", "journalctl --boot --output=json --identifier='berofos(relay)'").splitlines()
     ]
     switched = [entry for entry in entries if "switched from A-B to A-D" in entry["MESSAGE"]]
     assert {entry["MESSAGE"].partition(":")[0] for entry in switched} >= {"fos1", "fos2"}
