@@ -20,6 +20,12 @@ from berofos_agent.errors import ConfigurationError
 MAXIMUM_BYTES = 32 << 20
 QUERY_SECONDS = 5.0
 
+NEW_NAMES: Mapping[str, str] = {
+    "stonith-enabled": "fencing-enabled",
+    "stonith-watchdog-timeout": "fencing-watchdog-timeout",
+}
+"""Cluster options that Pacemaker 3.0.2 renamed. It still reads the old name where the new one is not set."""
+
 _CLONES = ("clone", "master", "bundle")
 _OURS = "//primitive[@class='{}' and @provider='{}' and @type='{}']".format(*AGENT)
 _FACTOR = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "msec": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0}
@@ -111,6 +117,17 @@ class Cluster:
     """By id of a location constraint that a move or ban left behind, the resource it places."""
     tree: Any = field(default=None, compare=False, repr=False)
     """The whole CIB, as lxml read it."""
+    feature_set: str = ""
+    """What the cluster's Pacemaker supports, such as 3.16.1; empty if the CIB does not name it."""
+
+    def option_name(self, name: str) -> str:
+        """Return the name that this cluster uses for a cluster option, by its name before Pacemaker 3.0.2."""
+        new = NEW_NAMES.get(name, name)
+        return new if new in self.properties else name
+
+    def option(self, name: str, default: str) -> str:
+        """Return the value of a cluster option, by its name before Pacemaker 3.0.2."""
+        return self.properties.get(self.option_name(name), default)
 
 
 def read_live() -> Cluster:
@@ -184,6 +201,7 @@ class _Reader:
             colocations=[*self._colocations(), *self._groups(relays)],
             moved=self._moved(),
             tree=self.tree,
+            feature_set=self.tree.get("crm_feature_set", ""),
         )
 
     # --- resources -----------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def as_pcs(wanted: Recommendation) -> str:
     ]
     for relay in wanted.relays:
         lines.append(f'pcs -f "$new" {_pcs_create(relay)}')
-        lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {wanted.follow} INFINITY')
+        lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {wanted.follow} score=INFINITY')
         lines.append(f'pcs -f "$new" constraint order {wanted.follow} then {relay.id} kind=Optional')
     lines += ['pcs cluster cib-push "$new" diff-against="$old"', 'rm "$new" "$old"']
     return "\n".join(lines) + "\n"

@@ -53,7 +53,9 @@ def from_cold(tree: Any) -> Any:
             state.extend(copy.deepcopy(known[name].findall("transient_attributes")))
         forget_failures(cib, name)
         set_attribute(cib, name, "shutdown", None)
-    for pair in cib.xpath("configuration/crm_config//nvpair[@name='stonith-watchdog-timeout']"):
+    for pair in cib.xpath(
+        "configuration/crm_config//nvpair[@name='stonith-watchdog-timeout' or @name='fencing-watchdog-timeout']"
+    ):
         # Pacemaker sets it when it finds SBD running; a CIB from a file may be without it.
         if pair.get("value") not in ("0", "0s") and not cib.xpath("configuration//nvpair[@name='have-watchdog']"):
             etree.SubElement(pair.getparent(), "nvpair", id="have-watchdog", name="have-watchdog", value="true")

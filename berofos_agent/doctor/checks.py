@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 CHECKS = (
+    Check("old-cluster", ERROR, "the cluster is too old: a failed relay moves telephony", placement.old_cluster),
     Check("not-judged", ERROR, "the cluster cannot be asked", placement.not_judged),
     Check("state-not-judged", ERROR, "crm_mon does not report the live state", live.not_judged),
     Check("no-quorum", ERROR, "the cluster has no quorum and does nothing", live.no_quorum),

@@ -14,6 +14,8 @@ from berofos_agent.doctor.findings import CLUSTER, Facts, Problem
 from berofos_agent.errors import ParameterError
 
 HEAD_START_SECONDS = 3
+OLDEST_FEATURE_SET = (3, 7, 0)
+"""Debian 11's Pacemaker 2.0.5 has 3.6.1 and no `critical`; builds with 3.7.1 have it, and so has all from 2.1.0 on."""
 _TELEPHONY = "TELEPHONY"
 _CREATE_FENCING = "create a stonith resource, see fencing in docs/concepts.md"
 
@@ -28,6 +30,18 @@ def not_judged(facts: Facts) -> Iterator[Problem]:
         )
     if facts.why_no_rehearsal:
         yield Problem(CLUSTER, f"was not rehearsed: {facts.why_no_rehearsal}", "berofos rehearse")
+
+
+def old_cluster(facts: Facts) -> Iterator[Problem]:
+    """Pacemaker before 2.1.0 has neither `critical` nor `influence`, so a failed relay moves telephony."""
+    feature_set = facts.cluster.feature_set if facts.cluster else ""
+    if feature_set and _version(feature_set) < OLDEST_FEATURE_SET:
+        yield Problem(
+            CLUSTER,
+            f"has Pacemaker's feature set {feature_set}, which has no critical=false: "
+            "a relay that cannot be switched moves telephony to the other node",
+            "upgrade all nodes to Pacemaker 2.1.0 or later",
+        )
 
 
 def no_relay(facts: Facts) -> Iterator[Problem]:
@@ -48,18 +62,23 @@ def no_fencing(facts: Facts) -> Iterator[Problem]:
     if not facts.cluster or len(facts.cluster.members) < 2:
         return
     text = "when the nodes lose contact, both switch the relay repeatedly"
-    if is_off(_stonith(facts.cluster)):
-        enable = remedies.set_property("stonith-enabled", "true")
+    if is_off(facts.cluster.option("stonith-enabled", "true")):
+        enable = remedies.set_property(facts.cluster.option_name("stonith-enabled"), "true")
         fix = enable if facts.cluster.fencing else f"{_CREATE_FENCING}; then {enable}"
         yield Problem(CLUSTER, f"fencing is disabled: {text}", fix)
-    elif not facts.cluster.fencing and not seconds(facts.cluster.properties.get("stonith-watchdog-timeout", "0")) > 0:
+    elif not facts.cluster.fencing and not seconds(facts.cluster.option("stonith-watchdog-timeout", "0")) > 0:
         yield Problem(CLUSTER, f"has no fence device: {text}", _CREATE_FENCING)
 
 
 def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
     """Two nodes that fence each other at the same moment are both down."""
     cluster = facts.cluster
-    if not cluster or len(cluster.members) != 2 or not cluster.fencing or is_off(_stonith(cluster)):
+    if (
+        not cluster
+        or len(cluster.members) != 2
+        or not cluster.fencing
+        or is_off(cluster.option("stonith-enabled", "true"))
+    ):
         return
     one, other = cluster.members
     random = any(seconds(device.parameters.get("pcmk_delay_max", "0")) > 0 for device in cluster.fencing)
@@ -74,10 +93,6 @@ def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
         "fencing has no delay: when the nodes lose contact, they fence each other",
         remedies.set_parameter(device.id, "pcmk_delay_base", delay),
     )
-
-
-def _stonith(cluster: Cluster) -> str:
-    return cluster.properties.get("stonith-enabled", "true")
 
 
 def _fences(device: FenceDevice, node: str) -> bool:
@@ -207,3 +222,7 @@ def _followers(facts: Facts, relay: Relay) -> list[tuple[str, str]]:
     """The resources placed with the relay, each with the constraint or group that does so."""
     found = [one for name in relay.names for one in facts.followers.get(name, ())]
     return [(one.rsc, one.id) for one in found if one.mandatory and one.rsc not in facts.relay_names]
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"[0-9]+", text))

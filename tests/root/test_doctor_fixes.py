@@ -28,6 +28,7 @@ ANSWERS = {
 }
 
 BY_HAND = {
+    "old-cluster": "the nodes need another Pacemaker",
     "no-relay": "berofos cluster-config needs the topology",
     "no-fencing--no-device": "only the administrator knows the fence device",
     "shared-device--all": "both resources have to name their devices",

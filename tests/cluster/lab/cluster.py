@@ -41,7 +41,7 @@ WITH_FENCING = (
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
     f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
     " meta critical=false failure-timeout=60s migration-threshold=3",
-    f"constraint colocation add {RELAY} with {TELEPHONY} INFINITY",
+    f"constraint colocation add {RELAY} with {TELEPHONY} score=INFINITY",
     f"constraint order {TELEPHONY} then {RELAY} kind=Optional",
     f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)} pcmk_delay_base=xivo-1:3;xivo-2:0",
 )
