@@ -127,6 +127,7 @@ def test_failover_drills(cluster: Cluster, console: Console) -> None:
     cluster.lab.wait_until(lambda: cluster.lab.device("fos1").lines_at == "xivo-1", 15, "fos1 is put back")
     cluster.wait_for("xivo-1")
     console.type(page, "cleanup")
+    cluster.wait_for("xivo-1")
     told = console.type(page, "doctor", status=1)
     assert {line.rpartition("[")[2] for line in told.splitlines() if line.endswith("]")} == {"no-password]"}
 

@@ -22,7 +22,7 @@ from .node import KILL_DAEMONS, NETWORK, NUMBERS
 from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child, poll
 
 PACKAGES = (
-    "systemd systemd-sysv libnss-systemd dbus iproute2 iputils-ping procps ca-certificates pacemaker"
+    "systemd systemd-sysv dbus iproute2 iputils-ping procps ca-certificates pacemaker"
     " pacemaker-cli-utils corosync pcs crmsh resource-agents python3-requests python3-lxml python3-tqdm libxml2-utils"
     " openssh-server openssh-client"
 )
