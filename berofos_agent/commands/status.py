@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import json
 import os
+import queue
+import shutil
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from berofos_agent.commands import commandline, picture
-from berofos_agent.commands.commandline import DONE, EXIT_STATUS, printable
+from berofos_agent.commands.commandline import DONE, EXIT_STATUS, HELP_COLUMNS, printable
 from berofos_agent.commands.picture import Lights, Paint
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
 from berofos_agent.device.topology import LINES, SCENARIO
-from berofos_agent.errors import row_of
+from berofos_agent.errors import ConfigurationError, row_of
 
 if TYPE_CHECKING:
+    from berofos_agent.commands.clusterview import DeviceTable, View
     from berofos_agent.device.device import Device
     from berofos_agent.device.inspection import Inspection
 
 PROG = "berofos status"
 
 WATCHDOG = {WATCHDOG_OFF: "off", WATCHDOG_ON: "on", WATCHDOG_FAILURE: "failure"}
+
+COROSYNC_CONF = "/etc/corosync/corosync.conf"
+
+TOGETHER_SECONDS = 1.0
+"""Devices that answer within this time are shown in the order of the file; the others as they end."""
 
 _REDRAW = "\x1b[H\x1b[J"
 
@@ -42,11 +54,15 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = commandline.new_parser(
         PROG,
-        "Show each device: whether it answers, where its lines go, and its settings. "
+        "Show each device: whether it answers, where its lines go, and its settings. On a cluster node, also show "
+        "where the lines should be, the nodes, the relay resource, fencing, a verdict and the next step. "
         "In the picture, (*) is a green LED that is on, (!) a red one that blinks.",
         _EXAMPLES,
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, one object for each device")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON: a list of devices; on a cluster node, an object"
+    )
+    parser.add_argument("--picture", action="store_true", help="draw each device, also if there are several")
     parser.add_argument(
         "-w",
         "--watch",
@@ -67,27 +83,139 @@ def _run(arguments: argparse.Namespace) -> int:
     redraw = _REDRAW if sys.stdout.isatty() and not arguments.json else ""
     try:
         while True:
-            _show(arguments, devices, redraw)
-            time.sleep(arguments.watch)
+            stamp = "" if arguments.json else time.strftime("%Y-%m-%d %H:%M:%S\n")
+            _show(arguments, devices, redraw + stamp)
+            sleep(arguments.watch)
     except KeyboardInterrupt:
         return DONE
 
 
 def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
-    from berofos_agent.device.inspection import inspect
+    """Show all devices once, each as soon as it has answered."""
+    answers = _ask_all(devices, arguments.timeout + 2)
+    view = _view(arguments.config)
+    screen = _Screen(view, devices, arguments.picture)
+    if not arguments.json:
+        screen.begin(before)
+    found: dict[str, Inspection] = {}
+    for batch in _batches(answers, [device.name for device in devices]):
+        found.update({one.device: one for one in batch})
+        if not arguments.json:
+            screen.show(batch)
+    inspections = [found[device.name] for device in devices]
+    view = view and _with_devices(view, inspections)
+    if arguments.json:
+        shown: Any = [as_json(one) for one in inspections]
+        if view:
+            from berofos_agent.commands import clusterview
+
+            shown = clusterview.as_json(view, shown)
+        print(json.dumps(shown, indent=None if arguments.watch else 2), flush=True)
+    elif view:
+        screen.end(view)
+    failures = [one.failure for one in inspections if one.failure]  # shown above
+    return row_of(failures[0], EXIT_STATUS) if failures else DONE
+
+
+# --- asking ----------------------------------------------------------------------------------------------------
+
+
+def _ask_all(devices: Sequence[Device], seconds: float) -> queue.Queue[Inspection | Exception]:
+    """Inspect each device in its own thread; return the queue that gets the inspections as they end."""
+    from berofos_agent.device.inspection import Inspection, inspect
     from berofos_agent.device.parallel import run_on_all
 
-    deadline = time.monotonic() + arguments.timeout + 2
-    results = run_on_all(devices, inspect, deadline)
-    reports = [result.value for result in results if result.value]
-    hung = [result.error for result in results if result.error]
-    if arguments.json:
-        print(json.dumps([as_json(report) for report in reports], indent=None if arguments.watch else 2), flush=True)
-    else:
-        paint = commandline.painter(sys.stdout, os.environ)
-        print(before + "\n\n".join("\n".join(as_text(report, paint)) for report in reports), flush=True)
-    failures = [report.failure for report in reports if report.failure]  # shown above
-    return commandline.complain_of(PROG, hung) or (row_of(failures[0], EXIT_STATUS) if failures else DONE)
+    answers: queue.Queue[Inspection | Exception] = queue.Queue()
+
+    def ask(device: Device) -> None:
+        try:
+            result = run_on_all([device], inspect, time.monotonic() + seconds)[0]
+            answers.put(result.value or Inspection(device.name, error=result.error, entry=device.entry))
+        except Exception as exc:
+            answers.put(exc)
+
+    for device in devices:
+        threading.Thread(target=ask, args=(device,), daemon=True).start()
+    return answers
+
+
+def _batches(answers: queue.Queue[Inspection | Exception], names: Sequence[str]) -> Iterator[list[Inspection]]:
+    """Yield what ends within TOGETHER_SECONDS in the order of the file, then each device as it ends."""
+    until = time.monotonic() + TOGETHER_SECONDS
+    batch: list[Inspection] = []
+    with contextlib.suppress(queue.Empty):
+        while len(batch) < len(names):
+            batch.append(_checked(answers.get(timeout=max(0.0, until - time.monotonic()))))
+    if batch:
+        yield sorted(batch, key=lambda one: names.index(one.device))
+    for _ in range(len(names) - len(batch)):
+        yield [_checked(answers.get())]
+
+
+def _checked(answer: Inspection | Exception) -> Inspection:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _view(config: str) -> View | None:
+    """Return the cluster's side, without devices; None if no cluster runs here or it has no relay resource."""
+    from berofos_agent.cluster import cib, status
+    from berofos_agent.commands.clusterview import View
+    from berofos_agent.doctor.findings import Facts
+
+    try:
+        cluster = cib.read_live()
+        live = status.read() if cluster.relays else None
+    except ConfigurationError as exc:
+        if shutil.which("cibadmin", path=f"{os.environ.get('PATH', '')}:/usr/sbin") and os.path.exists(COROSYNC_CONF):
+            commandline.complain(PROG, exc)  # a node of a cluster, at the moment without one
+        return None
+    return View(Facts(cluster, status=live), live, [], config) if live else None
+
+
+def _with_devices(view: View, inspections: Sequence[Inspection]) -> View:
+    """Return the view with the devices in it, and with what the doctor's checks of the present find."""
+    from berofos_agent.doctor.checks import examine_present
+    from berofos_agent.doctor.findings import Inspected
+
+    facts = dataclasses.replace(view.facts, inspected=[Inspected(view.config, one) for one in inspections])
+    return dataclasses.replace(view, facts=facts, findings=examine_present(facts))
+
+
+# --- showing ---------------------------------------------------------------------------------------------------
+
+
+class _Screen:
+    """Prints the devices as they come: in a table with a cluster and several devices, else with pictures."""
+
+    def __init__(self, view: View | None, devices: Sequence[Device], pictures: bool) -> None:
+        self._columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else HELP_COLUMNS
+        self._table: DeviceTable | None = None
+        if view and len(devices) > 1 and not pictures:
+            from berofos_agent.commands.clusterview import DeviceTable
+
+            self._table = DeviceTable(view, [device.name for device in devices], self._columns)
+        self._paint = commandline.painter(sys.stdout, os.environ)
+        self._between = ""
+
+    def begin(self, before: str) -> None:
+        """Print what stands above the devices."""
+        head = self._table.head() if self._table else []
+        print(before + "".join(f"{line}\n" for line in head), end="", flush=True)
+
+    def show(self, batch: Sequence[Inspection]) -> None:
+        """Print some devices."""
+        for one in batch:
+            lines = self._table.row(one, self._paint) if self._table else as_text(one, self._paint)
+            print(self._between + "\n".join(lines), flush=True)
+            self._between = "" if self._table else "\n"
+
+    def end(self, view: View) -> None:
+        """Print what stands below the devices."""
+        from berofos_agent.commands.clusterview import cluster_text
+
+        print("\n".join(cluster_text(view, self._columns, self._paint)), flush=True)
 
 
 def as_json(report: Inspection) -> dict[str, Any]:

@@ -201,6 +201,17 @@ def examine(facts: Facts) -> list[Finding]:
     return [*unexplained(findings, facts.rows or ()), *findings]
 
 
+def examine_present(facts: Facts) -> list[Finding]:
+    """Return what is wrong at this moment: with the state of the cluster, and with devices that cannot do their job."""
+    present = [
+        check
+        for check in CHECKS
+        if check.evaluate.__module__ == live.__name__
+        or (check.evaluate.__module__ == devices.__name__ and check.severity == ERROR)
+    ]
+    return [Finding(check, problem) for check in present for problem in check.evaluate(facts)]
+
+
 def is_shown(finding: Finding, rows: Sequence[Row] | None) -> bool:
     """Return True if the scheduler shows what a finding leads to, or was not asked."""
     return rows is None or any(explains(finding, row, one) for row in rows for one in row.violations)

@@ -25,7 +25,9 @@ def unreachable(facts: Facts) -> Iterator[Problem]:
     for device, failure in _failures(facts):
         if isinstance(failure, Unreachable) and not isinstance(failure, SectionError):
             yield Problem(
-                device.name, failure.what, "check its power and network; bnfos --scan lists the devices that answer"
+                device.name,
+                f"cannot be reached: {failure.what}",
+                "check its power and network; bnfos --scan lists the devices that answer",
             )
 
 

@@ -93,7 +93,7 @@ def test_watching_draws_again_until_interrupted(desk: Desk, monkeypatch: pytest.
         if next(pauses, "over") == "over":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("berofos_agent.commands.status.time.sleep", pause)
+    monkeypatch.setattr("berofos_agent.commands.status.sleep", pause)
     ran = desk.berofos("status", "--watch", "--json")
     assert ran.status == 0
     assert [len(json.loads(line)) for line in ran.out.splitlines()] == [2, 2, 2]

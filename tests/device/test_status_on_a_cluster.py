@@ -1,0 +1,153 @@
+"""berofos status on a cluster node: simulated devices, and the recorded answers of Pacemaker's tools."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from berofos_agent.simulator import Power
+from tests.device.conftest import Desk, Ran
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+class Node:
+    """A cluster node: the desk, with stand-ins for cibadmin and crm_mon."""
+
+    def __init__(self, desk: Desk, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.desk = desk
+        self._folder = folder
+        folder.mkdir()
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.setenv("TZ", "UTC0")
+        port_b = '<nvpair name="port_b_node"'
+        config = f'<nvpair id="relay-config" name="config" value="{desk.config}"/>'
+        cib = (DATA / "cib" / "good-crm.xml").read_text()
+        assert port_b in cib
+        self.tool("cibadmin", cib.replace(port_b, config + port_b))
+
+    def tool(self, name: str, output: str) -> None:
+        """Let one of Pacemaker's tools print this."""
+        (self._folder / f"{name}.out").write_text(output)
+        program = self._folder / name
+        program.write_text(f"#!/bin/sh\nexec cat {self._folder}/{name}.out\n")
+        program.chmod(0o755)
+
+    def status(self, recording: str, *modes: str, arguments: tuple[str, ...] = ()) -> Ran:
+        """Run `berofos status` while the cluster and the relays are like this."""
+        text = (DATA / "crm_mon" / "2.1" / f"{recording}.xml").read_text()
+        ready = '<node_attributes>\n    <node name="xivo-2"><attribute name="relay-ready" value="yes"/></node>'
+        if recording == "healthy":
+            text = text.replace("<node_attributes>", ready)
+        self.tool("crm_mon", text)
+        for device, mode in zip(self.desk.devices, modes):
+            if mode:
+                device.model.move_by_hand(mode)
+        return self.desk.berofos("status", *arguments)
+
+
+@pytest.fixture
+def node(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    return Node(desk, tmp_path / "pacemaker", monkeypatch)
+
+
+def test_healthy_cluster(node: Node) -> None:
+    ran = node.status("healthy", "1", "1")
+    assert ran.status == 0
+    assert ran.out.splitlines() == [
+        "DEVICE  LINES       EXPECTED    CONDITION",
+        "fos1    A-B xivo-1  A-B xivo-1  ok",
+        "fos2    A-B xivo-1  A-B xivo-1  ok",
+        "",
+        "NODE    STATE   RUNS         READY",
+        "xivo-1  online  xivo, relay  has the lines",
+        "xivo-2  online  -            yes",
+        "",
+        "resource  relay runs on xivo-1, follows xivo on xivo-1",
+        "switched  to xivo-1 at 2026-11-24 23:14:01",
+        "fencing   enabled",
+        "",
+        "verdict   OK: the lines are at xivo-1 (A-B), where they should be",
+        "next step nothing to do",
+    ]
+
+
+def test_stuck_relay(node: Node) -> None:
+    out = node.status("start-failed", "1", "0").out
+    assert "fos1    A-B xivo-1  A-D xivo-2  WRONG POSITION" in out
+    assert "fos2    A-D xivo-2  A-D xivo-2  ok" in out
+    assert "relay is stopped, follows xivo on xivo-2; start failed on xivo-2" in out
+    assert "reason    fos1: relay did not switch: mode is still 1 after writing 0" in out
+    assert "verdict   ERROR: relay is stopped: fos1: relay did not switch: mode is still 1" in out
+    assert "next step correct that, then crm_resource --cleanup --resource relay" in out
+
+
+def test_degraded_resource(node: Node) -> None:
+    node.desk.device("fos2").model.switch_power(Power.OFF)
+    ran = node.status("degraded", "1")
+    assert ran.status == 4
+    host = node.desk.device("fos2").http_address[0]
+    assert f"fos2    unknown     A-B xivo-1  no answer from {host} within 0.5 s" in ran.out
+    assert "relay runs on xivo-1, follows xivo on xivo-1; degraded" in ran.out
+    assert f"verdict   ERROR: fos2 cannot be reached: no answer from {host} within" in ran.out
+
+
+def test_one_device_has_a_picture(node: Node) -> None:
+    out = node.status("healthy", "1", "1", arguments=("fos1",)).out
+    assert "+===========+" in out
+    assert "DEVICE" not in out
+    assert "verdict   OK" in out
+
+
+def test_several_devices_have_pictures_on_request(node: Node) -> None:
+    assert node.status("healthy", "1", "1", arguments=("--picture",)).out.count("+===========+") == 2
+
+
+def test_a_slow_device_does_not_delay_the_others(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("berofos_agent.commands.status.TOGETHER_SECONDS", 0.1)
+    node.desk.device("fos1").model.switch_power(Power.OFF)
+    lines = node.status("healthy", "", "1").out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["fos2", "fos1"]
+
+
+def test_json_has_all_of_it(node: Node) -> None:
+    shown = json.loads(node.status("start-failed", "1", "0", arguments=("--json",)).out)
+    assert [(one["device"], one["node"], one["expected_node"], one["resource"]) for one in shown["devices"]] == [
+        ("fos1", "xivo-1", "xivo-2", "relay"),
+        ("fos2", "xivo-2", "xivo-2", "relay"),
+    ]
+    relay = shown["relays"][0]
+    assert (relay["nodes"], relay["telephony_nodes"], relay["expected_node"]) == ([], ["xivo-2"], "xivo-2")
+    assert relay["reason"] == "fos1: relay did not switch: mode is still 1 after writing 0"
+    assert shown["nodes"][0] == {"node": "xivo-1", "state": "online", "ready": "unknown"}
+    assert shown["verdict"]["severity"] == "error"
+    assert {"relay-stopped", "different-positions", "fail-count"} <= {one["check"] for one in shown["findings"]}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_text_fits_the_terminal(node: Node, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    lines = node.status("start-failed", "1", "0").out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any("WRONG POSITION" in line for line in lines)
+
+
+def test_every_look_of_a_watch_has_its_time(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("berofos_agent.commands.status.sleep", interrupt)
+    first = node.status("healthy", "1", "1", arguments=("-w",)).out.splitlines()[0]
+    assert first[:2] == "20"
+    assert len(first) == len("2026-11-24 23:14:01")
+
+
+def test_without_a_cluster_it_is_a_list_of_devices(node: Node) -> None:
+    node.tool("cibadmin", "<cib/>")
+    ran = node.status("healthy", "1", "1", arguments=("--json",))
+    assert [one["device"] for one in json.loads(ran.out)] == ["fos1", "fos2"]
