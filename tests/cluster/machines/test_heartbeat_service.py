@@ -135,7 +135,7 @@ def test_the_options_of_the_page_are_understood_and_its_event_command_runs(lab: 
     assert lab.device("fos1").order("state")["state"]["settings"]["wdogitime"] == "30"
 
 
-EVENT = '#!/bin/sh\necho "event $*" >&2\n'
+EVENT = '#!/bin/sh\nlogger --tag lines-moved "event $*"\n'
 
 
 def test_an_upgrade_leaves_it_running_and_the_lines_where_they_are(lab: Lab, tmp_path: Path) -> None:
