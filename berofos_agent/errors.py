@@ -3,6 +3,7 @@
     BerofosError
     +-- ConfigurationError          bnfos.conf or an argument cannot be used
     |   +-- ConfigurationMissing    the file does not exist
+    |   +-- NoDeviceDeclared        the file has no section
     +-- ParameterError              a parameter of the resource is wrong by itself
     +-- NotCabled                   this node is at neither port
     +-- StateError                  the state file cannot be written
@@ -41,6 +42,10 @@ class ConfigurationError(BerofosError):
 
 class ConfigurationMissing(ConfigurationError):
     """The configuration file does not exist."""
+
+
+class NoDeviceDeclared(ConfigurationError):
+    """The configuration file has no section."""
 
 
 class ParameterError(BerofosError):

@@ -55,6 +55,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return FAILED
     try:
         settings.check("apwd", new)
+        if not new:
+            raise ValueError("an empty password protects nothing; at least 1 character expected")
     except ValueError as exc:
         commandline.complain(PROG, f"{exc}; nothing changed")
         return FAILED

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from berofos_agent import __version__
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE
-from berofos_agent.errors import BerofosError, ConfigurationError, ConfigurationMissing
+from berofos_agent.errors import BerofosError, ConfigurationError, ConfigurationMissing, NoDeviceDeclared
 
 PROG = "xivo-berofos"
 
@@ -24,9 +24,9 @@ _EXAMPLES = """\
   xivo-berofos master              # A-B on every device of /etc/bnfos.conf
   xivo-berofos -q --syslog slave    # A-D, from cron or a script
 
-exit status: 0 if all devices are switched, or there is no bnfos.conf; otherwise
-that of the first device that failed, see berofos(8). The others are switched
-all the same."""
+exit status: 0 if all devices are in position, or if bnfos.conf is missing or
+declares no device; otherwise that of the first device that failed, see
+berofos(8). The other devices are switched in any case."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,8 +41,8 @@ def parser() -> argparse.ArgumentParser:
         PROG, "Put the lines of all bero*fos devices on the master (port B) or slave (port D).", _EXAMPLES
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("-v", "--verbose", action="store_true", help="print also which devices need not be switched")
-    parser.add_argument("--syslog", action="store_true", help="log everything that is printed, not only the switches")
+    parser.add_argument("-v", "--verbose", action="store_true", help="without effect; each device has its line anyway")
+    parser.add_argument("--syslog", action="store_true", help="log every line printed; switches are always logged")
     parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
     parser.add_argument("state", choices=MODE, help="who gets the lines")
     return parser
@@ -54,6 +54,9 @@ def _run(arguments: argparse.Namespace) -> int:
     except ConfigurationMissing:
         _tell(arguments, "not configured -- doing nothing")
         return DONE
+    except NoDeviceDeclared as exc:
+        _tell(arguments, f"{exc} -- doing nothing")
+        return DONE
     except ConfigurationError as exc:
         _log_error(arguments, exc)
         raise
@@ -62,21 +65,20 @@ def _run(arguments: argparse.Namespace) -> int:
     mode = MODE[arguments.state]
     results = run_on_all(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
     for result in results:
-        if result.value and result.value.moved:
+        if result.value:
             line = commandline.movement(result.device, result.value)
-            commandline.tell_syslog(PROG, f"{line}: {arguments.state}")
-            if not arguments.quiet:
-                print(line)
-        elif result.value and arguments.verbose:
-            _tell(arguments, commandline.movement(result.device, result.value))
+            _tell(arguments, line)
+            if result.value.moved:
+                commandline.tell_syslog(PROG, f"{line}: {arguments.state}")
         elif result.error:
             _log_error(arguments, result.error)
     return commandline.complain_of(PROG, [result.error for result in results])
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:
+    """Print a line on standard error, as XiVO's command does; with --syslog, log it as well."""
     if not arguments.quiet:
-        print(line)
+        print(line, file=sys.stderr)
     if arguments.syslog:
         commandline.tell_syslog(PROG, line)
 

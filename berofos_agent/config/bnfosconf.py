@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 from berofos_agent.config.mac import parse_mac
-from berofos_agent.errors import ConfigurationError, ConfigurationMissing
+from berofos_agent.errors import ConfigurationError, ConfigurationMissing, NoDeviceDeclared
 
 DEFAULT_PATH = "/etc/bnfos.conf"
 DEFAULT_HTTP_PORT = 80
@@ -108,7 +108,7 @@ def read(path: str) -> list[Entry]:
     """
     entries = parse(read_text(path), path)
     if not entries:
-        raise ConfigurationError(f"{path}: declares no device; `bnfos --scan -x` finds them")
+        raise NoDeviceDeclared(f"{path}: declares no device; `bnfos --scan -x` finds them")
     return entries
 
 

@@ -1,4 +1,4 @@
-"""The device's 30 settings: keyword, how to write it, where config.txt has it; knows no connection.
+"""The device's 30 settings: keyword, how to write it, where config.txt has it.
 
 Facts from the protocol notes in docs/protocol.md, the table of which reads like the one here.
 A value is text: what a person types after `--set KEY=` and sees after `--get KEY`. Flags are "0" or "1".
@@ -24,10 +24,15 @@ Values = dict[str, str]
 """Values by keyword; a keyword the device did not tell is not in it."""
 
 
+_FLAG_WORDS = {**dict.fromkeys(("1", "yes", "y", "true"), "1"), **dict.fromkeys(("0", "no", "n", "false"), "0")}
+"""As the vendor's client takes them, in any case of letters."""
+
+
 def _flag(text: str) -> str:
-    if text not in ("0", "1"):
-        raise ValueError("0 or 1 expected")
-    return text
+    try:
+        return _FLAG_WORDS[text.lower()]
+    except KeyError:
+        raise ValueError("0 or 1 expected") from None
 
 
 def _number(text: str) -> str:
@@ -44,8 +49,8 @@ def _ipv4(text: str) -> str:
 
 
 def _hostname(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", text):
-        raise ValueError("a host name of at most 63 letters, digits, dots and hyphens expected")
+    if not re.fullmatch(r"(\w([\w.-]{0,61}\w)?)?", text, re.ASCII):
+        raise ValueError("a host name of at most 63 letters, digits, dots, hyphens and underscores expected")
     return text
 
 
@@ -56,8 +61,8 @@ def _text(text: str) -> str:
 
 
 def _password(text: str) -> str:
-    if not 1 <= len(text) <= MAXIMUM_PASSWORD or not (text.isascii() and text.isprintable()):
-        raise ValueError(f"1 to {MAXIMUM_PASSWORD} printable ASCII characters expected")
+    if len(text) > MAXIMUM_PASSWORD or not (text.isascii() and (text.isprintable() or not text)):
+        raise ValueError(f"at most {MAXIMUM_PASSWORD} printable ASCII characters expected")
     return text
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from berofos_agent.device.settings import (
+    FLAG,
     HOST,
     MAGIC_KEY,
     MAGIC_VERSION,
@@ -96,6 +97,8 @@ def accept(keyword: str, value: str) -> str:
         if not value.isprintable() or len(value) > (MAXIMUM_PASSWORD if kind is PASSWORD else LONGEST_TEXT):
             raise ValueError("not printable, or too long")
         return value
+    if kind is FLAG and value not in ("0", "1"):
+        raise ValueError("0 or 1 expected")
     return kind.check(value)
 
 

@@ -183,7 +183,7 @@ def test_going_on_and_on_survives_a_silent_round(tmp_path: Path, capsys: pytest.
     with standing_in(replies={1: reply}) as standin:
         ran = bnfos_at(standin, tmp_path, capsys)("--sscan -c -h 127.0.0.1 -w 0.1 -t 0.3")
     assert ran.status == 130
-    assert ran.out.count("00:19:32:00:12:1D") == 2
+    assert ran.out.count("00:19:32:00:12:1d") == 2
 
 
 CALL = "import sys; from berofos_agent.commands.bnfos import main, context; "

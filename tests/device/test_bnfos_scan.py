@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from berofos_agent import simulator
-from berofos_agent.commands.bnfos.lan import write_down
+from berofos_agent.commands.bnfos.lan import add_found
 from berofos_agent.config.editor import ConfFile
 from berofos_agent.device.frame import ScanReply
 from berofos_agent.simulator import Simulator
@@ -48,7 +48,7 @@ def test_each_device_is_a_block(devices: Simulator, bnfos: Bnfos) -> None:
 def test_each_device_is_a_line_for_scripts(devices: Simulator, bnfos: Bnfos) -> None:
     devices["fos2"].model.switch_power(Power.FLASH)
     ran = bnfos("--sscan")
-    assert ran.out == "00:19:32:00:12:1D;127.0.0.1;1.53;operational\n00:19:32:00:12:1E;127.0.0.2;1.53;flash\n"
+    assert ran.out == "00:19:32:00:12:1d;127.0.0.1;1.53;operational\n00:19:32:00:12:1e;127.0.0.2;1.53;flash\n"
     assert (ran.status, ran.err) == (0, "")
 
 
@@ -61,7 +61,7 @@ def test_broadcast_scan_returns_after_a_quiet_second(bnfos: Bnfos) -> None:
 
 
 def test_host_name_is_asked_and_nobody_else(devices: Simulator, bnfos: Bnfos) -> None:
-    assert bnfos("--sscan -h localhost").out == "00:19:32:00:12:1D;127.0.0.1;1.53;operational\n"
+    assert bnfos("--sscan -h localhost").out == "00:19:32:00:12:1d;127.0.0.1;1.53;operational\n"
     assert devices["fos2"].model.requests == {}
 
 
@@ -73,7 +73,7 @@ def test_host_name_nobody_knows_is_an_error(bnfos: Bnfos) -> None:
 
 def test_other_products_are_passed_over(devices: Simulator, bnfos: Bnfos) -> None:
     devices["fos1"].model.fault("not-berofos")
-    assert bnfos("--sscan").out == "00:19:32:00:12:1E;127.0.0.2;1.53;operational\n"
+    assert bnfos("--sscan").out == "00:19:32:00:12:1e;127.0.0.2;1.53;operational\n"
     ran = bnfos("--sscan -h 127.0.0.1")
     assert (ran.status, ran.out) == (1, "")
     assert "another product" in ran.err
@@ -82,14 +82,14 @@ def test_other_products_are_passed_over(devices: Simulator, bnfos: Bnfos) -> Non
 def test_box_with_the_other_hardware_id_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with standing_in(replies={1: lambda _request: [scan_reply(hardware=0xBB)]}) as standin:
         ran = bnfos_at(standin, tmp_path, capsys)("--sscan -h 127.0.0.1")
-    assert ran.out == "00:19:32:00:12:1D;10.34.1.50;1.53;operational\n"
+    assert ran.out == "00:19:32:00:12:1d;10.34.1.50;1.53;operational\n"
 
 
 def test_stray_datagrams_before_the_answer_are_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stray = [b"noise", framed(9, b"123456\0\0"), scan_reply()[:-1] + b"\xff", scan_reply()]
     with standing_in(replies={1: lambda _request: stray}) as standin:
         ran = bnfos_at(standin, tmp_path, capsys)("--sscan -h 127.0.0.1")
-    assert ran.out == "00:19:32:00:12:1D;10.34.1.50;1.53;operational\n"
+    assert ran.out == "00:19:32:00:12:1d;10.34.1.50;1.53;operational\n"
 
 
 # --- -x --------------------------------------------------------------------------------------------------------
@@ -170,13 +170,13 @@ def test_host_name_that_leads_to_the_device_stays(bnfos: Bnfos) -> None:
 def test_tenth_device_is_fos10(tmp_path: Path) -> None:
     file = ConfFile(str(tmp_path / "bnfos.conf"))
     found = [(f"10.0.0.{number}", ScanReply(bytes([0, 25, 50, 0, 0, number]), (1, 53), True)) for number in range(12)]
-    write_down(file, found)
-    write_down(file, found)
+    add_found(file, found)
+    add_found(file, found)
     assert [entry.name for entry in file.entries] == [f"fos{number}" for number in range(1, 13)]
 
 
 def test_device_without_an_address_is_a_placeholder(tmp_path: Path) -> None:
     file = ConfFile(str(tmp_path / "bnfos.conf"))
-    told = write_down(file, [("0.0.0.0", ScanReply(bytes(6), (1, 53), True))])
+    told = add_found(file, [("0.0.0.0", ScanReply(bytes(6), (1, 53), True))])
     assert ";host = 0.0.0.0\n" in file.text
     assert "no address yet" in told[0]

@@ -140,7 +140,7 @@ def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: py
         bnfos = bnfos_at(standin, tmp_path, capsys)
         ran = bnfos("--get scenario -f fos1")
         assert (ran.status, ran.out) == (1, "")
-        assert "does not tell scenario" in ran.err
+        assert "does not report scenario" in ran.err
         assert bnfos("--show -f fos1").out == " mode      = 1\n"
         ran = bnfos("--set scenario=1 -f fos1")
         assert ran.status == 1
@@ -236,7 +236,7 @@ def test_new_password_is_tried_where_protection_is_on(devices: Simulator, bnfos:
     protect(bnfos, f"admin:{PASSWORD}")
     ran = bnfos("--set apwd=n3w -f fos1")
     assert ran.status == 0
-    assert "accepts the new one" in ran.err
+    assert "accepts the new password" in ran.err
     assert "n3w" not in ran.err
     assert devices["fos1"].model.password() == "n3w"
 

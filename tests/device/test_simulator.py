@@ -621,7 +621,7 @@ WRONG_ARGUMENTS = {
     "bad_port": (("--http-port", "70000"), 2, "must be an integer from 0 to 65535, not '70000'"),
     "device_without_mac": (("--device", "fos1:127.0.0.1:0"), 2, "'fos1:127.0.0.1:0' is not NAME:ADDRESS:PORT:MAC"),
     "device_with_bad_mac": (("--device", "fos1:127.0.0.1:0:12"), 2, "not a MAC address: '12'"),
-    "password_too_long": (("--password", "1234567890123456"), 2, "1 to 15 printable ASCII characters expected"),
+    "password_too_long": (("--password", "1234567890123456"), 2, "at most 15 printable ASCII characters expected"),
     "config_of_the_user": (("--config", "{tmp}/mine.conf"), 3, "there already, and not written by a simulator"),
     "address_not_ours": (("--address", "192.0.2.1", "--http-port", "0"), 1, "cannot listen on 192.0.2.1:"),
     "control_in_no_directory": (

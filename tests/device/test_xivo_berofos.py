@@ -55,10 +55,10 @@ def test_master_and_slave(desk: Desk, run: Callable[..., Ran], logged: Logged) -
 def test_what_is_there_already_is_neither_written_nor_logged(
     desk: Desk, run: Callable[..., Ran], logged: Logged
 ) -> None:
-    assert run("slave") == Ran(0, "", "")
+    assert run("slave") == Ran(0, "", "fos1: already in position A-D\nfos2: already in position A-D\n")
     assert logged == []
     assert "write" not in desk.device("fos1").model.requests
-    assert run("-v", "slave").out == "fos1: already in position A-D\nfos2: already in position A-D\n"
+    assert run("-v", "slave") == run("slave")
 
 
 def test_quiet_still_logs(run: Callable[..., Ran], logged: Logged) -> None:
@@ -72,7 +72,7 @@ def test_one_that_fails_does_not_hold_up_the_others(desk: Desk, run: Callable[..
     assert ran.status == 4
     assert "xivo-berofos: fos1: no answer from" in ran.err
     assert modes(desk) == ["0", "1"]
-    assert sorted(line.split(":")[0] for line in logged) == ["fos1", "fos2"]
+    assert sorted({line.split(":")[0] for line in logged}) == ["fos1", "fos2"]
 
 
 def test_a_relay_that_does_not_follow_is_an_error(desk: Desk, run: Callable[..., Ran]) -> None:
@@ -82,7 +82,7 @@ def test_a_relay_that_does_not_follow_is_an_error(desk: Desk, run: Callable[...,
 
 def test_without_configuration_it_does_nothing(desk: Desk, run: Callable[..., Ran], logged: Logged) -> None:
     desk.config.unlink()
-    assert run("master") == Ran(0, "not configured -- doing nothing\n", "")
+    assert run("master") == Ran(0, "", "not configured -- doing nothing\n")
     assert run("-q", "slave") == Ran(0, "", "")
     assert logged == []
     run("--syslog", "slave")
@@ -123,6 +123,6 @@ def test_as_a_process(desk: Desk) -> None:
         text=True,
         check=False,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.count("switched from A-D to A-B") == 2
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr.count("switched from A-D to A-B") == 2
     assert modes(desk) == ["1", "1"]

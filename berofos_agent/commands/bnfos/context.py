@@ -1,4 +1,4 @@
-"""What every mode of `bnfos` is given: arguments, the device they mean, somewhere to talk; knows no protocol."""
+"""What every mode of `bnfos` is given: its arguments, the device they name, and where messages go."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Lan:
     broadcast: str = BROADCAST
 
 
-class Talk:
-    """Says things to people: on standard error, or in syslog."""
+class Reporter:
+    """Writes messages to standard error, or to syslog."""
 
     def __init__(self, to_syslog: bool) -> None:
         self.to_syslog = to_syslog
         if to_syslog:
             syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
 
-    def say(self, line: str) -> None:
-        """Say how it goes."""
+    def info(self, line: str) -> None:
+        """Report progress or success."""
         self._tell(line, line, syslog.LOG_NOTICE)
 
-    def complain(self, problem: object) -> None:
-        """Say what is wrong."""
+    def error(self, problem: object) -> None:
+        """Report a problem."""
         self._tell(f"{PROG}: {problem}", str(problem), syslog.LOG_ERR)
 
     def _tell(self, line: str, logged: str, priority: int) -> None:
@@ -52,11 +52,11 @@ class Talk:
 
 
 @dataclass(frozen=True)
-class Job:
+class Context:
     """One call of `bnfos`."""
 
     arguments: argparse.Namespace
-    talk: Talk
+    reporter: Reporter
     lan: Lan
 
     @property
@@ -70,13 +70,13 @@ class Job:
         return DEFAULT_WAIT_SECONDS if self.arguments.w is None else float(self.arguments.w)
 
     def show(self, line: str) -> None:
-        """Print what was asked for."""
+        """Print a value that was asked for."""
         print(line, flush=True)
 
     def target(self, host_needed: bool = False, mac_needed: bool = False) -> Entry:
-        """Return the device meant; what is given on the command line goes before what bnfos.conf says.
+        """Return the device that the options name; they override bnfos.conf. Raises ConfigurationError.
 
-        Without a host the whole LAN is asked. Raises ConfigurationError.
+        Without a host, the request goes to the whole LAN.
         """
         given = self.arguments
         named = _declared(given.config, given.f) if given.f else Entry(given.h or format_mac(given.m or b""))

@@ -1,4 +1,4 @@
-"""`bnfos --flash`: reads the image, says what it is, shows how far it has come; knows not how a page is written."""
+"""`bnfos --flash`: reads a firmware image, writes it to a device and shows the progress."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Callable
 
-from berofos_agent.commands.bnfos.context import Job
+from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.commands.bnfos.lan import client
 from berofos_agent.device import flashing, frame
 from berofos_agent.device.flashing import Progress
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 
-def flash(job: Job) -> None:
+def flash(context: Context) -> None:
     """Write a firmware image; raise BerofosError saying in what state the device is left."""
-    path = job.arguments.argument
+    path = context.arguments.argument
     image = read_image(path)
     try:
         known = flashing.judge_image(image)
     except ValueError as exc:
         raise ConfigurationError(f"{path}: {exc}") from None
-    entry = job.target(host_needed=True, mac_needed=True)
-    device = client(job, entry)
-    flashing.require_flash_mode(device, job.seconds)
-    job.talk.say(f"{path}: {known or 'no known firmware of a bero*fos, by its SHA-1'}, {len(image)} bytes")
+    entry = context.target(host_needed=True, mac_needed=True)
+    device = client(context, entry)
+    flashing.require_flash_mode(device, context.seconds)
+    context.reporter.info(f"{path}: {known or 'not a known bero*fos firmware, by its SHA-1'}, {len(image)} bytes")
     progress = Progress()
     try:
-        with shown(job, frame.flash_pages(image)) as show:
+        with shown(context, frame.flash_pages(image)) as show:
             flashing.flash(device, image, progress, show)
     except KeyboardInterrupt:
-        job.talk.complain(f"{entry.name}: interrupted; {progress.left_device}")
+        context.reporter.error(f"{entry.name}: interrupted; {progress.left_device}")
         raise
     except BerofosError as exc:
         raise BerofosError(f"{exc} ({progress.left_device})") from exc
-    job.talk.say(f"{entry.name}: firmware written; power the device off and on again to start it")
+    context.reporter.info(f"{entry.name}: Flash succeeded! Switch the device off and on to start the firmware")
 
 
 def read_image(path: str) -> bytes:
@@ -49,15 +49,15 @@ def read_image(path: str) -> bytes:
 
 
 @contextmanager
-def shown(job: Job, pages: int) -> Iterator[Callable[[int], None]]:
+def shown(context: Context, pages: int) -> Iterator[Callable[[int], None]]:
     """Yield what shows the pages done: a bar on a terminal, a line each tenth elsewhere or without tqdm."""
-    if job.talk.to_syslog or not sys.stderr.isatty():
-        yield _tenths(job, pages)
+    if context.reporter.to_syslog or not sys.stderr.isatty():
+        yield _tenths(context, pages)
         return
     try:
         from tqdm import tqdm
     except ImportError:
-        yield _tenths(job, pages)
+        yield _tenths(context, pages)
         return
     # A serial console may tell no size, and tqdm by itself shows nothing there.
     columns, rows = shutil.get_terminal_size()
@@ -65,9 +65,9 @@ def shown(job: Job, pages: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(done - bar.n)
 
 
-def _tenths(job: Job, pages: int) -> Callable[[int], None]:
+def _tenths(context: Context, pages: int) -> Callable[[int], None]:
     def show(done: int) -> None:
         if done * 10 // pages > (done - 1) * 10 // pages:
-            job.talk.say(f"{done * 100 // pages:3d} %, page {done} of {pages}")
+            context.reporter.info(f"{done * 100 // pages:3d} %, page {done} of {pages}")
 
     return show

@@ -1,4 +1,4 @@
-"""`bnfos --kick -c -b`: keeps kicking in the background, and tells syslog when that begins to fail and works again."""
+"""`bnfos --kick -c -b`: kicks the watchdog in the background, and logs when kicks begin to fail and succeed again."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import sys
 import time
 from typing import Callable
 
-from berofos_agent.commands.bnfos.context import Job, Talk
+from berofos_agent.commands.bnfos.context import Context, Reporter
 from berofos_agent.commands.bnfos.lan import client
 from berofos_agent.errors import DeviceError
 
 
-def in_background(job: Job) -> int:
-    """Leave a process behind that goes on kicking, and return the exit status for the one in front.
+def in_background(context: Context) -> int:
+    """Start a process that keeps kicking, and return the exit status of this one.
 
-    What is wrong with the configuration is found out in front. A device that does not answer is no reason not to
-    start: it may be on its way up, and then nobody but this process would keep its watchdog quiet.
+    The configuration is checked here, before the fork. A device that does not answer is not an error: it may be
+    starting, and then only this process keeps its watchdog from expiring.
     """
-    entry = job.target()
-    device = client(job, entry)
+    entry = context.target()
+    device = client(context, entry)
     if os.fork():
         return 0
     os.setsid()
@@ -29,33 +29,35 @@ def in_background(job: Job) -> int:
     try:
         _let_go_of_terminal()
         signal.signal(signal.SIGTERM, _leave)
-        job.talk.say(f"{entry.name}: kicking its watchdog every {job.wait:g} s (process {os.getpid()})")
-        keep_kicking(job, lambda: device.kick(job.seconds), Reporter(job.talk, entry.name), time.sleep)
+        context.reporter.info(f"{entry.name}: kicking its watchdog every {context.wait:g} s (process {os.getpid()})")
+        keep_kicking(
+            context, lambda: device.kick(context.seconds), FailureLog(context.reporter, entry.name), time.sleep
+        )
     except SystemExit:
-        job.talk.say(f"{entry.name}: no longer kicking its watchdog (ended by a signal)")
+        context.reporter.info(f"{entry.name}: no longer kicking its watchdog (ended by a signal)")
     except Exception as exc:
-        job.talk.complain(f"{entry.name}: no longer kicking its watchdog: {exc!r}")
+        context.reporter.error(f"{entry.name}: no longer kicking its watchdog: {exc!r}")
     os._exit(0)
 
 
-class Reporter:
-    """Tells when kicking begins to fail and when it works again, not each time."""
+class FailureLog:
+    """Reports when kicks begin to fail and when they succeed again, not each one."""
 
-    def __init__(self, talk: Talk, name: str) -> None:
-        self._talk = talk
+    def __init__(self, reporter: Reporter, name: str) -> None:
+        self._reporter = reporter
         self._name = name
         self._works = True
 
     def report(self, problem: DeviceError | None) -> None:
         """Take note of how a kick went."""
         if problem and self._works:
-            self._talk.complain(f"{problem}; going on")
+            self._reporter.error(f"{problem}; going on")
         elif not problem and not self._works:
-            self._talk.say(f"{self._name}: takes kicks again")
+            self._reporter.info(f"{self._name}: takes kicks again")
         self._works = problem is None
 
 
-def keep_kicking(job: Job, kick: Callable[[], None], reporter: Reporter, sleep: Callable[[float], None]) -> None:
+def keep_kicking(context: Context, kick: Callable[[], None], log: FailureLog, sleep: Callable[[float], None]) -> None:
     """Kick on and on; returns only by an exception of `sleep`."""
     while True:
         problem = None
@@ -63,8 +65,8 @@ def keep_kicking(job: Job, kick: Callable[[], None], reporter: Reporter, sleep: 
             kick()
         except DeviceError as exc:
             problem = exc
-        reporter.report(problem)
-        sleep(job.wait)
+        log.report(problem)
+        sleep(context.wait)
 
 
 def _leave(_number: int, _frame: object) -> None:

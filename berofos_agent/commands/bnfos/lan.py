@@ -1,4 +1,4 @@
-"""The modes of `bnfos` that speak UDP: scan, ping, kick, network configuration, reset; knows no HTTP."""
+"""The modes of `bnfos` that use UDP: scan, ping, kick, network configuration, reset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Callable
 
-from berofos_agent.commands.bnfos.context import Job
+from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.editor import ConfFile
 from berofos_agent.config.mac import format_mac
@@ -23,50 +23,50 @@ Found = tuple[str, ScanReply]
 _NOWHERE = "0.0.0.0"
 
 
-def client(job: Job, entry: Entry) -> Gbl4Client:
-    """Return who speaks to the device meant."""
-    return Gbl4Client(entry.name, entry.host, entry.mac, job.lan.port)
+def client(context: Context, entry: Entry) -> Gbl4Client:
+    """Return a client for the device."""
+    return Gbl4Client(entry.name, entry.host, entry.mac, context.lan.port)
 
 
 # --- scan ------------------------------------------------------------------------------------------------------
 
 
-def scan(job: Job) -> None:
-    """Print a block for each device found; with -x write them down."""
-    file = ConfFile.load(job.arguments.config) if job.arguments.x else None
-    found = _find(job)
+def scan(context: Context) -> None:
+    """Print a block for each device found; with -x add them to bnfos.conf."""
+    file = ConfFile.load(context.arguments.config) if context.arguments.x else None
+    found = _find(context)
     for number, (_, reply) in enumerate(found, 1):
-        job.show(block(number, reply))
-    job.talk.say(f"{len(found)} device{'' if len(found) == 1 else 's'} found.")
+        context.show(block(number, reply))
+    context.reporter.info(f"{len(found)} device{'' if len(found) == 1 else 's'} found.")
     if file:
-        for line in write_down(file, found):
-            job.talk.say(line)
+        for line in add_found(file, found):
+            context.reporter.info(line)
         file.save()
         problems = [entry.problem for entry in file.entries if entry.problem]
         if problems:
             raise ConfigurationError(f"{problems[0]}; the section was left as it is, correct it and scan again")
 
 
-def sscan(job: Job) -> None:
+def sscan(context: Context) -> None:
     """Print a line for each device found."""
-    for _, reply in _find(job):
+    for _, reply in _find(context):
         mode = "operational" if reply.operational else "flash"
-        job.show(f"{format_mac(reply.mac)};{reply.network.address};{_version(reply.firmware)};{mode}")
+        context.show(f"{format_mac(reply.mac).lower()};{reply.network.address};{_version(reply.firmware)};{mode}")
 
 
-def _find(job: Job) -> list[Found]:
-    host = job.arguments.h or job.lan.broadcast
+def _find(context: Context) -> list[Found]:
+    host = context.arguments.h or context.lan.broadcast
     try:
-        address = resolve(host, job.lan.port, job.seconds)
+        address = resolve(host, context.lan.port, context.seconds)
         if gbl4.is_broadcast(address):
-            quiet = min(job.seconds, gbl4.REPLY_SECONDS)
-            found = gbl4.broadcast_scan(address[0], job.lan.port, quiet, max(job.seconds, quiet))
+            quiet = min(context.seconds, gbl4.REPLY_SECONDS)
+            found = gbl4.broadcast_scan(address[0], context.lan.port, quiet, max(context.seconds, quiet))
         else:
-            found = [(address[0], Gbl4Client(host, address[0], port=job.lan.port).scan(job.seconds))]
+            found = [(address[0], Gbl4Client(host, address[0], port=context.lan.port).scan(context.seconds))]
     except socket.gaierror:
         raise BerofosError(f"host name {host} is not known") from None
     except OSError as exc:
-        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {job.lan.port})") from exc
+        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {context.lan.port})") from exc
     if not found:
         raise BerofosError("no device answers; give the address of one: -h ADDRESS")
     return found
@@ -122,8 +122,8 @@ def _link(bits: int) -> str:
     return " | ".join([*up, speed, *(["LINK_FDX"] if bits & frame.LINK_FULL_DUPLEX else [])])
 
 
-def write_down(file: ConfFile, found: list[Found]) -> list[str]:
-    """Bring what a scan found into bnfos.conf and return a sentence on each device; saves nothing.
+def add_found(file: ConfFile, found: list[Found]) -> list[str]:
+    """Add what a scan found to bnfos.conf and return a sentence on each device; does not save.
 
     A device is known by its MAC, or by its address if its section has no MAC yet. It keeps its name, its login and
     the comments around it.
@@ -164,24 +164,24 @@ def _leads_to(name: str, address: str) -> bool:
 # --- one device ------------------------------------------------------------------------------------------------
 
 
-def ping(job: Job) -> None:
-    """Say whether the device answers, and how fast."""
-    entry = job.target()
-    milliseconds = client(job, entry).ping(seconds=job.seconds) * 1000
-    job.talk.say(f"{entry.name}: answers within {milliseconds:.1f} ms")
+def ping(context: Context) -> None:
+    """Report whether the device answers, and after how long."""
+    entry = context.target()
+    milliseconds = client(context, entry).ping(seconds=context.seconds) * 1000
+    context.reporter.info(f"{entry.name}: Ping succeeded! Answer after {milliseconds:.1f} ms")
 
 
-def kick(job: Job) -> None:
+def kick(context: Context) -> None:
     """Start a fresh watchdog interval."""
-    entry = job.target()
-    client(job, entry).kick(job.seconds)
-    job.talk.say(f"{entry.name}: watchdog kicked")
+    entry = context.target()
+    client(context, entry).kick(context.seconds)
+    context.reporter.info(f"{entry.name}: Kick succeeded!")
 
 
-def netconf(job: Job) -> None:
+def netconf(context: Context) -> None:
     """Write the network configuration."""
-    given = job.arguments
-    entry = job.target(mac_needed=True)
+    given = context.arguments
+    entry = context.target(mac_needed=True)
     address = given.i or IPv4Address(0)
     dhcp = given.d is not False
     network = NetworkSettings(
@@ -192,14 +192,14 @@ def netconf(job: Job) -> None:
         (frame.OPTION_DHCP if dhcp else 0) | (frame.OPTION_AUTHENTICATION if given.a else 0),
         given.p or 80,
     )
-    device = client(job, entry)
-    flashing.require_flash_mode(device, job.seconds)
-    device.netconf(network, job.seconds)
-    job.talk.say(f"{entry.name}: network configuration written; it holds from the next start of the device")
+    device = client(context, entry)
+    flashing.require_flash_mode(device, context.seconds)
+    device.netconf(network, context.seconds)
+    context.reporter.info(f"{entry.name}: Network configuration succeeded! It is in force once the device restarts")
     if given.i and dhcp:
-        job.talk.say(f"{entry.name}: DHCP is on, so a DHCP server's address goes before {address}; -d 0 turns it off")
+        context.reporter.info(f"{entry.name}: DHCP is on, its address overrides {address}; -d 0 turns it off")
     elif given.f and not dhcp and str(address) != entry.host:
-        job.talk.say(f"then let {given.config} follow: bnfos --scan -x -h {address}")
+        context.reporter.info(f"then update {given.config}: bnfos --scan -x -h {address}")
 
 
 def netmask_by_class(address: IPv4Address) -> IPv4Address:
@@ -208,16 +208,16 @@ def netmask_by_class(address: IPv4Address) -> IPv4Address:
     return IPv4Address("255.0.0.0" if first < 128 else "255.255.0.0" if first < 192 else "255.255.255.0")
 
 
-def reset(job: Job) -> None:
+def reset(context: Context) -> None:
     """Erase settings and firmware."""
-    entry = job.target(mac_needed=True)
-    device = client(job, entry)
-    flashing.require_flash_mode(device, job.seconds)
-    device.erase(max(job.seconds, gbl4.ERASE_SECONDS))
-    job.talk.say(f"{entry.name}: settings and firmware erased; now bring firmware into it: bnfos --flash FILE")
+    entry = context.target(mac_needed=True)
+    device = client(context, entry)
+    flashing.require_flash_mode(device, context.seconds)
+    device.erase(max(context.seconds, gbl4.ERASE_SECONDS))
+    context.reporter.info(f"{entry.name}: Reset succeeded! It needs a firmware now: bnfos --flash FILE")
 
 
-WORK: Mapping[str, Callable[[Job], None]] = {
+WORK: Mapping[str, Callable[[Context], None]] = {
     "scan": scan,
     "sscan": sscan,
     "netconf": netconf,

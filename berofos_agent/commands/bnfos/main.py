@@ -1,7 +1,7 @@
-"""The command `bnfos`, a drop-in for the vendor's: runs what was asked for and turns its end into an exit status.
+"""The command `bnfos`, which replaces the vendor's: runs one mode and returns an exit status.
 
-Values go to standard output, talk to standard error, or to syslog with -s. Nothing but --set, --get and --show needs
-more than the standard library, so nothing else imports it.
+Values go to standard output, messages to standard error, or to syslog with -s. Only --set, --get and --show need
+more than the standard library, and only they import it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 from berofos_agent.commands.bnfos import options
-from berofos_agent.commands.bnfos.context import Job, Lan, Talk
+from berofos_agent.commands.bnfos.context import Context, Lan, Reporter
 from berofos_agent.errors import BerofosError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -21,18 +21,22 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 def main(argv: Sequence[str] | None = None, lan: Lan = Lan()) -> int:  # noqa: B008 - it is frozen
     """Run the command and return its exit status; `lan` says where devices listen, which only a test changes."""
-    arguments = options.parse(sys.argv[1:] if argv is None else argv)
-    talk = Talk(to_syslog=bool(arguments.s or arguments.b))
-    job = Job(arguments, talk, lan)
+    words = sys.argv[1:] if argv is None else argv
+    if not words:
+        options.new_parser().print_help(sys.stderr)
+        return options.WRONG_ARGUMENTS
+    arguments = options.parse(words)
+    reporter = Reporter(to_syslog=bool(arguments.s or arguments.b))
+    context = Context(arguments, reporter, lan)
     try:
         work = _work(arguments.mode)
         if arguments.b and arguments.c:
             from berofos_agent.commands.bnfos import kick
 
-            return kick.in_background(job)
-        return _run(job, work)
+            return kick.in_background(context)
+        return _run(context, work)
     except BerofosError as exc:
-        talk.complain(exc)
+        reporter.error(exc)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -41,7 +45,7 @@ def main(argv: Sequence[str] | None = None, lan: Lan = Lan()) -> int:  # noqa: B
         return FAILED
 
 
-def _work(mode: str) -> Callable[[Job], None]:
+def _work(mode: str) -> Callable[[Context], None]:
     if mode in options.WEB_MODES:
         from berofos_agent.commands.bnfos import web
 
@@ -55,14 +59,14 @@ def _work(mode: str) -> Callable[[Job], None]:
     return lan.WORK[mode]
 
 
-def _run(job: Job, work: Callable[[Job], None]) -> int:
+def _run(context: Context, work: Callable[[Context], None]) -> int:
     """Do the work once, or on and on with -c, whatever becomes of each round."""
-    if not job.arguments.c:
-        work(job)
+    if not context.arguments.c:
+        work(context)
         return DONE
     while True:
         try:
-            work(job)
+            work(context)
         except BerofosError as exc:
-            job.talk.complain(exc)
-        time.sleep(job.wait)
+            context.reporter.error(exc)
+        time.sleep(context.wait)

@@ -1,6 +1,6 @@
-"""What `bnfos` may be called with: modes, options and which goes with which; knows no device.
+"""The command line of `bnfos`: modes, options and which goes with which.
 
-Two tables say it all. --help, the manual page and the refusals follow from them.
+--help, the manual page and the error messages are made from two tables.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def _switch(text: str) -> str:
     return text
 
 
-_FLAG = _choice({"0": False, "1": True})
+def _flag(text: str) -> bool:
+    return settings.FLAG.check(text) == "1"
+
+
 _PHY = _choice(
     {
         "0": frame.PHY_AUTOMATIC,
@@ -112,8 +115,8 @@ OPTIONS: Mapping[str, Option] = {
         Option("n", "NETMASK", _netmask, "its new netmask; default: by the class of the address"),
         Option("g", "GATEWAY", _address, "its new gateway; default: 0.0.0.0"),
         Option("e", "PHY", _PHY, "Ethernet: 0 automatic, 1 10 Mbit, 2 100 Mbit; default: 0"),
-        Option("d", "0|1", _FLAG, "DHCP off or on; default: 1"),
-        Option("a", "0|1", _FLAG, "password protection off or on; default: 0"),
+        Option("d", "0|1", _flag, "DHCP off or on; default: 1"),
+        Option("a", "0|1", _flag, "password protection off or on; default: 0"),
         Option("p", "PORT", bnfosconf.parse_port, "its HTTP port, with --netconf its new one; default: 80"),
         Option("u", "USER:PASSWORD", bnfosconf.parse_login, "login, seen by all users of this host; better use -f"),
         Option("c", "", _switch, "go on and on, until interrupted"),
@@ -142,6 +145,7 @@ MODES: Mapping[str, Mode] = {
     )
 }
 
+WRONG_ARGUMENTS = 2
 WEB_MODES = ("set", "get", "show")
 
 
@@ -158,14 +162,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Ends the process with status 2 and one line for what is wrong, as argparse does.
     """
     parser = new_parser()
-    arguments = parser.parse_args(argv)
+    arguments, others = parser.parse_known_args(argv)
+    unknown = [word for word in others if word.startswith("-")]
+    if unknown:  # words without a dash are passed over, as by the vendor's client
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     given = [name for name in MODES if getattr(arguments, name) is not None]
     if not given:
         parser.error(f"no mode given; one of {', '.join(f'--{name}' for name in MODES)} is needed")
     if len(given) > 1:
         parser.error(f"--{given[0]} and --{given[1]} do not go together")
     mode = MODES[given[0]]
-    for problem in misfits(mode, {letter for letter in OPTIONS if getattr(arguments, letter) is not None}):
+    for problem in conflicts(mode, {letter for letter in OPTIONS if getattr(arguments, letter) is not None}):
         parser.error(problem)
     arguments.mode = mode.name
     arguments.argument = getattr(arguments, mode.name)
@@ -177,7 +184,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def misfits(mode: Mode, given: set[str]) -> list[str]:
+def conflicts(mode: Mode, given: set[str]) -> list[str]:
     """Return what is wrong with giving these options together with this mode."""
     problems = [
         f"-{letter} does not go with --{mode.name}; it goes with {_modes_with(letter)}"
@@ -233,11 +240,10 @@ def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bnfos",
         usage="bnfos MODE [OPTION...]",
-        description="Find, set up, flash and ask bero*fos ISDN failover switches.",
+        description="Find, set up, flash and query bero*fos ISDN failover switches.",
         epilog=f"{_combinations()}\n\n{_settings()}\n\n{NOTES}\n\nexamples:\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
-        allow_abbrev=False,
     )
     modes = parser.add_argument_group("modes, one of")
     for mode in MODES.values():

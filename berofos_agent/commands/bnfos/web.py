@@ -1,4 +1,4 @@
-"""The modes of `bnfos` that speak HTTP: set, get and show; knows no UDP."""
+"""The modes of `bnfos` that use HTTP: set, get and show."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Callable, TypeVar
 
-from berofos_agent.commands.bnfos.context import Job
+from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.device import Device, Written
 from berofos_agent.device.settings import MAGIC_KEY, SETTINGS, USER, Values, check
@@ -20,30 +20,30 @@ EXCHANGES = 6
 Result = TypeVar("Result")
 
 
-def get(job: Job) -> None:
+def get(context: Context) -> None:
     """Print one setting."""
-    keyword = job.arguments.argument
-    entry, told = _read(job)
+    keyword = context.arguments.argument
+    entry, told = _read(context)
     if keyword not in told:
-        raise UnusableAnswer(entry.name, f"does not tell {keyword}; its firmware may not know it")
-    job.show(f"{keyword} = {told[keyword]}")
+        raise UnusableAnswer(entry.name, f"does not report {keyword}; its firmware may not know it")
+    context.show(f"{keyword} = {told[keyword]}")
 
 
-def show(job: Job) -> None:
-    """Print all settings that the device tells."""
-    entry, told = _read(job)
-    job.talk.say(f"Configuration of device {entry.name} at {entry.host}:")
+def show(context: Context) -> None:
+    """Print all settings that the device reports."""
+    entry, told = _read(context)
+    context.reporter.info(f"Configuration of device {entry.name} at {entry.host}:")
     for keyword in SETTINGS:
         if keyword in told:
-            job.show(f" {keyword:10}= {told[keyword]}")
+            context.show(f" {keyword:10}= {told[keyword]}")
 
 
-def _read(job: Job) -> tuple[Entry, Values]:
-    device = Device(job.target(host_needed=True), job.seconds)
-    told = _with_login(job, device, lambda: device.read(_deadline(job)))
+def _read(context: Context) -> tuple[Entry, Values]:
+    device = Device(context.target(host_needed=True), context.seconds)
+    told = _with_login(context, device, lambda: device.read(_deadline(context)))
     if MAGIC_KEY in told:
-        job.talk.complain(
-            f"{device.name}: config.txt has the unknown version {told[MAGIC_KEY][:20]!r}; mind the values"
+        context.reporter.error(
+            f"{device.name}: config.txt has the unknown version {told[MAGIC_KEY][:20]!r}; check the values"
         )
     return device.entry, told
 
@@ -51,39 +51,44 @@ def _read(job: Job) -> tuple[Entry, Values]:
 # --- set -------------------------------------------------------------------------------------------------------
 
 
-def set_value(job: Job) -> None:
+def set_value(context: Context) -> None:
     """Write a setting and see that it reads back."""
-    keyword, value = job.arguments.argument
-    device = Device(job.target(host_needed=True), job.seconds)
+    keyword, value = context.arguments.argument
+    device = Device(context.target(host_needed=True), context.seconds)
     if value is None:
         value = _ask_for(keyword)
-    before = _with_login(job, device, lambda: device.read(_deadline(job)))
+    before = _with_login(context, device, lambda: device.read(_deadline(context)))
     try:
-        written = _write(job, device, {keyword: value}, before)
+        written = _write(context, device, {keyword: value}, before)
     except Refused:
         if (keyword, value) != ("pwd", "1"):
             raise
-        _confirm_protection(job, device)
+        _confirm_protection(context, device)
         return
     setting = SETTINGS[keyword]
     if setting.read and keyword not in written.settings:
         raise UnusableAnswer(device.name, f"took {keyword}, but does not report it, so it may or may not be in force")
+    context.reporter.info(f"{device.name}: Setting {keyword} succeeded!{_how_confirmed(keyword, value)}")
     if keyword == "apwd":
-        _confirm_password(job, device, before)
-    elif setting.read:
-        job.talk.say(f"{device.name}: {keyword} = {value}, read back")
-    else:
-        job.talk.say(f"{device.name}: took {keyword} ({setting.meaning}); check whether it arrives")
+        _confirm_password(context, device, before)
     if written.restored:
-        job.talk.say(f"{device.name}: its firmware lost {', '.join(written.restored)} on the way; written back")
+        context.reporter.info(
+            f"{device.name}: its firmware lost {', '.join(written.restored)} on the way; written back"
+        )
     for one in written.changed:
-        job.talk.say(f"{device.name}: {one.keyword} has changed too: {one.now}, was {one.expected}")
+        context.reporter.info(f"{device.name}: {one.keyword} has changed too: {one.now}, was {one.expected}")
 
 
-def _write(job: Job, device: Device, values: Mapping[str, str], before: Values) -> Written:
+def _how_confirmed(keyword: str, value: str) -> str:
+    if SETTINGS[keyword].read:
+        return f" {keyword} = {value}, read back"
+    return "" if keyword == "apwd" else f" Check whether it arrives ({SETTINGS[keyword].meaning})"
+
+
+def _write(context: Context, device: Device, values: Mapping[str, str], before: Values) -> Written:
     """Write a setting; one that moves the device is read back where the device is then."""
     try:
-        return device.write(values, before, _deadline(job))
+        return device.write(values, before, _deadline(context))
     except Unreachable:
         ((keyword, value),) = values.items()
         if keyword not in _NEW_PLACE:
@@ -93,10 +98,10 @@ def _write(job: Job, device: Device, values: Mapping[str, str], before: Values) 
         if moved == device.entry:
             raise Unreachable(device.name, gone) from None
     try:
-        written = Device(moved, job.seconds).confirm(values, before, _deadline(job))
+        written = Device(moved, context.seconds).confirm(values, before, _deadline(context))
     except Unreachable:
         raise Unreachable(device.name, gone) from None
-    job.talk.say(f"it has moved, so update {job.arguments.config}: bnfos --scan -x -h {moved.host}")
+    context.reporter.info(f"it has moved, so update {context.arguments.config}: bnfos --scan -x -h {moved.host}")
     return written
 
 
@@ -108,31 +113,31 @@ _NEW_PLACE: Mapping[str, Callable[[Entry, str], Entry]] = {
 """Where to look for a device after one of the settings that say where it is; for most that cannot be known."""
 
 
-def _confirm_protection(job: Job, device: Device) -> None:
+def _confirm_protection(context: Context, device: Device) -> None:
     """Say that a device asks for a password now, which shows that protection is on."""
     known = "the login given is not accepted" if device.entry.login else "no login is configured"
-    job.talk.say(f"{device.name}: protection is on, the device requires a password; {known}")
-    job.talk.say(f"put it into {job.arguments.config}: login = {USER}:<password>")
+    context.reporter.info(f"{device.name}: Setting pwd succeeded! The device requires a password now; {known}")
+    context.reporter.info(f"put it into {context.arguments.config}: login = {USER}:<password>")
 
 
-def _confirm_password(job: Job, device: Device, before: Values) -> None:
+def _confirm_password(context: Context, device: Device, before: Values) -> None:
     if before.get("pwd") != "1":
-        job.talk.say(f"{device.name}: password written; the device asks for it once pwd=1 is set")
+        context.reporter.info(f"{device.name}: the device asks for the password once pwd=1 is set")
         return
-    job.talk.say(f"{device.name}: password changed; the device accepts the new one")
+    context.reporter.info(f"{device.name}: the device accepts the new password")
     if device.entry.login != device.web.login:
-        job.talk.say(f"put it into {job.arguments.config}: login = {USER}:<password>")
+        context.reporter.info(f"put it into {context.arguments.config}: login = {USER}:<password>")
 
 
 # --- login -----------------------------------------------------------------------------------------------------
 
 
-def _with_login(job: Job, device: Device, work: Callable[[], Result]) -> Result:
+def _with_login(context: Context, device: Device, work: Callable[[], Result]) -> Result:
     """Do the work; if the device wants a password and none is configured, ask for it on a terminal and try again."""
     try:
         return work()
     except Refused:
-        if device.entry.login or not sys.stdin.isatty() or job.talk.to_syslog:
+        if device.entry.login or not sys.stdin.isatty() or context.reporter.to_syslog:
             raise
     device.web.login = Login(USER, _ask(f"Password of {USER} at {device.name}: "))
     return work()
@@ -157,8 +162,8 @@ def _ask(prompt: str) -> str:
         raise BerofosError("no password given; nothing was written") from None
 
 
-def _deadline(job: Job) -> float:
-    return time.monotonic() + job.seconds * EXCHANGES
+def _deadline(context: Context) -> float:
+    return time.monotonic() + context.seconds * EXCHANGES
 
 
-WORK: Mapping[str, Callable[[Job], None]] = {"set": set_value, "get": get, "show": show}
+WORK: Mapping[str, Callable[[Context], None]] = {"set": set_value, "get": get, "show": show}

@@ -51,6 +51,7 @@ TOLD = {
     "_replace",
     "FileNotFoundError",
     "KickDaemonError",
+    "NoDeviceDeclared",
     "NotABerofos",
     "NotCabled",
     "OcfLibraryMissing",

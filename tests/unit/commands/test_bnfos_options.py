@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from berofos_agent.commands.bnfos import main
-from berofos_agent.commands.bnfos.options import MODES, OPTIONS, Mode, misfits, parse
+from berofos_agent.commands.bnfos.options import MODES, OPTIONS, Mode, conflicts, parse
 
 CHECKOUT = Path(__file__).parents[3]
 VALUES = {
@@ -81,8 +81,8 @@ def test_missing_device_is_refused_by_name(mode: Mode, capsys: pytest.CaptureFix
 
 
 def test_flash_by_mac_needs_the_host_too() -> None:
-    assert misfits(MODES["flash"], {"m"}) == ["--flash needs -m MAC and -h HOST, or -f NAME"]
-    assert misfits(MODES["flash"], {"m", "h"}) == []
+    assert conflicts(MODES["flash"], {"m"}) == ["--flash needs -m MAC and -h HOST, or -f NAME"]
+    assert conflicts(MODES["flash"], {"m", "h"}) == []
 
 
 @pytest.mark.parametrize(
