@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from berofos_agent.commands import commandline, picture
 from berofos_agent.commands.commandline import DONE, EXIT_STATUS, HELP_COLUMNS, printable
 from berofos_agent.commands.picture import Lights, Paint
-from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, Values
+from berofos_agent.device.settings import WATCHDOG, Values
 from berofos_agent.device.topology import LINES, SCENARIO
 from berofos_agent.errors import ConfigurationError, row_of
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from berofos_agent.device.inspection import Inspection
 
 PROG = "berofos status"
-
-WATCHDOG = {WATCHDOG_OFF: "off", WATCHDOG_ON: "on", WATCHDOG_FAILURE: "failure"}
 
 COROSYNC_CONF = "/etc/corosync/corosync.conf"
 
@@ -105,6 +103,8 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
     inspections = [found[device.name] for device in devices]
     view = view and _with_devices(view, inspections)
     if arguments.json:
+        from berofos_agent.device.inspection import as_json
+
         shown: Any = [as_json(one) for one in inspections]
         if view:
             from berofos_agent.commands import clusterview
@@ -216,30 +216,6 @@ class _Screen:
         from berofos_agent.commands.clusterview import cluster_text
 
         print("\n".join(cluster_text(view, self._columns, self._paint)), flush=True)
-
-
-def as_json(report: Inspection) -> dict[str, Any]:
-    """Return the state of a device for a program; None is unknown."""
-    from berofos_agent.device.inspection import remarks
-
-    told = report.settings
-    scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
-    return {
-        "device": report.device,
-        "host": report.entry.host,
-        "mac": report.mac,
-        "reachable": not report.error,
-        "error": report.failure.what if report.failure else None,
-        "remarks": [remark.text for remark in remarks(report)],
-        "firmware": report.firmware,
-        "flash_mode": report.in_flash_mode,
-        "milliseconds": report.milliseconds,
-        "mode": report.mode,
-        "lines": LINES[report.mode] if report.mode else None,
-        "scenario": scenario,
-        "watchdog": WATCHDOG.get(told.get("wdogstate", "")),
-        "settings": told,
-    }
 
 
 def as_text(report: Inspection, paint: Paint) -> list[str]:

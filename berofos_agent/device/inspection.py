@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
 from berofos_agent.device.device import Device
 from berofos_agent.device.frame import ScanReply
 from berofos_agent.device.reading import Reading
-from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, WATCHDOG_FAILURE
+from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, WATCHDOG, WATCHDOG_FAILURE
+from berofos_agent.device.topology import LINES, SCENARIO
 from berofos_agent.errors import DeviceError, NotABerofos
 
 SCAN_SECONDS = 1.0
@@ -107,3 +109,25 @@ def remarks(inspection: Inspection) -> list[Remark]:
     if inspection.has_old_firmware:
         found.append(Remark(Severity.WARNING, f"firmware {inspection.firmware} is older than 1.53 and loses settings"))
     return found
+
+
+def as_json(report: Inspection) -> dict[str, Any]:
+    """Return the state of a device for a program; None is unknown."""
+    told = report.settings
+    scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
+    return {
+        "device": report.device,
+        "host": report.entry.host,
+        "mac": report.mac,
+        "reachable": not report.error,
+        "error": report.failure.what if report.failure else None,
+        "remarks": [remark.text for remark in remarks(report)],
+        "firmware": report.firmware,
+        "flash_mode": report.in_flash_mode,
+        "milliseconds": report.milliseconds,
+        "mode": report.mode,
+        "lines": LINES[report.mode] if report.mode else None,
+        "scenario": scenario,
+        "watchdog": WATCHDOG.get(told.get("wdogstate", "")),
+        "settings": told,
+    }

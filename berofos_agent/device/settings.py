@@ -178,6 +178,7 @@ _READABLE = frozenset(setting.read for setting in SETTINGS.values())
 _POWER_GROUP = "5"  # its two parameters mean one port, so each port needs a cmd of its own
 
 WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_FAILURE = "0", "1", "2"
+WATCHDOG = {WATCHDOG_OFF: "off", WATCHDOG_ON: "on", WATCHDOG_FAILURE: "failure"}
 
 
 def check(keyword: str, value: str) -> str:

@@ -1,1 +1,1 @@
-"""The page that shows devices, and the drawing on it."""
+"""The panel: what all devices and the cluster are like, read in the background and shown to whoever looks."""

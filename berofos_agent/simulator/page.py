@@ -8,9 +8,9 @@ from email.message import Message
 from typing import Any
 
 from berofos_agent.device.topology import LINES
-from berofos_agent.panel import page
-from berofos_agent.panel.card import card
-from berofos_agent.panel.page import Reply
+from berofos_agent.page import content
+from berofos_agent.page.card import card
+from berofos_agent.page.content import Reply
 from berofos_agent.simulator.faults import FAULTS
 from berofos_agent.simulator.history import Entry
 from berofos_agent.simulator.model import SimulatedDevice
@@ -42,25 +42,25 @@ _HISTORY = 100
 
 def is_for_page(method: str, target: str) -> bool:
     """Return whether a request is the page's and not a client's: no client asks for / without a query."""
-    return method == "POST" or target in page.FILES or target == page.STATE_PATH
+    return method == "POST" or target in content.FILES or target == content.STATE_PATH
 
 
 def answer(device: SimulatedDevice, method: str, target: str, headers: Message, body: bytes) -> Reply:
     """Return what the page's requests are answered with, whatever the device's power and faults."""
     if method == "GET":
-        if target == page.STATE_PATH:
-            return page.as_json(200, state_of(device))
-        return page.file_at(target) or page.as_json(404, {"ok": False, "error": "no such page"})
-    if target != page.ORDER_PATH:
-        return page.as_json(404, {"ok": False, "error": "no such page"})
-    refused = page.refusal(*(headers.get(name, "") for name in ("Host", "Origin", "Content-Type")))
+        if target == content.STATE_PATH:
+            return content.as_json(200, state_of(device))
+        return content.file_at(target) or content.as_json(404, {"ok": False, "error": "no such page"})
+    if target != content.ORDER_PATH:
+        return content.as_json(404, {"ok": False, "error": "no such page"})
+    refused = content.refusal(*(headers.get(name, "") for name in ("Host", "Origin", "Content-Type")))
     if refused:
-        return page.as_json(403, {"ok": False, "error": refused})
+        return content.as_json(403, {"ok": False, "error": refused})
     try:
-        order = page.order_in(body)
+        order = content.order_in(body)
     except ValueError as exc:
-        return page.as_json(400, {"ok": False, "error": f"no order: {exc}"})
-    return page.as_json(200, execute({device.name: device}, f"{device.name} {order}"))
+        return content.as_json(400, {"ok": False, "error": f"no order: {exc}"})
+    return content.as_json(200, execute({device.name: device}, f"{device.name} {order}"))
 
 
 def state_of(device: SimulatedDevice) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 
 from berofos_agent.device.resolver import Address
 from berofos_agent.device.settings import USER
-from berofos_agent.panel.page import HEADERS, MAXIMUM_ORDER
+from berofos_agent.page.content import HEADERS, MAXIMUM_ORDER
 from berofos_agent.simulator import login, page
 from berofos_agent.simulator.model import SimulatedDevice
 

@@ -16,11 +16,12 @@ LAYERS = (
     "__main__",
     "commands",
     "doctor",
+    "panel",
     "cluster",
     "agent",
     "heartbeat",
     "simulator",
-    "panel",
+    "page",
     "watchdog",
     "device",
     "config",
@@ -41,7 +42,7 @@ WITHOUT_INPUT = {
     "device/topology",
     "errors",
     "heartbeat/decisions",
-    "panel/card",
+    "page/card",
 }
 """Codecs and decisions use no connection, no file and no clock."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import berofos_agent.panel
-from berofos_agent.panel.card import card
+import berofos_agent.page
+from berofos_agent.page.card import card
 from berofos_agent.simulator.model import SimulatedDevice
 
-ASSETS = Path(berofos_agent.panel.__file__).parent / "assets"
+ASSETS = Path(berofos_agent.page.__file__).parent / "assets"
 
 AT_B = {"mode": "1", "modedef": "1", "scenario": "0", "wdogstate": "0", "wdogitime": "60", "power1": "1", "power2": "0"}
 ENDS = {"A": "provider", "B": "xivo-1", "D": "xivo-2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from berofos_agent.panel import page
+from berofos_agent.page import content
 
 HOSTS = {
     "127.0.0.1": True,
@@ -22,7 +22,7 @@ HOSTS = {
 
 @pytest.mark.parametrize(("host", "known"), HOSTS.items())
 def test_name_that_somebody_leads_to_this_address_is_not_ours(host: str, known: bool) -> None:
-    assert page.is_known_host(host) is known
+    assert content.is_known_host(host) is known
 
 
 ORIGINS = [
@@ -38,19 +38,19 @@ ORIGINS = [
 
 @pytest.mark.parametrize(("host", "origin", "content_type", "obeyed"), ORIGINS)
 def test_button_obeys_its_own_page_only(host: str, origin: str, content_type: str, obeyed: bool) -> None:
-    assert (page.refusal(host, origin, content_type) is None) is obeyed
+    assert (content.refusal(host, origin, content_type) is None) is obeyed
 
 
 @pytest.mark.parametrize(
     "path", ["/panel/../card.py", "/panel/..%2fcard.py", "//etc/passwd", "/panel/page.py", "/panel/"]
 )
 def test_path_leads_to_no_other_file(path: str) -> None:
-    assert page.file_at(path) is None
+    assert content.file_at(path) is None
 
 
-@pytest.mark.parametrize("path", sorted(page.FILES))
+@pytest.mark.parametrize("path", sorted(content.FILES))
 def test_every_file_of_the_page_is_there_and_needs_no_other_site(path: str) -> None:
-    found = page.file_at(path)
+    found = content.file_at(path)
     assert found
     assert found.status == 200
     text = found.body.decode("ascii" if path.endswith("svg") else "utf-8")
@@ -59,7 +59,7 @@ def test_every_file_of_the_page_is_there_and_needs_no_other_site(path: str) -> N
 
 
 def test_markup_of_no_script_is_in_a_page() -> None:
-    script = page.file_at("/panel/panel.js")
+    script = content.file_at("/panel/panel.js")
     assert script
     assert not [
         word for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(") if word.encode() in script.body

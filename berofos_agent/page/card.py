@@ -19,6 +19,9 @@ Card = dict[str, Any]
 _ENDS: Mapping[str, str] = {"A": "lines in", "B": "port B", "C": "port C", "D": "port D"}
 """What is at the end of a port's cable, where nothing better is known."""
 
+_OFF = ("OFFLINE", "UNCLEAN", "killed")
+"""Notes of a node that is not there; its box is dashed."""
+
 _WIDTH = 13
 """Letters that fit a box of the drawing."""
 
@@ -52,7 +55,7 @@ def card(
         **{f"note{port}": _short(notes.get(port, "")) for port in PORTS},
     }
     attributes = {"power": power, "mode": mode, "scenario": scenario, "watchdog": watchdog}
-    attributes.update({f"note{port.lower()}": notes.get(port, "") for port in PORTS})
+    attributes.update({f"end{port.lower()}": "off" if notes.get(port) in _OFF else "" for port in PORTS})
     attributes.update(power1=texts["power1"][-3:].strip(), power2=texts["power2"][-3:].strip())
     return {
         "name": device,

@@ -1,0 +1,129 @@
+"""Reads devices and cluster in the background, once for everybody who looks."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Callable, Generic, TypeVar
+
+from berofos_agent.cluster import cib, status
+from berofos_agent.cluster.relays import relay_states
+from berofos_agent.device.device import Device
+from berofos_agent.device.inspection import SCAN_SECONDS, Inspection, inspect
+from berofos_agent.device.parallel import run_on_all
+from berofos_agent.errors import ConfigurationError
+from berofos_agent.panel import view
+from berofos_agent.panel.view import ClusterState, Event, State
+
+T = TypeVar("T")
+
+WATCHED_SECONDS = 2.0
+"""From one reading to the next while somebody looks, and never less."""
+
+UNWATCHED_SECONDS = 10.0
+"""From one reading to the next while nobody looks, so that movements are noted all the same."""
+
+LOOKING_SECONDS = 10.0
+"""How long after a request somebody counts as looking."""
+
+CONFIGURATION_SECONDS = 30.0
+"""From one reading of the cluster's configuration to the next: it changes when somebody changes it."""
+
+_EVENTS = 100
+
+
+class Poll(Generic[T]):
+    """Does some reading again and again in a thread, and keeps the last result."""
+
+    def __init__(self, name: str, read: Callable[[], T], noticed: Callable[[T, T], None]) -> None:
+        self.value: T | None = None
+        self.at = time.monotonic()
+        """When the last reading ended; before the first, when this began."""
+        self._read = read
+        self._noticed = noticed
+        self._looked = -math.inf
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look(self) -> T | None:
+        """Return the last result; somebody is looking, so the next reading comes soon."""
+        self._looked = time.monotonic()
+        self._wake.set()
+        return self.value
+
+    def _run(self) -> None:
+        while True:
+            began = time.monotonic()
+            value = self._read()
+            before, self.value, self.at = self.value, value, time.monotonic()
+            if before is not None:
+                self._noticed(before, value)
+            time.sleep(max(0.0, began + WATCHED_SECONDS - time.monotonic()))
+            while time.monotonic() - self._looked > LOOKING_SECONDS:
+                self._wake.clear()
+                if not self._wake.wait(max(0.0, began + UNWATCHED_SECONDS - time.monotonic())):
+                    break
+
+
+class Reader:
+    """Reads some devices, and the cluster of this host if there is one."""
+
+    def __init__(self, devices: Sequence[Device], request_seconds: float) -> None:
+        self._devices = devices
+        self._seconds = request_seconds + SCAN_SECONDS
+        self._known: dict[str, Inspection] = {}
+        self._events: deque[Event] = deque(maxlen=_EVENTS)
+        self._configuration: tuple[float, cib.Cluster] | None = None
+        self._device_poll = Poll("devices", self._read_devices, self._note_devices)
+        self._cluster_poll = Poll("cluster", self._read_cluster, self._note_cluster)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._device_poll.start()
+        self._cluster_poll.start()
+
+    def look(self) -> State:
+        """Return what was read last; somebody is looking."""
+        devices, cluster = self._device_poll.look(), self._cluster_poll.look()
+        return State(
+            devices=devices or (),
+            known=dict(self._known),
+            cluster=cluster,
+            events=list(self._events),
+            age=time.monotonic() - self._device_poll.at,
+            limit=self._seconds + UNWATCHED_SECONDS,
+        )
+
+    def _read_devices(self) -> list[Inspection]:
+        deadline = time.monotonic() + self._seconds
+        results = run_on_all(self._devices, inspect, deadline)
+        read = [
+            result.value or Inspection(result.device.name, error=result.error, entry=result.device.entry)
+            for result in results
+        ]
+        self._known.update({one.device: one for one in read if one.mode})
+        return read
+
+    def _read_cluster(self) -> ClusterState:
+        try:
+            live = status.read()
+            now = time.monotonic()
+            if self._configuration is None or now - self._configuration[0] > CONFIGURATION_SECONDS:
+                self._configuration = now, cib.read_live()
+            configuration = self._configuration[1]
+        except ConfigurationError as exc:
+            return ClusterState(error=str(exc))
+        devices = {relay.id: relay.parameters.get("devices", "").split() for relay in configuration.relays}
+        return ClusterState(live, relay_states(configuration, live), devices)
+
+    def _note_devices(self, before: Sequence[Inspection], after: Sequence[Inspection]) -> None:
+        self._events.extend(Event(time.time(), text) for text in view.device_changes(before, after))
+
+    def _note_cluster(self, before: ClusterState, after: ClusterState) -> None:
+        self._events.extend(Event(time.time(), text) for text in view.cluster_changes(before, after))

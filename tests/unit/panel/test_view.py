@@ -1,0 +1,162 @@
+"""What the panel makes of a recorded state of the cluster and of what devices answered."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from berofos_agent.cluster import cib, status
+from berofos_agent.cluster.relays import relay_states
+from berofos_agent.config.bnfosconf import Entry, Login
+from berofos_agent.device.inspection import Inspection
+from berofos_agent.errors import Unreachable
+from berofos_agent.panel import server, view
+from berofos_agent.panel.view import ClusterState, Event, State
+
+DATA = Path(__file__).parents[2] / "data"
+RECORDED = sorted(path.stem for path in (DATA / "crm_mon" / "2.1").glob("*.xml"))
+RELEASES = ("2.1", "3.0")
+ENTRY = Entry("fos1", "10.34.1.2", login=Login("admin", "s3cret"))
+
+
+def cluster(recording: str, release: str = "2.1", edits: dict[str, str] | None = None) -> ClusterState:
+    text = (DATA / "crm_mon" / release / f"{recording}.xml").read_text()
+    for old, new in (edits or {}).items():
+        assert old in text
+        text = text.replace(old, new)
+    live = status.parse(text.encode())
+    return ClusterState(live, relay_states(cib.read_file(str(DATA / "cib" / "good-pcs.xml")), live))
+
+
+def device(mode: str, **settings: str) -> Inspection:
+    if not mode:
+        return Inspection("fos1", error=Unreachable("fos1", "no answer from 10.34.1.2 within 3 s"), entry=ENTRY)
+    return Inspection("fos1", {"mode": mode, "scenario": "0", "wdogstate": "0", **settings}, entry=ENTRY)
+
+
+def table(page: dict[str, Any], title: str) -> list[list[str]]:
+    return next((one["rows"] for one in page["tables"] if one["title"] == title), [])
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("recording", RECORDED)
+def test_every_recorded_state_makes_a_page_and_a_status(recording: str, release: str) -> None:
+    state = State([device("1")], {}, cluster(recording, release))
+    page, told = view.page(state, "xivo-1"), view.status(state)
+    assert {row[0] for row in table(page, "Nodes")} == set(told["cluster"]["nodes"])
+    assert json.loads(json.dumps([page, told]))
+    assert "s3cret" not in json.dumps([page, told])
+
+
+def test_lines_are_drawn_to_the_node_that_has_telephony() -> None:
+    card = view.page(State([device("1")], {}, cluster("healthy")), "xivo-1")["cards"][0]
+    assert card["sentence"] == "Connects port A to B: the lines are at xivo-1."
+    assert (card["texts"]["noteB"], card["texts"]["noteD"]) == ("telephony", "online")
+    assert not [problem for problem in card["problems"] if "should be" in problem]
+
+
+def test_lines_that_are_not_where_telephony_is_are_a_problem() -> None:
+    card = view.page(State([device("0")], {}, cluster("healthy")), "xivo-1")["cards"][0]
+    assert "the lines are at xivo-2, and should be at xivo-1" in card["problems"]
+
+
+def test_dead_node_is_drawn_as_not_there() -> None:
+    state = cluster("node-stopped")
+    assert state.status
+    dead = next(node.name for node in state.status.nodes if node.condition != "online")
+    card = view.page(State([device("0")], {}, state), "xivo-2")["cards"][0]
+    port = {"xivo-1": "b", "xivo-2": "d"}[dead]
+    assert card["attributes"][f"end{port}"] == "off"
+
+
+def test_degraded_relay_is_shown_with_its_reason() -> None:
+    page = view.page(State([device("1")], {}, cluster("degraded")), "xivo-1")
+    (failure,) = table(page, "Failed actions")
+    assert failure[3] == "degraded"
+    assert failure[4]
+
+
+def test_device_that_does_not_answer_is_shown_where_it_was() -> None:
+    state = State([device("")], {"fos1": device("1")}, cluster("healthy"))
+    card = view.page(state, "xivo-1")["cards"][0]
+    assert (card["attributes"]["power"], card["attributes"]["mode"]) == ("unknown", "1")
+    assert card["problems"] == ["no answer from 10.34.1.2 within 3 s"]
+
+
+def test_host_without_a_cluster_says_why() -> None:
+    page = view.page(State([device("1")], {}, ClusterState(error="Pacemaker is not installed on this host")), "host")
+    assert table(page, "Cluster") == [["no cluster", "Pacemaker is not installed on this host"]]
+
+
+def test_odd_names_stay_text() -> None:
+    odd = "<b>\"'&amp;relay"
+    edits = {'resource id="xivo"': f'resource id="{html.escape(odd)}"'}
+    page = view.page(State([device("1")], {}, cluster("healthy", edits=edits)), "xivo-1")
+    assert odd in [row[0] for row in table(page, "Resources")]
+
+
+def test_reading_that_is_old_is_told_as_old() -> None:
+    assert view.page(State(age=14.0, limit=15.0), "x")["trouble"] == ""
+    assert view.page(State(age=16.0, limit=15.0), "x")["trouble"] == "Not read for 16 s: what is shown is old."
+
+
+DEVICE_CHANGES = [
+    ("0", "1", ["fos1: lines moved from A-D to A-B"]),
+    ("1", "1", []),
+    ("1", "", ["fos1: no answer from 10.34.1.2 within 3 s"]),
+    ("", "", []),
+    ("", "0", ["fos1: answers again, lines at A-D"]),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "told"), DEVICE_CHANGES)
+def test_change_of_a_device_is_told_once(before: str, after: str, told: list[str]) -> None:
+    assert list(view.device_changes([device(before)], [device(after)])) == told
+
+
+def test_expired_watchdog_is_told_once() -> None:
+    armed, expired = device("1", wdogstate="1"), device("0", wdogstate="2")
+    assert list(view.device_changes([armed], [expired]))[-1] == "fos1: watchdog expired"
+    assert list(view.device_changes([expired], [expired])) == []
+
+
+def test_failover_of_the_cluster_is_told() -> None:
+    told = list(view.cluster_changes(cluster("healthy"), cluster("node-stopped")))
+    assert any("OFFLINE" in line or "UNCLEAN" in line for line in told)
+    assert any("runs on" in line for line in told)
+    assert list(view.cluster_changes(cluster("healthy"), cluster("healthy"))) == []
+
+
+def test_cluster_that_is_gone_is_told() -> None:
+    gone = ClusterState(error="the cluster is not running on this host")
+    assert list(view.cluster_changes(cluster("healthy"), gone)) == ["cluster: the cluster is not running on this host"]
+    assert list(view.cluster_changes(gone, cluster("healthy"))) == ["cluster: answers again"]
+
+
+def test_newest_event_is_the_first_row() -> None:
+    page = view.page(State(events=[Event(1.0, "one"), Event(2.0, "two")]), "x")
+    assert [row[1] for row in table(page, "Last movements")] == ["two", "one"]
+
+
+# --- what the server answers, without a server -------------------------------------------------------------------
+
+SOURCES = {"/status.json": lambda: server.Reply(200, b"{}", "application/json")}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "host", "answer"),
+    [
+        ("GET", "/status.json", "127.0.0.1:8019", 200),
+        ("HEAD", "/", "localhost", 200),
+        ("POST", "/", "localhost", 405),
+        ("GET", "/status.json", "evil.example", 403),
+        ("GET", "/metrics", "localhost", 404),
+        ("GET", "/../card.py", "localhost", 404),
+    ],
+)
+def test_server_shows_only_what_is_in_its_table(method: str, path: str, host: str, answer: int) -> None:
+    assert server.answer(method, path, host, SOURCES).status == answer
