@@ -5,8 +5,9 @@
     |   +-- ConfigurationMissing    the file does not exist
     |   +-- NoDeviceDeclared        the file has no section
     +-- ParameterError              a parameter of the resource is wrong by itself
-    +-- NotCabled                   this node is at neither port
+    +-- NotCabled                   this node is neither port_b_node nor port_d_node
     +-- StateError                  the state file cannot be written
+    |   +-- Superseded              the resource was stopped, or started by another, meanwhile
     +-- KickDaemonError             the kick daemon cannot be started, or not be ended
     +-- OutOfTime                   the action's time is over
     +-- FrameError                  bytes that are not a GBL4 frame
@@ -53,11 +54,15 @@ class ParameterError(BerofosError):
 
 
 class NotCabled(BerofosError):
-    """This node is cabled to neither port."""
+    """This node is neither port_b_node nor port_d_node."""
 
 
 class StateError(BerofosError):
     """The state file cannot be written."""
+
+
+class Superseded(StateError):
+    """The resource was stopped, or started by another action, while this one ran."""
 
 
 class KickDaemonError(BerofosError):

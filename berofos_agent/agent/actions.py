@@ -1,6 +1,6 @@
-"""start, monitor, validate-all and reload-agent, and what on_stop asks for; knows OCF and leaves protocols to `bank`.
+"""start, monitor, validate-all and reload-agent, and what on_stop asks for.
 
-Each function reads like its rows of "What the agent answers" in docs/. A monitor never moves the relay.
+Each function reads like its rows in docs/answers.md. A monitor never moves the relay.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
-from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, state, watchdog
+from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, statepath
+from berofos_agent.agent import state as state_file
 from berofos_agent.agent.decisions import OK, Result
+from berofos_agent.agent.invocation import Invocation
 from berofos_agent.agent.parameters import Parameters
 from berofos_agent.agent.state import State
 from berofos_agent.config import bnfosconf
@@ -24,50 +26,57 @@ from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
     DeviceError,
+    DidNotFollow,
     NotCabled,
     OutOfTime,
     ParameterError,
     StateError,
+    Superseded,
 )
-from berofos_agent.watchdog import process
 
 if TYPE_CHECKING:
+    from berofos_agent.agent.watchdog import Watchdog
     from berofos_agent.device import parallel
     from berofos_agent.device.device import Device, Switched
     from berofos_agent.device.settings import Values
 
 T = TypeVar("T")
 
-START_SECONDS = 7.0
-"""While a start runs, Pacemaker recovers nothing else in the cluster; so it is short, whatever its timeout: 8 s at
-most, and the interpreter's own start is part of that.
+MOST_SECONDS: Mapping[str, float] = {"start": 7.0, "stop": 8.0}
+"""Whatever the operation's timeout. While a start runs, Pacemaker recovers nothing else in the cluster, so it takes
+8 s at most with the end of the process; a stop is waited for by the start on the other node.
 """
-STOP_SECONDS = 8.0
-DEFAULT_TIMEOUT_SECONDS = 20.0
+ALARM_SECONDS = 0.25
+"""How long after its deadline an action is broken off: waits of its own end at the deadline."""
+LOCK_SECONDS = 4.0
+"""For another action on this resource, which only `crm_resource --force-...` lets run beside this one."""
+ATTRIBUTE_SECONDS = 0.1
+"""With less than this left, the next action sets the node attribute."""
 DEEP = 10
-"""OCF_CHECK_LEVEL from which settings are judged too."""
+"""OCF_CHECK_LEVEL from which settings are checked too."""
 
 
-def run(action: str, environ: Mapping[str, str]) -> int:
-    """Do an action and return its exit code; a failure's reason has been told by then."""
-    deadline = deadline_of(environ, time.monotonic())
+def run(action: str, call: Invocation) -> int:
+    """Do an action, tell the cluster the reason of a failure, and return the exit code."""
+    ocf.open_syslog(call.instance)
+    deadline = deadline_of(action, call)
     try:
         with _alarm(deadline):
-            return _HANDLERS[action](environ, deadline)
+            result = _HANDLERS[action](call, deadline)
     except BerofosError as exc:
         if isinstance(exc, OutOfTime):
             for line in traceback.format_exc().splitlines():
                 ocf.tell_syslog(f"{action}: {line}", syslog.LOG_ERR)
-        ocf.exit_reason(str(exc))
-        return decisions.exit_code_of(exc)
+        result = Result(decisions.exit_code_of(exc), str(exc))
+    if result.reason:
+        ocf.exit_reason(result.reason, call.reason_prefix, log=result.is_news)
+    return result.code
 
 
-def deadline_of(environ: Mapping[str, str], now: float) -> float:
-    """Return when (time.monotonic()) an action has to end: the cluster's time limit less a tenth, 2 s at most."""
-    text = environ.get("OCF_RESKEY_CRM_meta_timeout", "")
-    is_number = text.isascii() and text.isdigit() and len(text) < 10
-    seconds = int(text) / 1000 if is_number and int(text) else DEFAULT_TIMEOUT_SECONDS
-    return now + seconds - min(2.0, seconds / 10)
+def deadline_of(action: str, call: Invocation) -> float:
+    """Return when (time.monotonic()) an action has to end."""
+    most = MOST_SECONDS.get(action)
+    return min(call.deadline, call.began + most) if most else call.deadline
 
 
 @contextlib.contextmanager
@@ -76,7 +85,7 @@ def _alarm(deadline: float) -> Iterator[None]:
         raise OutOfTime("the action did not end in time; see syslog")
 
     signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(0.05, deadline - time.monotonic() + 0.25))
+    signal.setitimer(signal.ITIMER_REAL, max(0.05, deadline - time.monotonic() + ALARM_SECONDS))
     try:
         yield
     finally:
@@ -86,144 +95,159 @@ def _alarm(deadline: float) -> Iterator[None]:
 # --- actions ---------------------------------------------------------------------------------------------------
 
 
-def start(environ: Mapping[str, str], deadline: float) -> int:
+def start(call: Invocation, deadline: float) -> Result:
     """Bring every device into this node's position."""
-    given = _parameters(environ)
-    name, mode = _position(environ, given)
+    given = _parameters(call)
+    name, mode = _position(call, given, deadline)
     devices = _devices(given)
-    path = state.path_of(environ)
-    memory = State()
-    state.save(path, memory)  # before the first switch: what was begun here must be stopped here
-    process.end(path)  # of a start before this one
-    end = min(deadline, time.monotonic() + START_SECONDS)
-    errors, in_position = _switch(devices, mode, end, f"start on {name}", memory)
-    memory.saw(in_position, state.clock())
-    answer = decisions.evaluate_start(errors, len(in_position))
-    if answer == OK:
-        degraded = {"position": decisions.together(errors) if errors else ""}
-        if given.watchdog:
-            seconds = watchdog.interval(given, mode)
-            degraded["watchdog"], answer = watchdog.begin(path, memory, devices, in_position, seconds, end)
-        for kind, reason in degraded.items():
-            if reason:
-                ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
-                memory.conditions[kind] = reason
-    _show(environ, memory, [mode] if in_position else [])
-    state.save(path, memory)
-    return _end(answer)
+    with state_file.locked(call.state, _patience(deadline)):
+        before = state_file.load(call.state)[0]
+        state = State(token=before.token, targets=before.targets, interval=before.interval, unsure=before.unsure)
+        state.loaded_token = before.loaded_token
+        state_file.save(call.state, state)  # before the first switch: what was begun here must be stopped here
+        watchdog = _watchdog(call, given, mode, state, devices, deadline)
+        with _undone_if_stopped(call, watchdog):
+            errors, in_position = _switch(devices, mode, deadline, f"start on {name}", state)
+            state.mark_in_position(in_position, state_file.clock())
+            answer = decisions.evaluate_start(errors, len(in_position))
+            if answer == OK:
+                state.conditions["position"] = decisions.together(errors) if errors else ""
+                if watchdog:
+                    answer, state.conditions["watchdog"] = _start_watchdog(watchdog, in_position, mode)
+                for reason in filter(None, state.conditions.values()):
+                    ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
+            _save(call, state, [mode] if in_position else [], deadline)
+    return answer
 
 
-def monitor(environ: Mapping[str, str], deadline: float) -> int:
-    """Tell whether the relay is in this node's position; agent.main has made sure that the state file is there."""
-    given = _parameters(environ)
-    _name, mode = _position(environ, given)
-    path = state.path_of(environ)
-    memory, damage = state.load(path)
-    if damage:
-        ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
-    reasons = {"kicker": watchdog.revive(path, memory)}  # first of all: it is what must not wait for a device
-    trouble, devices = "", []
+def monitor(call: Invocation, deadline: float) -> Result:
+    """Say whether the relay is in this node's position; agent.main has made sure that the state file is there."""
+    given = _parameters(call)
+    _name, mode = _position(call, given, deadline)
+    with state_file.locked(call.state, _patience(deadline)):
+        state, damage = state_file.load(call.state)
+        if damage:
+            ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
+        try:
+            return _monitor(call, given, mode, state, deadline)
+        except Superseded as exc:
+            if statepath.exists(call.state):
+                raise
+            return Result(ocf.OCF_NOT_RUNNING, str(exc))
+
+
+def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadline: float) -> Result:
+    problem, devices = "", []
     try:
         devices = _devices(given)
     except ConfigurationError as exc:
         # 2 or 5 here would stop the relay resource for good, although the relay has not moved.
-        trouble = str(exc)
-    seen = _ask(devices, deadline)
-    now = state.clock()
-    memory.saw([one.device for one in seen if one.mode == mode], now)
-    if not memory.seen:
-        memory.saw(["(nothing yet)"], now)  # nothing is known of before, so the grace begins here
-    answer = decisions.evaluate_monitor(seen, mode, now - max(memory.seen.values()), given.unreachable_grace, trouble)
-    reasons["position"] = answer.reason
-    if answer == OK:
-        reasons["watchdog"] = ""
-        if given.watchdog or memory.watchdog:
-            seconds = watchdog.interval(given, mode)
-            seen, reasons["watchdog"] = watchdog.keep(path, memory, devices, seen, seconds, deadline)
-        answer = _degraded(reasons["kicker"] or reasons["watchdog"])
-    if answer.code == ocf.OCF_NOT_RUNNING:
-        watchdog.rest(path, memory, devices, seen)
-    if answer == OK and _level(environ) >= DEEP:
-        answer = decisions.evaluate_settings(seen, watchdog.settings(given, mode))
-        reasons["settings"] = answer.reason
-    if answer == OK and _level(environ) >= DEEP and now - memory.moved_at > dahdi.WAKING_SECONDS:
-        reasons["spans"] = dahdi.judge([dahdi.read(span, environ) for span in given.spans])
-        answer = _degraded(reasons["spans"])
-    is_news = _note_conditions(memory, reasons)
-    _show(environ, memory, [one.mode for one in seen if one.mode])
-    try:
-        state.save(path, memory)
-    except StateError as exc:
-        ocf.tell_syslog(f"warning: {exc}", syslog.LOG_WARNING)
-    return _end(answer, is_news)
+        problem = str(exc)
+    watchdog = _watchdog(call, given, mode, state, devices, deadline)
+    with _undone_if_stopped(call, watchdog):
+        # First of all, since it must not wait for a device.
+        reasons = {"kick daemon": watchdog.restart_if_dead() if watchdog else ""}
+        readings = _read_all(devices, deadline)
+        now = state_file.clock()
+        state.mark_in_position([one.device for one in readings if one.mode == mode], now)
+        if not state.seen:
+            state.mark_in_position(["(nothing yet)"], now)  # nothing is known of before, so the grace begins here
+        if watchdog and devices:
+            readings, reasons["watchdog"] = watchdog.keep(readings, mode)
+        silent = now - max(state.seen.values())
+        answer = decisions.evaluate_monitor(readings, mode, silent, given.unreachable_grace, problem)
+        reasons["position"] = answer.reason
+        if answer.code == ocf.OCF_NOT_RUNNING and watchdog:
+            watchdog.stop_if_idle(readings)
+        if answer == OK:
+            answer = _degraded(reasons["kick daemon"] or reasons.get("watchdog", ""))
+        if answer == OK and call.check_level >= DEEP:
+            answer = decisions.evaluate_settings(readings, _expected(given, mode))
+            reasons["settings"] = answer.reason
+        if answer == OK and call.check_level >= DEEP and now - state.moved_at > dahdi.WAKING_SECONDS:
+            reasons["spans"] = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
+            answer = _degraded(reasons["spans"])
+        answer = answer._replace(is_news=_note_conditions(state, reasons, answer.reason))
+        _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
+    return answer
 
 
-def validate_all(environ: Mapping[str, str], deadline: float) -> int:
-    """Judge the parameters; from level 10 on also bnfos.conf and the devices."""
-    given = _parameters(environ)
-    if _level(environ) < DEEP:
-        return _end(OK)
-    _position(environ, given)
+def validate_all(call: Invocation, deadline: float) -> Result:
+    """Check the parameters; from level 10 on also bnfos.conf and the devices."""
+    given = _parameters(call)
+    if call.check_level < DEEP:
+        return OK
+    _position(call, given, deadline)
     results = _run_on_all(_devices(given), _examine, deadline)
     errors = [result.error for result in results if result.error]
     if errors:
         worst = decisions.most_severe(errors)
-        return _end(Result(decisions.exit_code_of(worst), decisions.together([worst, *errors])))
-    seen = [Reading(result.device.name, result.value or {}) for result in results]
-    settings = decisions.evaluate_settings(seen, expected_settings(given.scenario, given.watchdog))
-    return _end(settings if settings == OK else Result(ocf.OCF_ERR_GENERIC, settings.reason))
+        return Result(decisions.exit_code_of(worst), decisions.together([worst, *errors]))
+    readings = [Reading(result.device.name, result.value or {}) for result in results]
+    settings = decisions.evaluate_settings(readings, expected_settings(given.scenario, given.watchdog))
+    return settings if settings == OK else Result(ocf.OCF_ERR_GENERIC, settings.reason)
 
 
-def reload_agent(environ: Mapping[str, str], deadline: float) -> int:
+def reload_agent(call: Invocation, deadline: float) -> Result:
     """Take changed reloadable parameters: every action reads them anew, only the watchdog has to be told.
 
-    Another answer than success would count as a failed start, so a bad parameter is logged here.
+    Another answer than success would count as a failed start, so what is wrong is logged here.
     """
+    reason = ""
     try:
-        given = _parameters(environ)
+        given = _parameters(call)
+        if statepath.exists(call.state):
+            with state_file.locked(call.state, _patience(deadline)):
+                reason = _reload_watchdog(call, given, deadline)
     except ParameterError as exc:
         ocf.tell_syslog(f"reload-agent: {exc}; correct it, the next monitor fails", syslog.LOG_ERR)
-        return _end(OK)
-    path = state.path_of(environ)
-    if not state.exists(path):
-        return _end(OK)
-    memory = state.load(path)[0]
-    if given.watchdog != memory.watchdog:
-        try:
-            _name, mode = _position(environ, given)
-            devices = _devices(given)
-            seen = [one for one in _ask(devices, deadline) if one.mode == mode]
-            reason = watchdog.keep(path, memory, devices, seen, watchdog.interval(given, mode), deadline)[1]
-            state.save(path, memory)
-        except BerofosError as exc:
-            reason = str(exc)
-        if reason:
-            ocf.tell_syslog(f"reload-agent: {reason}; the next monitor tries again", syslog.LOG_ERR)
-    return _end(OK)
+    except BerofosError as exc:
+        reason = str(exc)
+    if reason:
+        ocf.tell_syslog(f"reload-agent: {reason}; the next monitor tries again", syslog.LOG_ERR)
+    return OK
 
 
-def after_stop(environ: Mapping[str, str], memory: State) -> None:
+def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> str:
+    state = state_file.load(call.state)[0]
+    _name, mode = _position(call, given, deadline)
+    devices = _devices(given)
+    watchdog = _watchdog(call, given, mode, state, devices, deadline)
+    if not watchdog:
+        return ""
+    with _undone_if_stopped(call, watchdog):
+        _readings, reason = watchdog.keep(_read_all(devices, deadline), mode)
+        state_file.save(call.state, state)
+    return reason
+
+
+def after_stop(call: Invocation, state: State) -> None:
     """Do what on_stop asks for, once the state file is gone; the caller catches what fails."""
-    deadline = deadline_of(environ, time.monotonic())
+    ocf.open_syslog(call.instance)
+    deadline = deadline_of("stop", call)
     with _alarm(deadline):
         try:
-            given = _parameters(environ)
-            end = min(deadline, time.monotonic() + STOP_SECONDS)
-            errors: list[DeviceError] = []
-            if memory.watchdog:  # before the relay is moved or left: a clean stop must not end in an alarm
-                errors += watchdog.end(state.path_of(environ), memory, _devices(given), end)
-            if given.on_stop == "fallback":
-                errors += _switch(_devices(given), "0", end, "stop, on_stop=fallback", memory)[0]
-            for error in errors:
-                ocf.tell_syslog(f"stop: {error}", syslog.LOG_WARNING)
-        except BerofosError as exc:
-            ocf.tell_syslog(f"stop: {exc}", syslog.LOG_ERR)
+            problems: list[BerofosError] = []
+            given, devices = None, []
+            try:
+                given = _parameters(call)
+                devices = _devices(given)
+            except BerofosError as exc:
+                problems.append(exc)
+            if state.targets or state.unsure:  # before the relay is moved or left: a stop must not end in an alarm
+                from berofos_agent.agent.watchdog import Watchdog
+
+                problems += Watchdog(call.state, state, devices, 0, deadline).disarm_all()
+            if given and given.on_stop == "fallback":
+                problems += _switch(devices, "0", deadline, "stop, on_stop=fallback", state)[0]
+            for problem in problems:
+                ocf.tell_syslog(f"stop: {problem}", syslog.LOG_WARNING)
         finally:
-            if memory.attribute:
-                node.set_attribute(_attribute_name(environ), "")
+            if state.attribute:
+                node.set_attribute(_attribute_name(call), "", call.environ, deadline - time.monotonic())
 
 
-_HANDLERS: Mapping[str, Callable[[Mapping[str, str], float], int]] = {
+_HANDLERS: Mapping[str, Callable[[Invocation, float], Result]] = {
     "start": start,
     "monitor": monitor,
     "validate-all": validate_all,
@@ -231,24 +255,93 @@ _HANDLERS: Mapping[str, Callable[[Mapping[str, str], float], int]] = {
 }
 
 
+# --- the watchdog ----------------------------------------------------------------------------------------------
+
+
+def _watchdog(
+    call: Invocation, given: Parameters, mode: str, state: State, devices: Sequence[Device], deadline: float
+) -> Watchdog | None:
+    """Return the resource's watchdog; None, and nothing of it loaded, if it has none and had none."""
+    if not (given.watchdog or state.targets or state.unsure):
+        return None
+    from berofos_agent.agent.watchdog import Watchdog
+
+    return Watchdog(call.state, state, devices, _interval(given, mode), deadline)
+
+
+def _interval(given: Parameters, mode: str) -> int:
+    """Return the watchdog's interval in seconds on the node with this relay mode, 0 for off."""
+    return given.watchdog if mode == "1" else 0
+
+
+def _expected(given: Parameters, mode: str) -> Mapping[str, str]:
+    """Return the settings a device should have while this node has the lines."""
+    expected = expected_settings(given.scenario, given.watchdog)
+    if not _interval(given, mode):
+        expected.pop("wdogitime", None)  # the start at B sets it
+        expected["wdog"] = "0"
+    return expected
+
+
+def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -> tuple[Result, str]:
+    """Arm the devices in position; return the start's answer, and what to warn of.
+
+    A device that does not answer kicks stays unarmed, as it would drop the lines. One that does not take the settings,
+    or has left its position meanwhile, fails the start: then no kick daemon and no armed watchdog stay behind.
+    """
+    try:
+        settings, errors = watchdog.start(in_position)
+        refused = [error for error in errors if isinstance(error, DidNotFollow)]
+        readings = [Reading(name, values) for name, values in settings.items()]
+        position = decisions.evaluate_monitor(readings, mode, 0, 1) if readings else OK
+        if refused:
+            answer = decisions.evaluate_start(refused, len(in_position))
+        elif position != OK:
+            answer = Result(ocf.OCF_ERR_GENERIC, position.reason)
+        else:
+            what = "not armed" if watchdog.is_wanted else "still on"
+            return OK, f"{decisions.together(errors)}; watchdog {what}" if errors else ""
+    except Superseded:
+        raise
+    except BaseException:
+        watchdog.give_up()
+        raise
+    watchdog.give_up()
+    return answer, ""
+
+
+@contextlib.contextmanager
+def _undone_if_stopped(call: Invocation, watchdog: Watchdog | None) -> Iterator[None]:
+    """Take back what the watchdog did if the resource was stopped while this action ran."""
+    try:
+        yield
+    except Superseded:
+        if watchdog and not statepath.exists(call.state):
+            watchdog.undo()
+        raise
+
+
 # --- what the actions share ------------------------------------------------------------------------------------
 
 
-def _parameters(environ: Mapping[str, str]) -> Parameters:
-    clones = environ.get("OCF_RESKEY_CRM_meta_clone_max", "")
-    if clones.isascii() and clones.isdigit() and int(clones) > 1:
+def _parameters(call: Invocation) -> Parameters:
+    if call.clones > 1:
         raise ParameterError("must not be cloned: two instances would fight over one relay; remove the clone")
-    return parameters.parse(ocf.get_parameter)
+    return parameters.parse(call.parameter)
 
 
-def _position(environ: Mapping[str, str], given: Parameters) -> tuple[str, str]:
+def _position(call: Invocation, given: Parameters, deadline: float) -> tuple[str, str]:
     """Return this node's name and the relay mode that brings the lines here; raise NotCabled."""
-    name = node.this_node(environ)
+    name = node.this_node(call.environ, deadline - time.monotonic())
     mode = node.relay_mode_for(name, given.port_b_node, given.port_d_node)
     if mode is None:
-        cabled = " and ".join(filter(None, (given.port_b_node, given.port_d_node)))
-        raise NotCabled(f"node {name} is cabled to neither port (port_b_node, port_d_node name {cabled})")
+        cabled = ", ".join(filter(None, (given.port_b_node, given.port_d_node)))
+        raise NotCabled(f"node {name} is neither port_b_node nor port_d_node ({cabled})")
     return name, mode
+
+
+def _patience(deadline: float) -> float:
+    return min(LOCK_SECONDS, (deadline - time.monotonic()) / 2)
 
 
 def _devices(given: Parameters) -> list[Device]:
@@ -259,11 +352,6 @@ def _devices(given: Parameters) -> list[Device]:
     return [Device(entry, given.request_timeout) for entry in entries]
 
 
-def _level(environ: Mapping[str, str]) -> int:
-    text = environ.get("OCF_CHECK_LEVEL", "")
-    return int(text) if text.isascii() and text.isdigit() else 0
-
-
 def _run_on_all(
     devices: Sequence[Device], work: Callable[[Device, float], T], deadline: float
 ) -> list[parallel.Result[T]]:
@@ -272,7 +360,7 @@ def _run_on_all(
     return run_on_all(devices, work, deadline)
 
 
-def _ask(devices: Sequence[Device], deadline: float) -> list[Reading]:
+def _read_all(devices: Sequence[Device], deadline: float) -> list[Reading]:
     from berofos_agent.device.parallel import read_all
 
     return read_all(devices, deadline)
@@ -283,7 +371,7 @@ def _degraded(reason: str) -> Result:
 
 
 def _switch(
-    devices: Sequence[Device], mode: str, deadline: float, why: str, memory: State
+    devices: Sequence[Device], mode: str, deadline: float, why: str, state: State
 ) -> tuple[list[DeviceError], list[str]]:
     """Bring the devices to a mode, log each movement; return the errors and the names of those in position."""
 
@@ -294,44 +382,55 @@ def _switch(
     for result in results:
         done = result.value
         if done and done.moved:
-            memory.moved_at = state.clock()
+            state.moved_at = state_file.clock()
             before, after = LINES.get(done.before, "unknown"), LINES[done.after]
             ocf.tell_syslog(f"{result.device.name}: switched from {before} to {after}: {why}, {done.milliseconds} ms")
     return [one.error for one in results if one.error], [one.device.name for one in results if one.value]
 
 
 def _examine(device: Device, deadline: float) -> Values:
-    told = device.read(deadline)
+    settings = device.read(deadline)
     device.identify(deadline)
-    return told
+    return settings
 
 
-def _note_conditions(memory: State, reasons: Mapping[str, str]) -> bool:
-    """Remember what is wrong; log what has ended, and return whether something began or changed."""
+def _note_conditions(state: State, reasons: Mapping[str, str], answered: str) -> bool:
+    """Note what is wrong, log what has ended or begun; return whether the reason that is answered is a new one."""
     is_news = False
     for kind, reason in reasons.items():
-        before = memory.conditions.get(kind, "")
+        before = state.conditions.get(kind, "")
         if before and not reason:
-            ocf.tell_syslog(f"over: {before}")
-        is_news = is_news or bool(reason and reason != before)
-        memory.conditions[kind] = reason
+            ocf.tell_syslog(f"recovered: {before}")
+        if reason and reason != before:
+            is_news = is_news or reason == answered
+            if reason != answered:  # the reason that is answered is logged with the answer
+                ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
+        state.conditions[kind] = reason
     return is_news
 
 
-def _show(environ: Mapping[str, str], memory: State, modes: Iterable[str]) -> None:
-    """Let `crm_mon -A` show where the lines are, and what is wrong; tried once a change, whether it works or not."""
+def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float, must: bool = True) -> None:
+    """Write the state file, then let `crm_mon -A` show where the lines are and what is wrong.
+
+    The attribute comes last and only while there is time: attrd_updater hangs when Pacemaker does. It is tried once
+    a change, whether that works or not.
+    """
     lines = "/".join(sorted({LINES[mode] for mode in modes})) or "unknown"
-    value = "; ".join([lines, *filter(None, memory.conditions.values())])
-    if value != memory.attribute:
-        memory.attribute = value
-        node.set_attribute(_attribute_name(environ), value)
+    value = "; ".join([lines, *filter(None, state.conditions.values())])
+    is_due = value != state.attribute and deadline - time.monotonic() > ATTRIBUTE_SECONDS
+    if is_due:
+        state.attribute = value
+    try:
+        state_file.save(call.state, state)
+    except Superseded:
+        raise
+    except StateError as exc:
+        if must:
+            raise
+        ocf.tell_syslog(f"warning: {exc}", syslog.LOG_WARNING)
+    if is_due:
+        node.set_attribute(_attribute_name(call), value, call.environ, deadline - time.monotonic())
 
 
-def _attribute_name(environ: Mapping[str, str]) -> str:
-    return environ.get("OCF_RESOURCE_INSTANCE", "default").replace(":", "-") + "-lines"
-
-
-def _end(answer: Result, is_news: bool = True) -> int:
-    if answer.reason:
-        ocf.exit_reason(answer.reason, log=is_news)
-    return answer.code
+def _attribute_name(call: Invocation) -> str:
+    return call.instance.replace(":", "-") + "-lines"

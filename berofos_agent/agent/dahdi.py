@@ -1,14 +1,14 @@
-"""What DAHDI says of its spans in /proc/dahdi/N; knows no cluster and no bero*fos.
+"""What DAHDI says of its spans in /proc/dahdi/N.
 
-The first line tells all:    Span 2: B4/0/2 "B4XXP (PCI) Card 0 Span 2" (MASTER) AMI/CCS RED ClockSource
-What follows it are counts, and a line for each channel.
+The first line has all that is needed:    Span 2: B4/0/2 "B4XXP (PCI) Card 0 Span 2" (MASTER) AMI/CCS RED ClockSource
+Behind it are counts, and a line for each channel.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 FOLDER = "/proc/dahdi"
@@ -27,37 +27,37 @@ class Span(NamedTuple):
     number: str
     name: str = ""
     alarms: tuple[str, ...] = ()
-    trouble: str = ""
+    problem: str = ""
 
 
-def read(number: str, environ: Mapping[str, str]) -> Span:
-    """Return what DAHDI says of a span; the environment may name another folder than /proc/dahdi."""
-    path = os.path.join(environ.get(FOLDER_VARIABLE) or FOLDER, number)
+def read(number: str, folder: str = "") -> Span:
+    """Return what DAHDI says of a span; tests have another folder than /proc/dahdi."""
+    path = os.path.join(folder or FOLDER, number)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return parse(number, file.readline(1000))
     except FileNotFoundError:
-        return Span(number, trouble=f"{path} is missing; is the driver loaded?")
+        return Span(number, problem=f"{path} is missing; is the driver loaded?")
     except OSError as exc:
-        return Span(number, trouble=f"{path}: {exc.strerror}")
+        return Span(number, problem=f"{path}: {exc.strerror}")
 
 
 def parse(number: str, line: str) -> Span:
     """Return what the first line of a span's file says."""
     match = _FIRST_LINE.match(line)
     if not match:
-        return Span(number, trouble=f"{line[:40].strip()!r} is not understood")
-    told = match.group(4).split()
-    return Span(number, match.group(2), tuple(alarm for alarm in ALARMS if alarm in told))
+        return Span(number, problem=f"{line[:40].strip()!r} is not understood")
+    words = match.group(4).split()
+    return Span(number, match.group(2), tuple(alarm for alarm in ALARMS if alarm in words))
 
 
-def judge(spans: Iterable[Span]) -> str:
+def evaluate(spans: Iterable[Span]) -> str:
     """Return what is wrong with the first span that is not alive, and which others are not; empty if all are."""
-    ill = [span for span in spans if span.alarms or span.trouble]
-    if not ill:
+    bad = [span for span in spans if span.alarms or span.problem]
+    if not bad:
         return ""
-    others = f" (also {', '.join(span.number for span in ill[1:])})" if ill[1:] else ""
-    first = ill[0]
-    if first.trouble:
-        return f"span {first.number}: {first.trouble}{others}"
+    others = f" (also {', '.join(span.number for span in bad[1:])})" if bad[1:] else ""
+    first = bad[0]
+    if first.problem:
+        return f"span {first.number}: {first.problem}{others}"
     return f"span {first.number} ({first.name}): alarm {' '.join(first.alarms)}{others}; check cable and line"

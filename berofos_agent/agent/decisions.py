@@ -1,7 +1,4 @@
-"""From what the devices said to what the agent answers; pure decisions, no device, no clock, no exit.
-
-The tables of "What the agent answers" in docs/ are decided here, a function each for start and monitor.
-"""
+"""From what the devices answered to what the agent answers: the tables of docs/answers.md, without device or clock."""
 
 from __future__ import annotations
 
@@ -34,6 +31,8 @@ class Result(NamedTuple):
 
     code: int
     reason: str = ""
+    is_news: bool = True
+    """False for a reason that was logged before."""
 
 
 OK = Result(ocf.OCF_SUCCESS)
@@ -100,39 +99,39 @@ def _with_advice(errors: Sequence[DeviceError]) -> str:
 
 
 def evaluate_monitor(
-    seen: Sequence[Reading], mode: str, seconds_since_seen: float, grace: float, trouble: str = ""
+    readings: Sequence[Reading], mode: str, seconds_since_seen: float, grace: float, problem: str = ""
 ) -> Result:
     """Return the answer of a monitor on the node whose relay mode is `mode`.
 
     `seconds_since_seen` is how long ago a device was last seen in position;
     `grace` is how long unreadable devices are taken to keep their position, for a relay does not move by itself;
-    `trouble` says why no device could be asked at all.
+    `problem` says why no device could be asked at all.
     """
-    here = [one for one in seen if one.mode == mode]
-    unknown = [one for one in seen if one.mode is None]
-    elsewhere = [one for one in seen if one.mode is not None and one.mode != mode]
-    if elsewhere:
-        code = ocf.OCF_NOT_RUNNING if len(elsewhere) == len(seen) else ocf.OCF_ERR_GENERIC
-        ran_out = any(one.settings.get("wdogstate") == WATCHDOG_FAILURE for one in elsewhere)
-        return Result(code, f"{_names(elsewhere)}: {_astray(mode)}{', the watchdog ran out' if ran_out else ''}")
+    here = [one for one in readings if one.mode == mode]
+    unknown = [one for one in readings if one.mode is None]
+    wrong = [one for one in readings if one.mode is not None and one.mode != mode]
+    if wrong:
+        code = ocf.OCF_NOT_RUNNING if len(wrong) == len(readings) else ocf.OCF_ERR_GENERIC
+        expired = any(one.settings.get("wdogstate") == WATCHDOG_FAILURE for one in wrong)
+        return Result(code, f"{_names(wrong)}: {_wrong_position(mode)}{', watchdog expired' if expired else ''}")
     if here and unknown:
         return Result(ocf.OCF_DEGRADED, _why_unknown(unknown))
     if here:
         return OK
     failures = [one.failure for one in unknown if one.failure]
     if seconds_since_seen < grace:
-        return Result(ocf.OCF_DEGRADED, trouble or together(failures))
-    return Result(ocf.OCF_ERR_GENERIC, trouble or _with_advice(failures))
+        return Result(ocf.OCF_DEGRADED, problem or together(failures))
+    return Result(ocf.OCF_ERR_GENERIC, problem or _with_advice(failures))
 
 
-def evaluate_settings(seen: Sequence[Reading], expected: Mapping[str, str]) -> Result:
-    """Return degraded for the first device with a setting that will bite later, or a watchdog failure noted."""
-    for one in seen:
+def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) -> Result:
+    """Return degraded for the first device with a latent misconfiguration, or a latched watchdog failure."""
+    for one in readings:
         if one.settings.get("wdogstate") == WATCHDOG_FAILURE:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure noted; clear it: --set wdog=0")
-        wrong = differences(one.settings, expected)
-        if wrong:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, wrong))}; correct it with bnfos --set")
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure latched; clear it: --set wdog=0")
+        found = differences(one.settings, expected)
+        if found:
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; correct it with bnfos --set")
     return OK
 
 
@@ -140,10 +139,10 @@ def _why_unknown(unknown: Sequence[Reading]) -> str:
     return together([one.failure for one in unknown if one.failure])
 
 
-def _names(seen: Sequence[Reading]) -> str:
-    return ", ".join(one.device for one in seen)
+def _names(readings: Sequence[Reading]) -> str:
+    return ", ".join(one.device for one in readings)
 
 
-def _astray(mode: str) -> str:
+def _wrong_position(mode: str) -> str:
     other = "0" if mode == "1" else "1"
-    return f"relay connects {LINES[other]}, not {LINES[mode]}"
+    return f"relay is in position {LINES[other]}, expected {LINES[mode]}"

@@ -1,7 +1,7 @@
-"""What Pacemaker calls: from an action's name to an exit code; loads no more than the action needs.
+"""What Pacemaker calls: from an action's name to an exit code, loading no more than the action needs.
 
 meta-data and a probe without state load neither the OCF library nor anything that could speak to a device, so
-this module imports only what every answer needs; berofos_agent.actions has the rest.
+this module imports only what every answer needs; agent.actions has the rest.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from berofos_agent.agent import state
-from berofos_agent.watchdog import paths
+from berofos_agent.agent import statepath
+from berofos_agent.agent.invocation import Invocation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ ERR_UNIMPLEMENTED = 3
 ERR_INSTALLED = 5
 NOT_RUNNING = 7
 
+STOP_WAITS_SECONDS = 3.0
+"""For another action that runs beside this stop, which only `crm_resource --force-...` lets happen."""
+
 USAGE = """\
 usage: berofos {start|stop|monitor|validate-all|reload-agent|meta-data|usage|help|methods}
 
@@ -31,10 +34,16 @@ See ocf_xivo_berofos(7) for its parameters.
 METHODS = "start\nstop\nmonitor\nvalidate-all\nreload-agent\nmeta-data\nusage\nhelp\nmethods\n"
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str], before_giving_up: Callable[[], None] = lambda: None) -> int:
+def main(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    before_giving_up: Callable[[], None] = lambda: None,
+    age: float = 0.0,
+) -> int:
     """Do the action named by argv[1] and return its exit code; never raises.
 
     `before_giving_up` is called before the cluster is told of a fault of the agent itself; it need not return.
+    `age` is for how many seconds this process runs already.
     """
     action = argv[1] if len(argv) == 2 else ""
     try:
@@ -42,56 +51,77 @@ def main(argv: Sequence[str], environ: Mapping[str, str], before_giving_up: Call
             sys.stdout.write(_PRINTED[action]())
             sys.stdout.flush()
             return SUCCESS
-        if action == "stop":
-            return _stop(environ)
-        # First of all: nothing that is wrong here may make a probe say anything but "not running", for that
-        # would ban the node or stop a resource that was never started.
-        if action == "monitor" and not state.exists(state.path_of(environ)):
-            return NOT_RUNNING
-        if action in ("start", "monitor", "validate-all", "reload-agent"):
-            return _act(action, environ, before_giving_up)
+        if action in ("start", "stop", "monitor", "validate-all", "reload-agent"):
+            return _act(action, Invocation(environ, age), before_giving_up)
     except BaseException as exc:
+        if action == "stop":
+            return SUCCESS
         before_giving_up()
         return _internal_error(action, exc)
-    sys.stderr.write(USAGE)
+    _say(USAGE)
     return ERR_UNIMPLEMENTED
 
 
-def _act(action: str, environ: Mapping[str, str], before_giving_up: Callable[[], None]) -> int:
+def _act(action: str, call: Invocation, before_giving_up: Callable[[], None]) -> int:
+    if action == "stop":
+        return _stop(call)
+    # First of all: nothing that is wrong here may make a probe say anything but "not running", for that would ban
+    # the node or stop a resource that was never started.
+    if action == "monitor" and not statepath.exists(call.state):
+        return NOT_RUNNING
     try:
         from berofos_agent.agent import actions
 
-        return actions.run(action, environ)
+        return actions.run(action, call)
     except ImportError as exc:
         before_giving_up()
         return _installation_error(exc)
 
 
-def _stop(environ: Mapping[str, str]) -> int:
+def _stop(call: Invocation) -> int:
     """Stop never fails: a failed stop gets a telephone server fenced, and the other node's start moves the relay
-    whatever this node believes. So the duty comes first, and what on_stop asks for is tried under a catch-all.
+    whatever this node believes. So the duty comes first, each step of it whatever the others met, and what on_stop
+    asks for is tried under a catch-all.
     """
-    path = state.path_of(environ)
+    if not statepath.exists(call.state):
+        _end_kick_daemon(call.state)
+        return SUCCESS
     try:
-        if not state.exists(path):
-            _end_kicker(path)
-            return SUCCESS
-        try:
-            memory = state.load(path)[0]
-        finally:
-            state.remove(path)
-            _end_kicker(path)
-        from berofos_agent.agent import actions
+        from berofos_agent.agent import state
 
-        actions.after_stop(environ, memory)
+        with state.locked(call.state, STOP_WAITS_SECONDS):
+            try:
+                known, damage = state.load(call.state)
+                if damage:
+                    _log(f"stop: {damage}")
+            finally:
+                _remove(call.state)
+                _end_kick_daemon(call.state)
+            try:
+                from berofos_agent.agent import actions
+
+                actions.after_stop(call, known)
+            finally:
+                _remove(call.state)  # an action that hung longer than we waited for it may have written it again
     except BaseException as exc:
         _log_traceback(f"stop: {exc}")
+        _remove(call.state)
+        _end_kick_daemon(call.state)
     return SUCCESS
 
 
-def _end_kicker(path: str) -> None:
+def _remove(path: str) -> None:
     try:
-        if not os.path.lexists(paths.kicker_lock(path)):
+        statepath.remove(path)
+    except OSError as exc:
+        _log(f"stop: {path}: {exc.strerror}; remove it, the next probe finds the resource running")
+
+
+def _end_kick_daemon(path: str) -> None:
+    try:
+        from berofos_agent.watchdog import paths
+
+        if not os.path.lexists(paths.daemon_lock(path)):
             return
         from berofos_agent.watchdog import process
 
@@ -121,21 +151,37 @@ _PRINTED: dict[str, Callable[[], str]] = {
 def _installation_error(exc: ImportError) -> int:
     # The shim may be what is missing, so the reason is written without it.
     missing = f"Python module {exc.name} is missing; install python3-{exc.name}" if exc.name else str(exc)
-    sys.stderr.write(f"ocf-exit-reason:{missing[:128]}\n")
+    _say(f"ocf-exit-reason:{missing[:128]}\n")
     _log_traceback(f"cannot be loaded: {exc}")
     return ERR_INSTALLED
 
 
 def _internal_error(action: str, exc: BaseException) -> int:
-    sys.stderr.write(f"ocf-exit-reason:{action}: internal error ({type(exc).__name__}); syslog has the details\n")
-    _log_traceback(f"{action}: internal error")
+    what = f"internal error ({type(exc).__name__}); syslog has the details"
+    if isinstance(exc, MemoryError):
+        what = "this node is out of memory"
+    _say(f"ocf-exit-reason:{action}: {what}\n")
+    _log_traceback(f"{action}: {what}")
     return ERR_GENERIC
 
 
+def _say(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return  # nobody reads it; the exit code is what counts
+
+
 def _log_traceback(what: str) -> None:
-    import syslog
     import traceback
 
-    syslog.openlog("berofos", syslog.LOG_PID, syslog.LOG_DAEMON)
     for line in [what, *traceback.format_exc().splitlines()]:
-        syslog.syslog(syslog.LOG_ERR, line.replace("\0", " "))
+        _log(line)
+
+
+def _log(line: str) -> None:
+    import syslog
+
+    syslog.openlog("berofos", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_ERR, line.encode("ascii", "backslashreplace").decode().replace("\0", " "))

@@ -1,39 +1,23 @@
-"""Which cluster node this is and which port it is cabled to; knows no device."""
+"""Which cluster node this is, which port it is cabled to, and the node attribute that shows where the lines are."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 
 COMMAND_SECONDS = 2.0
+"""crm_node and attrd_updater wait for ever for a Pacemaker that does not answer."""
 
 
-def this_node(environ: Mapping[str, str]) -> str:
+def this_node(environ: Mapping[str, str], seconds: float = COMMAND_SECONDS) -> str:
     """Return this node's name in the cluster.
 
-    Every cluster operation names it; `crm_resource --force-*` does not, so there crm_node is asked, which can hang.
+    Every cluster operation has it in its environment; `crm_resource --force-*` does not, so there crm_node is asked.
     """
-    named = environ.get("OCF_RESKEY_CRM_meta_on_node", "")
-    return named or _crm_node() or socket.gethostname()
-
-
-def _crm_node() -> str:
-    import subprocess
-
-    try:
-        answer = subprocess.run(
-            ["crm_node", "-n"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_SECONDS,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip()
+    named = environ.get("OCF_RESKEY_CRM_meta_on_node")
+    return named or _output_of(["crm_node", "-n"], environ, seconds).strip() or socket.gethostname()
 
 
 def relay_mode_for(node: str, port_b_node: str, port_d_node: str | None) -> str | None:
@@ -52,17 +36,23 @@ def _short_against_full(one: str, other: str) -> bool:
     return ("." in one) != ("." in other) and one.split(".")[0] == other.split(".")[0]
 
 
-def set_attribute(name: str, value: str) -> None:
+def set_attribute(name: str, value: str, environ: Mapping[str, str], seconds: float) -> None:
     """Set (or, without a value, delete) a transient attribute of this node; a failure is ignored."""
-    import subprocess
-
     change = ["-U", value] if value else ["-D"]
+    _output_of(["attrd_updater", "-n", name, *change], environ, seconds)
+
+
+def _output_of(command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(
-            ["attrd_updater", "-n", name, *change],
+        done = subprocess.run(
+            command,
+            env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=max(0.0, min(COMMAND_SECONDS, seconds)),
+            check=True,
         )
+        return done.stdout
+    return ""

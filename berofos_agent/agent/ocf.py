@@ -1,23 +1,24 @@
-"""The shim over ClusterLabs' own Python library for agents; knows where it is and what OCF 1.1 has beyond it.
+"""What OCF asks of an agent: exit codes, one exit reason, lines for syslog.
 
-That library (`ocf.py` of the Debian package resource-agents) is a top-level module of the same name as this one;
-`import ocf` below is the library, `berofos_agent.ocf` is the shim. Its run() is not used: it judges parameters
-before a stop. Importing it opens log files and fails where it cannot, which must not stop a telephone line.
+The codes and the logger are those of ClusterLabs' own Python library for agents (`ocf.py` of the Debian package
+resource-agents), a top-level module of the same name as this one: `import ocf` is the library, `agent.ocf` is this.
+The codes of OCF 1.1 that it lacks are here. Its run() is not used: it judges parameters before a stop. Nor are
+get_parameter and ocf_exit_reason: they read the environment of the process, not the one that `main` was given.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import os
 import sys
 import syslog
 from typing import Any
 
 OCF_DEGRADED = 190
-OCF_DEGRADED_PROMOTED = 191
 EXIT_REASON_BYTES = 128
-
-RELOAD_ACTION = "reload-agent"
+"""Pacemaker cuts the rest."""
 
 
 class OcfLibraryMissing(ImportError):
@@ -37,7 +38,7 @@ def _library() -> Any:
     sys.path.insert(0, folder)
     try:
         return importlib.import_module("ocf")
-    except OSError:  # a log file that cannot be opened
+    except OSError:  # it opens log files when imported, and one that cannot be opened must not stop a telephone line
         for name in ("HA_LOGFILE", "HA_DEBUGLOG"):
             os.environ.pop(name, None)
         sys.modules.pop("ocf", None)
@@ -47,37 +48,24 @@ def _library() -> Any:
 
 
 _ocf = _library()
+logging.raiseExceptions = False  # else a log file that cannot be written prints a traceback in front of the cluster
 
 OCF_SUCCESS: int = _ocf.OCF_SUCCESS
 OCF_ERR_GENERIC: int = _ocf.OCF_ERR_GENERIC
 OCF_ERR_ARGS: int = _ocf.OCF_ERR_ARGS
-OCF_ERR_UNIMPLEMENTED: int = _ocf.OCF_ERR_UNIMPLEMENTED
 OCF_ERR_PERM: int = _ocf.OCF_ERR_PERM
 OCF_ERR_INSTALLED: int = _ocf.OCF_ERR_INSTALLED
 OCF_ERR_CONFIGURED: int = _ocf.OCF_ERR_CONFIGURED
 OCF_NOT_RUNNING: int = _ocf.OCF_NOT_RUNNING
 
-logger = _ocf.logger
 
-
-def get_parameter(name: str) -> str | None:
-    """Return a parameter of the resource as the cluster gave it; an empty one counts as not given."""
-    return _ocf.get_parameter(name) or None
-
-
-def is_probe() -> bool:
-    """Tell whether the cluster asks what is here already, rather than whether what it started still runs."""
-    return bool(_ocf.is_probe())
-
-
-def exit_reason(reason: str, log: bool = True) -> None:
+def exit_reason(reason: str, prefix: str, log: bool) -> None:
     """Tell the cluster why an action fails; `log` is false for a condition that was logged when it began."""
     text = fit(reason)
-    if log:
-        _ocf.ocf_exit_reason(text)
-    else:
-        prefix = os.environ.get("OCF_EXIT_REASON_PREFIX", "ocf-exit-reason:")
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
         print(f"{prefix}{text}", file=sys.stderr, flush=True)
+    if log:
+        _ocf.logger.error(text)
 
 
 def fit(reason: str) -> str:
@@ -89,14 +77,17 @@ def fit(reason: str) -> str:
     return data[: EXIT_REASON_BYTES - 3].decode(errors="ignore") + "..."
 
 
+def open_syslog(instance: str) -> None:
+    """Let the lines of tell_syslog name this resource."""
+    syslog.openlog(f"berofos({_writable(instance)})", syslog.LOG_PID, syslog.LOG_DAEMON)
+
+
 def tell_syslog(line: str, priority: int = syslog.LOG_NOTICE) -> None:
     """Log a line that must be seen.
 
     The library's logger has a syslog handler only where HA_LOGFACILITY is set, which `crm_resource --force-*`
     does not do, so this goes the direct way.
     """
-    instance = os.environ.get("OCF_RESOURCE_INSTANCE", "default")
-    syslog.openlog(f"berofos({instance})", syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(priority, _writable(line).replace("\0", " "))
 
 

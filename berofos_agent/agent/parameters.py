@@ -1,7 +1,4 @@
-"""The agent's parameters and actions, declared once; meta-data, manual, README and parsing follow from here.
-
-Knows names, types and ranges; no device, no exit code.
-"""
+"""The agent's parameters and actions, declared once: meta-data, manual, README and parsing follow from here."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import re
 from typing import Callable, NamedTuple, Optional
 
 from berofos_agent import __version__
+from berofos_agent.agent import statepath
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ParameterError
 
@@ -49,7 +47,7 @@ class Action(NamedTuple):
 def _seconds(lowest: int, highest: int) -> Callable[[str], int]:
     def check(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,6}", text) or not lowest <= int(text) <= highest:
-            raise ParameterError(f"a whole number from {lowest} to {highest} (seconds) expected")
+            raise ParameterError(f"must be an integer from {lowest} to {highest} (seconds)")
         return int(text)
 
     return check
@@ -58,7 +56,7 @@ def _seconds(lowest: int, highest: int) -> Callable[[str], int]:
 def _choice(*words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in words:
-            raise ParameterError(f"{' or '.join(words)} expected")
+            raise ParameterError(f"must be {' or '.join(words)}")
         return text
 
     return check
@@ -66,13 +64,13 @@ def _choice(*words: str) -> Callable[[str], str]:
 
 def _node(text: str) -> str:
     if not re.fullmatch(r"[^\s/]{1,255}", text):
-        raise ParameterError("one node name expected")
+        raise ParameterError("must be one node name")
     return text
 
 
 def _absolute(text: str) -> str:
     if not text.startswith("/") or not text.isprintable():
-        raise ParameterError("an absolute path expected")
+        raise ParameterError("must be an absolute path")
     return text
 
 
@@ -83,7 +81,7 @@ def _words(text: str) -> list[str]:
 def _spans(text: str) -> list[str]:
     for word in text.split():
         if not re.fullmatch(r"[1-9][0-9]{0,3}", word):
-            raise ParameterError("span numbers expected, separated by spaces, such as 1 2")
+            raise ParameterError("must be span numbers, separated by spaces, such as 1 2")
     return text.split()
 
 
@@ -223,15 +221,15 @@ Given = Callable[[str], Optional[str]]
 
 
 def parse(given: Given) -> Parameters:
-    """Return the parameters that `given(name)` tells (None where not given); raise ParameterError."""
+    """Return the parameters, checked; `given(name)` returns one, None if it is not set. Raises ParameterError."""
     values = {parameter.name: _checked(parameter, given(parameter.name)) for parameter in PARAMETERS}
     if values["port_d_node"] and str(values["port_d_node"]).lower() == str(values["port_b_node"]).lower():
         raise ParameterError("port_b_node and port_d_node name the same node")
-    if values["state"] == values["config"]:
+    if values["state"] and statepath.is_same_file(str(values["state"]), str(values["config"])):
         raise ParameterError("state and config name the same file")
     if not values["on_stop"]:
         values["on_stop"] = "keep" if values["port_d_node"] else "fallback"
-    del values["state"]  # state.path_of reads it, before anything else is judged
+    del values["state"]  # statepath.path_of reads it, before anything else is checked
     values["devices"] = values["devices"] or []
     values["spans"] = values["spans"] or []
     return Parameters(**values)  # type: ignore[arg-type]

@@ -1,253 +1,349 @@
-"""What start, monitor, reload-agent and stop do about the watchdog; knows OCF, and leaves the doing to `watchdog`.
+"""What start, monitor, reload-agent and stop do about the watchdog; a resource without one does not load this.
 
 On the node at port B the devices are armed and kicked, on the one at D they are not: there the relay is already where
-the watchdog would put it. A resource without the parameter loads nothing of all this.
+the watchdog would put it. Three rules hold at every moment, whatever happens to other devices:
+
+1. A device is armed only after the running kick daemon has had a kick answered by it.
+2. What may be armed is kicked until it has been disarmed, also if bnfos.conf now has another device in its place.
+3. A device that can be disarmed, but whose kicks are not answered, is disarmed: it would drop healthy lines.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from berofos_agent.agent import decisions, ocf, state
-from berofos_agent.agent.decisions import OK, Result
-from berofos_agent.agent.state import State
+from berofos_agent.agent import ocf
+from berofos_agent.agent import state as state_file
+from berofos_agent.agent.state import State, Target
+from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device import frame
+from berofos_agent.device.device import Device
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.reading import Reading
 from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
-from berofos_agent.device.topology import expected_settings
-from berofos_agent.errors import DeviceError, DidNotFollow, FrameError, KickDaemonError, StateError
+from berofos_agent.errors import DeviceError, KickDaemonError, NotABerofos, StateError, Superseded, Unreachable
 from berofos_agent.watchdog import process
-from berofos_agent.watchdog.arming import arm, disarm, order_for, state_in
+from berofos_agent.watchdog.arming import disarm, state_in, target_for, write_armed
 
 if TYPE_CHECKING:
-    from berofos_agent.agent.parameters import Parameters
-    from berofos_agent.device.device import Device
     from berofos_agent.device.settings import Values
 
-
-def interval(given: Parameters, mode: str) -> int:
-    """Return the watchdog's interval on the node with this relay mode, 0 for off."""
-    return given.watchdog if mode == "1" else 0
-
-
-def settings(given: Parameters, mode: str) -> Mapping[str, str]:
-    """Return the settings a device should have while this node has the lines."""
-    expected = expected_settings(given.scenario, given.watchdog)
-    if not interval(given, mode):
-        expected.pop("wdogitime", None)  # the start at B sets it
-        expected["wdog"] = "0"
-    return expected
-
-
+KICKS_PER_INTERVAL = 3
+"""So that two may be lost; an unanswered kick is repeated after a third of that, hence nine in an interval."""
 LATE = 2
-"""Kicks, answers or intervals that may be missing before it is told."""
+"""Kicks that may go unanswered, or times between two kicks that the daemon may be silent, before it is reported."""
+ANSWER_SECONDS = 1.0
+_ANSWER_PAUSE_SECONDS = 0.01
+_MAC_IN_KICK = slice(len(frame.MAGIC) + 1, len(frame.MAGIC) + 7)
+_FORMER = "@"
+"""In the name of a target that bnfos.conf no longer has, between its section's name and its MAC and address."""
 
 
-def begin(
-    path: str, memory: State, devices: Sequence[Device], names: Sequence[str], seconds: int, deadline: float
-) -> tuple[str, Result]:
-    """Arm the devices named, or see to it that they are off; return what to warn of, and the start's answer.
+class Watchdog:
+    """The watchdogs and the kick daemon of one resource during one call of the agent."""
 
-    A device that does not answer kicks stays unarmed, as it would drop the lines; one that does not follow fails
-    the start. What fails it, leaves no kicker, and no watchdog armed that can be reached.
-    """
-    if not seconds:
-        here = [device for device in devices if device.name in names]
-        return _warning(_switch(path, memory, here).stop(deadline), "still on"), OK
-    switch = _switch(path, memory, devices)
-    try:
-        errors = switch.start(seconds, names, deadline)
-        if not any(isinstance(error, DidNotFollow) for error in errors):
-            return _warning(errors, "not armed"), OK
-        switch.stop(deadline)
-        process.end(path)
-        return "", decisions.evaluate_start(errors, len(names))
-    except BaseException:
-        process.end(path)
-        switch.stop(deadline)
-        raise
+    def __init__(self, path: str, state: State, devices: Sequence[Device], interval: int, deadline: float) -> None:
+        """Take over what the state file says; `interval` is the one wanted, in seconds, 0 for off."""
+        self._path = path
+        self._state = state
+        self._devices = devices
+        self._interval = interval
+        self._deadline = deadline
+        self._armed: list[Device] = []
+        self._launched = self._renew = False
 
+    # --- what the actions call ---------------------------------------------------------------------------------
 
-def revive(path: str, memory: State) -> str:
-    """Start a kicker that is gone or stands still again; return why that failed."""
-    if not memory.watchdog:
-        return ""
-    try:
-        _switch(path, memory, ()).revive()
-    except (KickDaemonError, StateError) as exc:
-        return str(exc)
-    return ""
-
-
-def keep(
-    path: str, memory: State, devices: Sequence[Device], seen: Sequence[Reading], seconds: int, deadline: float
-) -> tuple[list[Reading], str]:
-    """Let the watchdogs of devices in position be as wanted; return what these say then, and what is wrong."""
-    try:
-        written, reason = _switch(path, memory, devices).keep(_told(seen), seconds, deadline)
-    except (KickDaemonError, StateError) as exc:
-        return list(seen), str(exc)
-    return [Reading(one.device, written.get(one.device, one.settings), one.error) for one in seen], reason
-
-
-def rest(path: str, memory: State, devices: Sequence[Device], seen: Sequence[Reading]) -> None:
-    """End a kicker that has nothing left to kick.
-
-    After a probe no stop may follow: the cluster may have been away while another node took the lines.
-    """
-    if memory.watchdog:
-        _switch(path, memory, devices).rest(_told(seen))
-
-
-def end(path: str, memory: State, devices: Sequence[Device], deadline: float) -> list[DeviceError]:
-    """Switch the watchdogs off; return why some are still on."""
-    return _switch(path, memory, devices).stop(deadline)
-
-
-def _switch(path: str, memory: State, devices: Sequence[Device]) -> DeadMansSwitch:
-    return DeadMansSwitch(path, memory, devices, ocf.tell_syslog)
-
-
-def _told(seen: Sequence[Reading]) -> dict[str, Values]:
-    return {one.device: one.settings for one in seen if one.settings}
-
-
-def _warning(errors: Sequence[DeviceError], what: str) -> str:
-    return f"{decisions.together(errors)}; watchdog {what}" if errors else ""
-
-
-@dataclass
-class DeadMansSwitch:
-    """The watchdogs and the kicker of one resource. What a later action has to know of them is in `memory`."""
-
-    path: str
-    memory: State
-    devices: Sequence[Device]
-    tell: Callable[[str], None]
-
-    def __post_init__(self) -> None:
-        for device in self.devices:
-            is_known = device.entry.mac or device.entry.problem
-            if not is_known and device.name in self.memory.targets:
-                with contextlib.suppress(ValueError, FrameError):  # a state file that was meddled with
-                    device.gbl4.mac = _mac_in(self.memory.targets[device.name])
-
-    def start(self, seconds: int, names: Sequence[str], deadline: float) -> list[DeviceError]:
-        """Start the kicker, then arm the devices named; return why some are not armed.
+    def start(self, in_position: Collection[str]) -> tuple[dict[str, Values], list[DeviceError]]:
+        """Arm the devices in position, or disarm them; return what they report then, and why some are not.
 
         Raises KickDaemonError, StateError.
-
-        The kicker is first, so that at no moment a watchdog runs without one.
         """
-        self._find(self.devices, deadline)
-        self._launch(seconds)
-        return self._arm([device for device in self.devices if device.name in names], seconds, deadline)[1]
+        here = [device for device in self._devices if device.name in in_position]
+        if not self._interval:
+            return {}, self._switch_off(here, {})
+        self._renew = True
+        missing = self._follow_configuration({device.name: {} for device in here}, ask=in_position)
+        armed, errors = self._arm([device for device in here if device.name not in missing])
+        return armed, [*missing.values(), *errors, *self._disarm_former()]
 
-    def stop(self, deadline: float) -> list[DeviceError]:
-        """Switch the watchdogs off, then end the kicker unless one stayed on; return why some did."""
-        results = run_on_all(self.devices, disarm, deadline)
-        errors = [result.error for result in results if result.error]
-        if not errors:
-            process.end(self.path)
-            self.memory.watchdog, self.memory.targets = 0, {}
-        return errors
+    def keep(self, readings: Sequence[Reading], mode: str) -> tuple[list[Reading], str]:
+        """Bring the watchdog of every device that answered to what is wanted, whatever the others do.
 
-    def revive(self) -> None:
-        """Start the kicker again if it is gone or stands still; raise KickDaemonError, StateError."""
-        if not self.memory.watchdog or not self.memory.targets:
-            return
-        if not process.pid_of(self.path):
-            self.tell("the kicker was gone; started again")
-        else:
-            at = process.read_report(self.path).at
-            still = state.clock() - at
-            if not at or still < LATE * self._pace():
-                return
-            self.tell(f"the kicker stood still for {still:.0f} s; ended and started again")
-        self._launch(self.memory.watchdog)
-
-    def rest(self, told: Mapping[str, Values]) -> None:
-        """End a kicker that has nothing to kick: another node has the lines, and all watchdogs are off."""
-        if len(told) == len(self.devices) and all(state_in(values) == WATCHDOG_OFF for values in told.values()):
-            process.end(self.path)
-            self.memory.watchdog, self.memory.targets = 0, {}
-
-    def keep(self, told: Mapping[str, Values], seconds: int, deadline: float) -> tuple[dict[str, Values], str]:
-        """Bring all to what is wanted, `seconds` being 0 for off; `told` is what the devices in position say.
-
-        Returns what those said that were written to, and a reason if something is not as it should be.
+        Returns the readings, new for devices that were written to, and a reason if something is not as wanted.
         """
-        if not seconds:
-            return {}, self._keep_off(told, deadline)
-        here = [device for device in self.devices if device.name in told]
-        found = self._find([device for device in here if device.name not in self.memory.targets], deadline)
-        quickest = min(seconds, self.memory.watchdog or seconds)  # no device may wait longer than it is set to
-        if found or self.memory.watchdog != quickest:
-            self._launch(quickest)
-        unarmed = [device for device in here if not _is_armed(told[device.name], seconds)]
-        written, errors = self._arm(unarmed, seconds, deadline)
-        if self.memory.watchdog != seconds and not errors:
-            self._launch(seconds)
-        for name in written:
-            self.tell(f"{name}: watchdog armed again, interval {seconds} s")
-        if errors:
-            return written, f"{errors[0]}; watchdog not armed"
-        return written, self._report({**told, **written})
+        written: dict[str, Values] = {}
+        try:
+            if self._interval:
+                written, problem = self._keep_on({one.device: one.settings for one in readings if one.mode == mode})
+            else:
+                problem = self._keep_off({one.device: one.settings for one in readings if one.settings})
+        except Superseded:
+            raise
+        except (KickDaemonError, StateError) as exc:
+            problem = str(exc)
+        return [Reading(one.device, written.get(one.device, one.settings), one.error) for one in readings], problem
 
-    def _keep_off(self, told: Mapping[str, Values], deadline: float) -> str:
-        armed = [device for device in self.devices if state_in(told.get(device.name, {})) == WATCHDOG_ON]
-        if self.memory.watchdog:
-            errors = self.stop(deadline)
+    @property
+    def is_wanted(self) -> bool:
+        """False if the devices should not be armed: on the node at port D, or with the parameter at 0."""
+        return bool(self._interval)
+
+    def restart_if_dead(self) -> str:
+        """Start the kick daemon again if it is gone or hangs; return why that failed."""
+        if not self._state.targets:
+            return ""
+        if not process.pid_of(self._path):
+            ocf.tell_syslog("kick daemon died; restarted")
         else:
-            errors = [result.error for result in run_on_all(armed, disarm, deadline) if result.error]
-        return f"{errors[0]}; watchdog still on" if errors else ""
-
-    def _find(self, devices: Sequence[Device], deadline: float) -> bool:
-        found = {one.device.name: one.value for one in run_on_all(devices, order_for, deadline) if one.value}
-        self.memory.targets.update(found)
-        return bool(found)
-
-    def _launch(self, seconds: int) -> None:
-        """Put a kicker in place of the one there is; the token makes this one of the start that the file tells of."""
-        self.memory.watchdog = seconds
-        self.memory.token = os.urandom(8).hex()
-        state.save(self.path, self.memory)
-        process.end(self.path)
-        if self.memory.targets:
-            process.launch(self.path, self.memory.token, self._pace(), self.memory.targets)
-
-    def _arm(
-        self, devices: Sequence[Device], seconds: int, deadline: float
-    ) -> tuple[dict[str, Values], list[DeviceError]]:
-        results = run_on_all(devices, lambda device, end: arm(device, seconds, end), deadline)
-        armed = {one.device.name: one.value for one in results if one.value is not None}
-        return armed, [one.error for one in results if one.error]
-
-    def _pace(self) -> float:
-        return self.memory.watchdog / 3
-
-    def _report(self, told: Mapping[str, Values]) -> str:
-        kicks = process.read_report(self.path).devices
-        for name, values in told.items():
-            if state_in(values) == WATCHDOG_FAILURE:
-                return f"{name}: watchdog failure noted; clear it: --set wdog=0"
-            if name in kicks and kicks[name].unanswered >= LATE:
-                lost = kicks[name].unanswered
-                return f"{name}: {lost} kicks not answered; check MAC in bnfos.conf and UDP port {frame.PORT}"
+            reported = process.read_report(self._path).at
+            silent = state_file.clock() - reported
+            if not reported or silent < LATE * self._pause():
+                return ""
+            ocf.tell_syslog(f"kick daemon hung for {silent:.0f} s; restarted")
+        try:
+            self._launch()
+        except Superseded:
+            raise
+        except (KickDaemonError, StateError) as exc:
+            return str(exc)
         return ""
 
+    def stop_if_idle(self, readings: Sequence[Reading]) -> None:
+        """End a kick daemon that has nothing left to kick: another node has the lines, and every watchdog is off.
 
-def _mac_in(order: str) -> bytes:
-    return frame.decode(bytes.fromhex(order.rpartition(":")[2])).mac
+        After a probe no stop may follow: the cluster may have been away while another node took the lines.
+        """
+        off = {one.device for one in readings if state_in(one.settings) == WATCHDOG_OFF}
+        if off >= {device.name for device in self._devices}:
+            self._set_targets({}, 0)
+
+    def disarm_all(self) -> list[DeviceError]:
+        """Switch off the watchdogs, also those of devices that bnfos.conf no longer has; return why some are on."""
+        results = run_on_all(self._devices, disarm, self._deadline)
+        return [*(result.error for result in results if result.error), *self._try_former()[0]]
+
+    def give_up(self) -> None:
+        """Leave no kick daemon, and no watchdog armed that can be reached: the start fails."""
+        self.disarm_all()
+        process.end(self._path)
+        self._state.targets, self._state.interval = {}, 0
+
+    def undo(self) -> None:
+        """Take back what this call armed and started: the resource was stopped meanwhile."""
+        process.end(self._path)
+        run_on_all(self._armed, disarm, self._deadline)
+
+    # --- what is wanted ----------------------------------------------------------------------------------------
+
+    def _keep_on(self, here: Mapping[str, Values]) -> tuple[dict[str, Values], str]:
+        """Arm what is not armed as wanted; `here` is what the devices in position report."""
+        on = {name for name, settings in here.items() if state_in(settings) == WATCHDOG_ON}
+        failed = [name for name, settings in here.items() if state_in(settings) == WATCHDOG_FAILURE]
+        report = process.read_report(self._path)
+        lost = {name: kicks.unanswered for name, kicks in report.devices.items() if kicks.unanswered >= LATE}
+        before = self._state.targets
+        missing = self._follow_configuration(here, ask={*lost, *(here.keys() - on)})
+        former = self._disarm_former()
+        same = {name for name, one in self._state.targets.items() if name in before and before[name].kick == one.kick}
+        kept = {name for name in on & same if here[name].get("wdogitime", self._text()) == self._text()}
+        silent = [
+            Unreachable(name, f"{lost[name]} kicks not answered; check MAC in bnfos.conf and UDP port {frame.PORT}")
+            for name in sorted(kept & lost.keys())
+        ]
+        unarmed = here.keys() - kept - missing.keys() - set(failed)
+        written, errors = self._arm([device for device in self._devices if device.name in unarmed])
+        for name in written:
+            ocf.tell_syslog(f"{name}: watchdog armed again, interval {self._interval} s")
+        not_armed = [*missing.values(), *errors]
+        self._disarm_unkicked({error.device for error in [*silent, *not_armed]} & on)
+        reasons = [
+            *map(str, silent),
+            *(f"{error}; watchdog not armed" for error in not_armed),
+            *(f"{error}; watchdog still on" for error in former),
+            *(f"{name}: watchdog failure latched; clear it: --set wdog=0" for name in failed),
+        ]
+        return written, next(iter(reasons), "")
+
+    def _keep_off(self, settings: Mapping[str, Values]) -> str:
+        """Disarm what is armed; `settings` is what the devices that answered report."""
+        on = {name for name, values in settings.items() if state_in(values) == WATCHDOG_ON}
+        suspects = on | {name for name in self._state.targets if state_in(settings.get(name, {})) == WATCHDOG_FAILURE}
+        errors = self._switch_off([device for device in self._devices if device.name in suspects], settings)
+        if not errors and settings.keys() >= {device.name for device in self._devices}:
+            self._state.unsure = False
+        return f"{errors[0]}; watchdog still on" if errors else ""
+
+    def _switch_off(self, devices: Sequence[Device], settings: Mapping[str, Values]) -> list[DeviceError]:
+        """Disarm devices, and stop kicking them and those that are off already; return why some are still on."""
+        results = run_on_all(devices, disarm, self._deadline)
+        off = {result.device.name for result in results if not result.error}
+        off |= {name for name, values in settings.items() if state_in(values) == WATCHDOG_OFF}
+        left = {name: target for name, target in self._state.targets.items() if name not in off}
+        self._set_targets(left, min((target.interval for target in left.values()), default=0))
+        return [*(result.error for result in results if result.error), *self._disarm_former()]
+
+    # --- arming and disarming ----------------------------------------------------------------------------------
+
+    def _arm(self, devices: Sequence[Device]) -> tuple[dict[str, Values], list[DeviceError]]:
+        """Arm devices that answer the kick daemon; return what they report, and why some are not armed."""
+        if not devices:
+            return {}, []
+        state_file.check_current(self._path, self._state)
+        self._armed += devices
+        if not self._launched and not all(self._is_kicked(device.name) for device in devices):
+            self._launch()  # it kicks all of them at once; the one that runs may wait a ninth of the interval
+        results = run_on_all(devices, self._arm_one, self._deadline)
+        armed = {result.device.name: result.value for result in results if result.value is not None}
+        targets = dict(self._state.targets)
+        for name in armed:
+            targets[name] = replace(targets[name], interval=self._interval)
+        self._set_targets(targets, min(target.interval for target in targets.values()))
+        return armed, [result.error for result in results if result.error]
+
+    def _arm_one(self, device: Device, deadline: float) -> Values:
+        device.gbl4.kick(device.seconds(deadline))  # says more exactly than the daemon why it is not answered
+        until = min(deadline, time.monotonic() + ANSWER_SECONDS)
+        while not self._is_kicked(device.name):
+            if time.monotonic() > until:
+                raise Unreachable(device.name, f"{device.entry.host} does not answer the kick daemon")
+            time.sleep(_ANSWER_PAUSE_SECONDS)
+        return write_armed(device, self._interval, deadline)
+
+    def _is_kicked(self, name: str) -> bool:
+        report = process.read_report(self._path)
+        kicks = report.devices.get(name)
+        is_running = report.pid == process.pid_of(self._path)  # the file may still be that of the daemon before
+        return bool(kicks and is_running and kicks.answered_at and kicks.unanswered < LATE)
+
+    def _disarm_unkicked(self, names: Collection[str]) -> None:
+        """Disarm devices that do not answer kicks: they would drop lines that are where they should be."""
+        devices = [device for device in self._devices if device.name in names]
+        for result in run_on_all(devices, disarm, self._deadline):
+            what = result.error or f"{result.device.name}: watchdog switched off, as its kicks are not answered"
+            ocf.tell_syslog(str(what))
+
+    def _disarm_former(self) -> list[DeviceError]:
+        """Disarm devices that are kicked, but not in bnfos.conf any more; return why some are still on."""
+        errors, gone = self._try_former()
+        if gone:
+            left = {name: target for name, target in self._state.targets.items() if name not in gone}
+            self._set_targets(left, min([self._interval or 65535, *(target.interval for target in left.values())]))
+        return errors
+
+    def _try_former(self) -> tuple[list[DeviceError], set[str]]:
+        """Disarm devices that bnfos.conf does not have any more; return why some are still on, and who needs no kicks.
+
+        One that is off, or whose watchdog has expired, cannot be disarmed and need not be: it is given up once it has
+        answered no kick for its interval. So is one whose address another device has now.
+        """
+        names = {device.name for device in self._devices}
+        former = {name: target for name, target in self._state.targets.items() if name not in names}
+        if not former:
+            return [], set()
+        report = process.read_report(self._path)
+        results = run_on_all([_former_device(name, former[name]) for name in former], _disarm_if_same, self._deadline)
+        errors, gone = [], set()
+        for name, result in zip(former, results):
+            kicks = report.devices.get(name)
+            between = self._state.interval / KICKS_PER_INTERVAL**2
+            is_gone = bool(kicks and kicks.unanswered * between > former[name].interval)
+            if not result.error or isinstance(result.error, NotABerofos) or is_gone:
+                gone.add(name)
+            elif not isinstance(result.error, Unreachable):
+                errors.append(result.error)
+        return errors, gone
+
+    # --- the kick daemon ---------------------------------------------------------------------------------------
+
+    def _follow_configuration(self, here: Mapping[str, Values], ask: Collection[str]) -> dict[str, DeviceError]:
+        """Let the kick daemon kick what bnfos.conf has now; return why a device cannot be kicked.
+
+        `ask` names the devices whose MAC is asked for if bnfos.conf does not have it; otherwise it is the one known.
+        What was kicked so far is kicked on, under a name of its own, until it has been disarmed.
+        """
+        before, wanted = self._state.targets, {}
+        usable = [device for device in self._devices if not device.entry.problem]
+        for device in usable:
+            if device.entry.mac is None and device.name in before and device.name not in ask:
+                device.gbl4.mac = _mac_of(before[device.name])
+        able = [device for device in usable if device.gbl4.mac or device.name in here]
+        missing = {}
+        for result in run_on_all(able, target_for, self._deadline):
+            name, entry = result.device.name, result.device.entry
+            known = before.get(name)
+            actual = here.get(name, {})
+            interval = known.interval if known and not actual else self._interval
+            if state_in(actual) == WATCHDOG_ON:
+                interval = int(actual.get("wdogitime") or self._interval)
+            if result.value:
+                login = f"{entry.login.user}:{entry.login.password}" if entry.login else ""
+                wanted[name] = Target(result.value, interval, entry.port, login)
+            elif known:
+                wanted[name] = known  # no answer from the name server, or from the device: it is where it was
+            elif result.error and name in here:
+                missing[name] = result.error
+        unable = {device.name for device in self._devices} - {device.name for device in able}
+        wanted.update({name: before[name] for name in unable & before.keys()})
+        kicks = {target.kick for target in wanted.values()}
+        wanted.update({_former_name(name, one): one for name, one in before.items() if one.kick not in kicks})
+        self._set_targets(wanted, min([self._interval, *(target.interval for target in wanted.values())]))
+        return missing
+
+    def _set_targets(self, targets: dict[str, Target], interval: int) -> None:
+        """Let the kick daemon kick these, every third of the interval; raise KickDaemonError, StateError."""
+        before = {name: target.kick for name, target in self._state.targets.items()}
+        kicks = {name: target.kick for name, target in targets.items()}
+        renew = self._renew or kicks != before or interval != self._state.interval
+        self._state.targets, self._state.interval, self._renew = targets, interval, False
+        if renew or bool(targets) != bool(process.pid_of(self._path)):
+            self._launch()
+
+    def _launch(self) -> None:
+        """Start a kick daemon in the place of the one there is, or end it if there is nothing to kick."""
+        try:
+            state_file.save(self._path, self._state)
+        except Superseded:
+            raise
+        except StateError:
+            if state_file.token_in(self._path) != self._state.token:  # all that the daemon needs of the file
+                raise
+        if not self._state.targets:
+            process.end(self._path)
+            return
+        self._launched = True
+        kicks = {name: target.kick for name, target in self._state.targets.items()}
+        left = self._deadline - time.monotonic()
+        process.launch(self._path, self._state.token, self._pause(), kicks, left)
+
+    def _pause(self) -> float:
+        """Return the seconds from kick to kick."""
+        return self._state.interval / KICKS_PER_INTERVAL
+
+    def _text(self) -> str:
+        return str(self._interval)
 
 
-def _is_armed(told: Values, seconds: int) -> bool:
-    """A failure noted counts as armed: somebody should look before it is cleared."""
-    return state_in(told) == WATCHDOG_FAILURE or (
-        state_in(told) == WATCHDOG_ON and told.get("wdogitime", str(seconds)) == str(seconds)
-    )
+def _former_name(name: str, target: Target) -> str:
+    address = target.kick.partition(":")[0]
+    return name if _FORMER in name else f"{name}{_FORMER}{_mac_of(target).hex()}{_FORMER}{address}"
+
+
+def _former_device(name: str, target: Target) -> Device:
+    user, colon, password = target.login.partition(":")
+    login = Login(user, password) if colon else None
+    address = target.kick.partition(":")[0]
+    return Device(Entry(name.partition(_FORMER)[0], address, _mac_of(target), login, target.port))
+
+
+def _disarm_if_same(device: Device, deadline: float) -> Values:
+    """Disarm a device unless another has its address now; raise NotABerofos then."""
+    device.identify(deadline)
+    return disarm(device, deadline)
+
+
+def _mac_of(target: Target) -> bytes:
+    return bytes.fromhex(target.kick.rpartition(":")[2])[_MAC_IN_KICK]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from berofos_agent.agent.state import DEFAULT_FOLDER
+from berofos_agent.agent.statepath import DEFAULT_FOLDER
 from berofos_agent.cluster.tools import query_cib
 from berofos_agent.errors import ConfigurationError
 

@@ -148,7 +148,9 @@ def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
         if mode in [
             one.inspection.mode for one in facts.inspected if owner_of(facts, one) == given and one.inspection.mode
         ]:
-            alarms[relay.id] = dahdi.judge([dahdi.read(number, environ) for number in given.spans])
+            alarms[relay.id] = dahdi.evaluate(
+                [dahdi.read(number, environ.get(dahdi.FOLDER_VARIABLE, "")) for number in given.spans]
+            )
     return {resource: alarm for resource, alarm in alarms.items() if alarm}
 
 

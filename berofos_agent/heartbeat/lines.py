@@ -26,7 +26,7 @@ def acquire(entries: Sequence[Entry], interval: int, seconds: float) -> dict[str
     """Switch the relay to port B and arm the watchdog; skip a device that does not answer a kick."""
 
     def work(device: Device, deadline: float) -> Found:
-        target = arming.order_for(device, deadline)
+        target = arming.target_for(device, deadline)
         device.gbl4.kick(device.seconds(deadline))
         device.switch(HERE, deadline)
         arming.arm(device, interval, deadline)

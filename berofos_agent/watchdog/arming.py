@@ -18,28 +18,33 @@ ARMED, DISARMED = {"wdog": "1"}, {"wdog": "0"}
 
 
 def arm(device: Device, seconds: int, deadline: float) -> Values:
-    """Set the interval, then arm, each read back; return all settings. Raises a DeviceError, the watchdog as it was."""
-    interval = {"wdogitime": str(seconds)}
+    """Arm a device that answers a kick; return all settings. Raises a DeviceError, the watchdog as it was."""
     device.gbl4.kick(device.seconds(deadline))
-    before = device.read(deadline)
-    if before.get("wdogitime") != interval["wdogitime"]:
-        before = device.write(interval, before, deadline).settings
-    return device.write(ARMED, before, deadline).settings
+    return write_armed(device, seconds, deadline)
+
+
+def write_armed(device: Device, seconds: int, deadline: float) -> Values:
+    """Set the interval, then arm, each read back; return all settings. Raises a DeviceError."""
+    interval = {"wdogitime": str(seconds)}
+    settings = device.read(deadline)
+    if settings.get("wdogitime") != interval["wdogitime"]:
+        settings = device.write(interval, settings, deadline).settings
+    return device.write(ARMED, settings, deadline).settings
 
 
 def disarm(device: Device, deadline: float) -> Values:
     """Switch the watchdog off, which also ends an alarm, unless it is off; return all settings."""
-    told = device.read(deadline)
-    return told if state_in(told) == WATCHDOG_OFF else device.write(DISARMED, told, deadline).settings
+    settings = device.read(deadline)
+    return settings if state_in(settings) == WATCHDOG_OFF else device.write(DISARMED, settings, deadline).settings
 
 
-def state_in(told: Values) -> str:
-    """Return the watchdog's state: 0 off, 1 on, 2 failure; firmware may tell it under either name."""
-    return told.get("wdogstate", told.get("wdog", ""))
+def state_in(settings: Values) -> str:
+    """Return the watchdog's state: 0 off, 1 on, 2 failure; firmware may report it under either name."""
+    return settings.get("wdogstate", settings.get("wdog", ""))
 
 
-def order_for(device: Device, deadline: float) -> str:
-    """Return how the kicker kicks a device; a MAC that bnfos.conf does not tell is asked for. Raises a DeviceError."""
+def target_for(device: Device, deadline: float) -> str:
+    """Return how a device is kicked, ADDRESS:PORT:DATAGRAM; ask for a MAC that is not known. Raises a DeviceError."""
     mac = device.gbl4.known_mac(device.seconds(deadline))
     try:
         address, port = resolver.resolve(device.gbl4.host, device.gbl4.port, device.seconds(deadline))

@@ -1,16 +1,19 @@
-"""The kicker: a process that kicks some devices as long as its state file is there; knows no HTTP and no cluster.
+"""The kick daemon: a process that kicks some devices as long as its state file is there.
 
-It runs by itself, with the standard library alone and as few modules as it can, since it lives as long as the
+It runs by itself, with the standard library alone and as few modules as possible, since it lives as long as the
 resource does: `python3 -IS kickd.py STATE TOKEN SECONDS NAME=ADDRESS:PORT:DATAGRAM ...`. process.py starts and ends it.
 
-    STATE           it ends when this file is gone, or no longer holds TOKEN: then it belongs to another start
-    STATE.kicker    it holds a lock on this one, so that there are never two; the kernel knows whose lock it is
-    STATE.kicks     what it did: "at" and a time; then for each device its name, when a kick was last answered, and
-                    how many kicks were not answered since. Times are seconds since boot (CLOCK_BOOTTIME)
+    STATE           it ends when this file is gone, or no longer contains TOKEN: then it belongs to another start
+    STATE.kickd     it holds a lock on this one, so that there are never two; the kernel knows whose lock it is
+    STATE.kicks     what it did: "at", a time and its process; then for each device its name, when a kick was last
+                    answered, and how many kicks were not answered since. Times are seconds since boot (CLOCK_BOOTTIME)
 
+It says "ready" on standard output, closes that, and waits for the daemon before it, which kicks meanwhile, to be ended.
 A kick that is answered is followed by the next after SECONDS, one that is not after a third of that. A kick neither
 arms a watchdog nor moves a relay, so one too many does no harm.
 """
+
+from __future__ import annotations
 
 import fcntl
 import os
@@ -21,9 +24,15 @@ import syslog
 import time
 
 CHECK_SECONDS = 1.0
+HANDOVER_SECONDS = 5.0
+HANDOVER_PAUSE_SECONDS = 0.005
 HEAD_BYTES = 11  # magic, command and MAC: what an answer has in common with its kick
 LARGEST_DATAGRAM = 2048
 MOST_DATAGRAMS = 64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Address = tuple[str, int]
 
@@ -31,8 +40,8 @@ Address = tuple[str, int]
 class Target:
     """A device to be kicked."""
 
-    def __init__(self, order: str) -> None:
-        self.name, _, how = order.partition("=")
+    def __init__(self, argument: str) -> None:
+        self.name, _, how = argument.partition("=")
         host, port, datagram = how.split(":")
         self.address: Address = (host, int(port))
         self.kick = bytes.fromhex(datagram)
@@ -66,18 +75,20 @@ def is_answer(kick: bytes, datagram: bytes) -> bool:
     return check == 0 and datagram[:HEAD_BYTES] == kick[:HEAD_BYTES] and datagram[HEAD_BYTES:-1][:1] in (b"", b"\0")
 
 
-def main(argv: list[str]) -> int:
-    """Kick until the state file is gone; return 1 if another kicker does already."""
+def main(argv: list[str], say_ready: Callable[[], None] = lambda: None) -> int:
+    """Kick until the state file is gone; return 1 if another daemon does already."""
     state, token, seconds = argv[1], argv[2], float(argv[3])
-    targets = [Target(order) for order in argv[4:]]
-    syslog.openlog("berofos-kicker", syslog.LOG_PID, syslog.LOG_DAEMON)
+    targets = [Target(argument) for argument in argv[4:]]
+    syslog.openlog("berofos-kickd", syslog.LOG_PID, syslog.LOG_DAEMON)
     try:
-        lock = take_lock(f"{state}.kicker")
+        os.close(open_lock(f"{state}.kickd"))
+        say_ready()
+        lock = take_lock(f"{state}.kickd", clock() + HANDOVER_SECONDS)
     except OSError as exc:
-        syslog.syslog(syslog.LOG_ERR, f"{state}.kicker: {exc.strerror}")
+        syslog.syslog(syslog.LOG_ERR, printable(f"{state}.kickd: {exc.strerror}"))
         return 1
     if lock < 0:
-        syslog.syslog(syslog.LOG_ERR, f"{state} has a kicker already")
+        syslog.syslog(syslog.LOG_ERR, printable(f"{state} has a kick daemon already"))
         return 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         while still_wanted(state, token):
@@ -88,8 +99,8 @@ def main(argv: list[str]) -> int:
             if changed:
                 write_report(f"{state}.kicks", targets)
     forget(f"{state}.kicks")
-    forget(f"{state}.kicker")
-    syslog.syslog(syslog.LOG_NOTICE, f"{state} is gone or of another start: no more kicks")
+    forget(f"{state}.kickd")
+    syslog.syslog(syslog.LOG_NOTICE, printable(f"{state} is gone or of another start: no more kicks"))
     return 0
 
 
@@ -136,7 +147,7 @@ def hear(sock: socket.socket, targets: list[Target], seconds: float) -> bool:
 
 def write_report(path: str, targets: list[Target]) -> None:
     """Write the report whole or not at all; kicking goes on where that fails."""
-    lines = [f"at {clock():.3f}"]
+    lines = [f"at {clock():.3f} {os.getpid()}"]
     lines += [f"{target.name} {target.answered_at:.3f} {target.unanswered}" for target in targets]
     try:
         with open(os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
@@ -146,21 +157,43 @@ def write_report(path: str, targets: list[Target]) -> None:
         return
 
 
-def take_lock(path: str) -> int:
-    """Return the descriptor of the lock file, locked; -1 if another kicker has it. It stays open to the end."""
+def open_lock(path: str) -> int:
+    """Return a descriptor of the lock file; raise OSError."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def take_lock(path: str, until: float) -> int:
+    """Return the descriptor of the lock file, locked; -1 if another daemon still has it then. It stays open to the end.
+
+    The inode is compared since the daemon before may have removed the file between our opening and locking it.
+    """
     while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = open_lock(path)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            return -1
-        try:
             if os.stat(path).st_ino == os.fstat(lock).st_ino:
                 return lock
         except FileNotFoundError:
             pass
-        os.close(lock)  # the kicker before us has just removed it
+        except OSError:
+            if clock() >= until:
+                os.close(lock)
+                return -1
+            time.sleep(HANDOVER_PAUSE_SECONDS)
+        os.close(lock)
+
+
+def printable(text: str) -> str:
+    """Return the text without what syslog refuses: a path may contain any byte."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def leave_standard_output() -> None:
+    """Tell the agent that we are ready, and let its pipe go: the cluster waits until an agent's output is closed."""
+    os.write(1, b"ready\n")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def forget(path: str) -> None:
@@ -172,4 +205,4 @@ def forget(path: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(main(sys.argv, leave_standard_output))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def kicker_lock(state: str) -> str:
+def daemon_lock(state: str) -> str:
     """Return the file that the kick daemon of this state file holds a lock on."""
-    return f"{state}.kicker"
+    return f"{state}.kickd"
 
 
 def report_path(state: str) -> str:

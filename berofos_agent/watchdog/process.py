@@ -1,7 +1,7 @@
-"""Starts, finds and ends the kicker and reads its report; knows no device, and no more than the standard library.
+"""Starts, finds and ends the kick daemon and reads its report.
 
-A stop depends on this module. The kicker is found by the lock it holds: the kernel tells whose that is, and no
-process that took over its number can hold it.
+A stop depends on this module, so it needs the standard library alone. The daemon is found by the lock it holds: the
+kernel tells whose that is, and no process that took over its number can hold it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from berofos_agent.errors import KickDaemonError
-from berofos_agent.watchdog.paths import kicker_lock, report_path
+from berofos_agent.watchdog.paths import daemon_lock, report_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from subprocess import Popen
 
-KICKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kickd.py")
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kickd.py")
 LAUNCH_SECONDS = 2.0
 END_SECONDS = 2.0
 _PAUSE_SECONDS = 0.01
@@ -41,49 +42,75 @@ class Kicks(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What the kicker wrote last, and when; empty before its first line."""
+    """What the kick daemon wrote last, and when; empty before its first line."""
 
     at: float = 0.0
+    pid: int = 0
     devices: Mapping[str, Kicks] = MappingProxyType({})
 
 
-def launch(state: str, token: str, seconds: float, targets: Mapping[str, str]) -> None:
-    """Start a kicker that outlives this process, and return when it has its lock; raise KickDaemonError.
+def launch(state: str, token: str, seconds: float, targets: Mapping[str, str], limit: float = LAUNCH_SECONDS) -> None:
+    """Put a kick daemon in the place of the one there is; return when it kicks. Raises KickDaemonError.
 
-    `targets` are ADDRESS:PORT:DATAGRAM by device. The token must be in the state file already. The kicker gets
-    none of our files: the cluster waits until what an agent started has closed its output.
+    `seconds` is from kick to kick; `targets` are ADDRESS:PORT:DATAGRAM by device; the token must be in the state file
+    already. The one before is ended once the new one is ready, so that the kicks go on. The new one outlives this
+    process and gets none of our files: the cluster waits until what an agent started has closed its output.
     """
     import subprocess
 
-    orders = [f"{name}={how}" for name, how in targets.items()]
+    before = pid_of(state)
+    until = time.monotonic() + min(limit, LAUNCH_SECONDS)
+    arguments = [f"{name}={how}" for name, how in targets.items()]
     try:
         process = subprocess.Popen(
-            [sys.executable or "/usr/bin/python3", "-IS", KICKER, state, token, f"{seconds:g}", *orders],
+            [sys.executable or "/usr/bin/python3", "-IS", PROGRAM, state, token, f"{seconds:g}", *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={},
             cwd="/",
             start_new_session=True,
         )
-    except OSError as exc:
-        raise KickDaemonError(f"the kicker cannot be started: {exc.strerror}") from exc
-    until = time.monotonic() + LAUNCH_SECONDS
-    while pid_of(state) != process.pid:
-        if process.poll() is not None:
-            raise KickDaemonError(f"the kicker ended at once with status {process.returncode}")
-        if time.monotonic() > until:
+    except (OSError, MemoryError) as exc:
+        raise KickDaemonError(f"the kick daemon cannot be started: {getattr(exc, 'strerror', exc)}") from exc
+    is_running = False
+    try:
+        _await_ready(process, until)
+        _kill(state, before)
+        while pid_of(state) != process.pid:
+            _check_started(process, until)
+            time.sleep(_PAUSE_SECONDS)
+        is_running = True
+    finally:
+        if process.stdout:
+            process.stdout.close()
+        if is_running:
+            process.returncode = 0  # it is not ours to wait for any more
+        else:
             process.kill()
             process.wait()
-            raise KickDaemonError(f"the kicker did not start within {LAUNCH_SECONDS:g} s")
-        time.sleep(_PAUSE_SECONDS)
-    process.returncode = 0  # it is not ours to wait for any more
+
+
+def _await_ready(process: Popen[bytes], until: float) -> None:
+    output = process.stdout
+    while output and not select.select([output], [], [], _PAUSE_SECONDS)[0]:
+        _check_started(process, until)
+    if output and not output.readline():
+        process.wait()
+        _check_started(process, until)
+
+
+def _check_started(process: Popen[bytes], until: float) -> None:
+    if process.poll() is not None:
+        raise KickDaemonError(f"the kick daemon ended at once with status {process.returncode}; see syslog")
+    if time.monotonic() > until:
+        raise KickDaemonError("the kick daemon did not start in time; is this node overloaded?")
 
 
 def pid_of(state: str) -> int:
-    """Return the process that holds the kicker's lock, 0 if none does."""
+    """Return the process that holds the kick daemon's lock, 0 if none does."""
     try:
-        lock = os.open(kicker_lock(state), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        lock = os.open(daemon_lock(state), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return 0
     try:
@@ -94,7 +121,7 @@ def pid_of(state: str) -> int:
     return 0 if kind == fcntl.F_UNLCK else int(pid)
 
 
-def _is_kicker(pid: int, state: str) -> bool:
+def _is_kick_daemon(pid: int, state: str) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             line = file.read()
@@ -106,11 +133,10 @@ def _is_kicker(pid: int, state: str) -> bool:
 
 
 def end(state: str) -> bool:
-    """End the kicker, frozen or not, and return when it is gone, whether there was one; raise KickDaemonError."""
+    """End the kick daemon, frozen or not; return when it is gone, and whether there was one. Raises KickDaemonError."""
     pid = pid_of(state)
-    if pid:
-        _kill(state, pid)
-    for path in (report_path(state), f"{report_path(state)}.tmp", kicker_lock(state)):
+    _kill(state, pid)
+    for path in (report_path(state), f"{report_path(state)}.tmp", daemon_lock(state)):
         try:
             os.unlink(path)
         except OSError:
@@ -120,19 +146,23 @@ def end(state: str) -> bool:
 
 def _kill(state: str, pid: int) -> None:
     try:
-        process = os.pidfd_open(pid)
+        process = os.pidfd_open(pid) if pid else -1
     except ProcessLookupError:
+        return
+    if process < 0:
         return
     try:
         if pid_of(state) != pid:  # it ended by itself, and the number may be another's now
             return
-        if not _is_kicker(pid, state):
-            raise KickDaemonError(f"process {pid} has a lock on {kicker_lock(state)}, but is no kicker; end it")
+        if not _is_kick_daemon(pid, state):
+            raise KickDaemonError(
+                f"process {pid} holds a lock on {daemon_lock(state)}, but is not a kick daemon; end it"
+            )
         signal.pidfd_send_signal(process, signal.SIGKILL)  # it has nothing to clean up; works on a frozen one too
         gone = select.poll()
         gone.register(process, select.POLLIN)
         if not gone.poll(END_SECONDS * 1000):
-            raise KickDaemonError(f"the kicker (process {pid}) does not end")
+            raise KickDaemonError(f"the kick daemon (process {pid}) does not end")
     except ProcessLookupError:
         return
     finally:
@@ -140,10 +170,10 @@ def _kill(state: str, pid: int) -> None:
 
 
 def read_report(state: str) -> Report:
-    """Return what the kicker wrote last."""
+    """Return what the kick daemon wrote last."""
     try:
         with open(report_path(state), encoding="utf-8") as file:
-            (_word, at), *rows = (line.split() for line in file)
-        return Report(float(at), {name: Kicks(float(answered), int(lost)) for name, answered, lost in rows})
+            (_word, at, pid), *rows = (line.split() for line in file)
+        return Report(float(at), int(pid), {name: Kicks(float(answered), int(lost)) for name, answered, lost in rows})
     except (OSError, ValueError):
         return Report()

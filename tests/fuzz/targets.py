@@ -97,17 +97,17 @@ def state_file(data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)
     try:
-        memory, damage = state.load(path)
+        known, damage = state.load(path)
     finally:
         os.unlink(path)
         os.rmdir(_folder())
         _folder.cache_clear()
-    assert damage or max(memory.seen.values(), default=0.0) <= state.clock()
+    assert damage or max(known.seen.values(), default=0.0) <= state.clock()
 
 
 def span(data: bytes) -> None:
     """The first line of a span's file in /proc/dahdi."""
-    dahdi.judge([dahdi.parse("1", data.decode("utf-8", "replace"))])
+    dahdi.evaluate([dahdi.parse("1", data.decode("utf-8", "replace"))])
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {

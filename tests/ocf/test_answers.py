@@ -48,14 +48,14 @@ def protect(name: str) -> Break:
 # --- start -----------------------------------------------------------------------------------------------------
 
 
-def test_start_reads_back_and_moves_nothing_that_stands_right(devices: Simulator, cluster: Cluster) -> None:
+def test_start_reads_back_and_moves_nothing_that_is_in_position(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     assert modes(devices) == ["1", "1"]
     assert movements(devices) == 0
     assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices), devices["fos1"].model.requests
 
 
-def test_start_switches_what_stands_elsewhere(devices: Simulator, cluster: Cluster) -> None:
+def test_start_switches_what_stands_in_the_wrong_position(devices: Simulator, cluster: Cluster) -> None:
     answer = cluster.call("start", node="xivo-2")
     assert (answer.code, answer.reason, answer.stdout) == (0, "", "")
     assert modes(devices) == ["0", "0"]
@@ -86,7 +86,7 @@ def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Si
         pytest.param(protect("fos2"), 4, "wants a password", id="password-missing"),
     ],
 )
-def test_start_that_fails_switches_the_others_all_the_same(
+def test_start_that_fails_switches_the_others_as_well(
     devices: Simulator, cluster: Cluster, broken: Break, code: int, reason: str
 ) -> None:
     broken(devices, cluster)
@@ -155,7 +155,7 @@ UNUSABLE = [
     pytest.param(write_config(b"[fos1]\nhots = 1\n"), 2, "line 2: unknown key 'hots'", id="malformed-config"),
     pytest.param(parameter(config="/"), 2, "cannot be read: Is a directory", id="unreadable-config"),
     pytest.param(parameter(devices="fos1 fos7"), 2, "declares no [fos7]", id="undeclared-device"),
-    pytest.param(parameter(port_b_node="a", port_d_node="b"), 2, "cabled to neither port", id="neither-port"),
+    pytest.param(parameter(port_b_node="a", port_d_node="b"), 2, "is neither port_b_node nor", id="neither-port"),
     pytest.param(parameter(request_timeout="abc"), 6, "request_timeout=abc", id="not-a-number"),
     pytest.param(parameter(request_timeout="0"), 6, "from 1 to 60", id="out-of-range"),
     pytest.param(parameter(scenario="both"), 6, "fallback or bypass", id="unknown-choice"),
@@ -206,7 +206,7 @@ def test_probe_without_state_loads_no_library(cluster: Cluster) -> None:
     )
     assert loaded.returncode == 7
     names = {line.rpartition("|")[2].strip() for line in loaded.stderr.splitlines()}
-    assert "berofos_agent.agent.state" in names
+    assert "berofos_agent.agent.statepath" in names
     assert not names & {
         "ocf",
         "requests",
@@ -254,9 +254,16 @@ def both(*steps: Break) -> Break:
 @pytest.mark.parametrize(
     ("broken", "code", "reason"),
     [
-        pytest.param(move("fos1", "fos2"), 7, "fos1, fos2: relay connects A-D, not A-B", id="all-elsewhere"),
-        pytest.param(move("fos2"), 1, "fos2: relay connects A-D, not A-B", id="one-elsewhere"),
-        pytest.param(both(move("fos2"), fault("fos1", "silent")), 1, "fos2: relay", id="one-elsewhere-one-silent"),
+        pytest.param(
+            move("fos1", "fos2"),
+            7,
+            "fos1, fos2: relay is in position A-D, expected A-B",
+            id="all-in-the-wrong-position",
+        ),
+        pytest.param(move("fos2"), 1, "fos2: relay is in position A-D, expected A-B", id="one-in-the-wrong-position"),
+        pytest.param(
+            both(move("fos2"), fault("fos1", "silent")), 1, "fos2: relay", id="one-in-the-wrong-position-one-silent"
+        ),
         pytest.param(fault("fos2", "silent"), 190, "fos2: no answer from", id="one-silent"),
         pytest.param(fault("fos2", "trickle"), 190, "fos2: no answer from", id="one-trickles"),
         pytest.param(protect("fos2"), 190, "fos2: ", id="one-refuses-the-password"),
@@ -308,7 +315,7 @@ def test_monitor_beyond_the_grace_fails(devices: Simulator, cluster: Cluster) ->
         ("cmd=2&wen=1", "fos2: wdogdef=1, expected 0"),
     ],
 )
-def test_monitor_at_level_10_tells_what_will_bite_later(
+def test_monitor_at_level_10_reports_latent_misconfiguration(
     devices: Simulator, cluster: Cluster, query: str, reason: str
 ) -> None:
     start_then(cluster, devices, lambda devices, _cluster: devices["fos2"].model.write(query))

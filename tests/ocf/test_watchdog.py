@@ -1,6 +1,6 @@
 """The device's watchdog as the agent uses it: who kicks, who stops kicking, and what is left behind: nothing.
 
-The boxes' clock can be moved, so that an interval passes at once; the kicker is a real process.
+The devices' clock can be moved, so that an interval passes at once; the kick daemon is a real process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LONG, SHORT = "120", "1"
 
 
 class Clock:
-    """The boxes' time: five times slower than ours, so that a busy machine trips nothing, and can be put forward."""
+    """The devices' time: five times slower than ours, so that a busy machine trips nothing, and can be put forward."""
 
     SLOWNESS = 5
     ahead = 0.0
@@ -46,7 +46,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def devices(clock: Clock) -> Iterator[Simulator]:
-    """Two boxes set up for a watchdog, as after `berofos setup`, lines at D."""
+    """Two devices set up for a watchdog, as after `berofos setup`, lines at D."""
     settings = {"modedef": "1", "wdogdef": "1", "scenario": "0"}
     specs = [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, mac, settings=settings)
@@ -69,7 +69,7 @@ def cluster(cluster: Cluster) -> Iterator[Cluster]:
     process.end(str(cluster.state))
 
 
-def pid_of_kicker(cluster: Cluster) -> int:
+def pid_of_kick_daemon(cluster: Cluster) -> int:
     return process.pid_of(str(cluster.state))
 
 
@@ -125,7 +125,7 @@ def test_start_moves_the_relay_sets_the_interval_and_only_then_arms(devices: Sim
     assert cluster.call("monitor", level=10).code == 0
 
 
-def test_the_kicker_keeps_the_lines_here_without_any_monitor(devices: Simulator, cluster: Cluster) -> None:
+def test_the_kick_daemon_keeps_the_lines_here_without_any_monitor(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog=SHORT).code == 0
     for _ in range(4):
         eventually(kicked_again(devices, "fos1"))
@@ -134,23 +134,23 @@ def test_the_kicker_keeps_the_lines_here_without_any_monitor(devices: Simulator,
     assert modes(devices) == ["1", "1"]
 
 
-def test_the_kicker_holds_nothing_of_the_agent(cluster: Cluster) -> None:
+def test_the_kick_daemon_holds_nothing_of_the_agent(cluster: Cluster) -> None:
     """Pacemaker waits until all who have an agent's output open have closed it."""
     assert cluster.call("start").code == 0
-    pid = pid_of_kicker(cluster)
+    pid = pid_of_kick_daemon(cluster)
     opened = sorted(os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
     files = [name for name in opened if not name.startswith("socket:")]
-    assert files == [*["/dev/null"] * 3, f"{cluster.state}.kicker"]
+    assert files == [*["/dev/null"] * 3, f"{cluster.state}.kickd"]
     assert os.getsid(pid) == pid
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
     assert Path(f"/proc/{pid}/environ").read_bytes() == b""
 
 
-def test_a_clean_stop_ends_the_kicker_and_disarms_before_it_moves_the_relay(
+def test_a_clean_stop_ends_the_kick_daemon_and_disarms_before_it_moves_the_relay(
     devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start", port_d_node="").code == 0
-    pid = pid_of_kicker(cluster)
+    pid = pid_of_kick_daemon(cluster)
     assert cluster.call("stop", port_d_node="").code == 0
     assert not runs(pid)
     assert os.listdir(cluster.folder) == []
@@ -168,31 +168,31 @@ def test_a_clean_stop_that_leaves_the_relay_never_ends_in_an_alarm(
     assert modes(devices) == ["1", "1"]
 
 
-def test_stop_ends_a_frozen_kicker(cluster: Cluster) -> None:
+def test_stop_ends_a_frozen_kick_daemon(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    pid = pid_of_kicker(cluster)
+    pid = pid_of_kick_daemon(cluster)
     freeze(pid)
     assert cluster.call("stop").code == 0
     assert not runs(pid)
 
 
-def test_stop_without_configuration_ends_the_kicker(cluster: Cluster) -> None:
+def test_stop_without_configuration_ends_the_kick_daemon(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     Path(cluster.parameters["config"]).unlink()
     assert cluster.call("stop").code == 0
     assert os.listdir(cluster.folder) == []
-    assert pid_of_kicker(cluster) == 0
+    assert pid_of_kick_daemon(cluster) == 0
 
 
-def test_start_twice_leaves_one_kicker(cluster: Cluster) -> None:
+def test_start_twice_leaves_one_kick_daemon(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    first = pid_of_kicker(cluster)
+    first = pid_of_kick_daemon(cluster)
     assert cluster.call("start").code == 0
     assert not runs(first)
-    assert pid_of_kicker(cluster)
+    assert pid_of_kick_daemon(cluster)
 
 
-def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Simulator, cluster: Cluster) -> None:
+def test_a_failed_start_leaves_no_kick_daemon_and_no_armed_watchdog(devices: Simulator, cluster: Cluster) -> None:
     devices["fos2"].model.fault("stuck")
     answer = cluster.call("start")
     assert answer.code == 1
@@ -201,11 +201,11 @@ def test_a_failed_start_leaves_no_kicker_and_no_armed_watchdog(devices: Simulato
     assert os.listdir(cluster.folder) == ["berofos-relay.state"]
 
 
-def test_a_start_without_a_kicker_fails_and_disarms(devices: Simulator, cluster: Cluster) -> None:
-    (cluster.folder / "berofos-relay.state.kicker").mkdir()
+def test_a_start_without_a_kick_daemon_fails_and_disarms(devices: Simulator, cluster: Cluster) -> None:
+    (cluster.folder / "berofos-relay.state.kickd").mkdir()
     answer = cluster.call("start")
     assert answer.code == 1
-    assert "the kicker ended at once" in answer.reason
+    assert "the kick daemon ended at once" in answer.reason
     assert watchdogs(devices) == ["0", "0"]
 
 
@@ -242,10 +242,10 @@ def test_a_mac_that_bnfos_conf_does_not_tell_is_asked_for_once_and_remembered(
     for _ in range(2):
         assert cluster.call("monitor").code == 0
     assert [device.model.requests["scan"] for device in devices] == [1, 1]
-    assert "0b00193200121d00" in json.loads(cluster.state.read_text())["targets"]["fos1"]
+    assert "0b00193200121d00" in json.loads(cluster.state.read_text())["targets"]["fos1"]["kick"]
 
 
-def test_a_box_that_is_dead_at_the_start_is_kicked_when_it_comes_back(devices: Simulator, cluster: Cluster) -> None:
+def test_a_device_that_is_dead_at_the_start_is_kicked_when_it_comes_back(devices: Simulator, cluster: Cluster) -> None:
     devices["fos2"].model.switch_power(Power.OFF)
     assert cluster.call("start", watchdog=SHORT).code == 0
     devices["fos2"].model.switch_power(Power.OPERATIONAL)
@@ -261,7 +261,7 @@ def test_a_dead_node_with_no_survivor_puts_the_lines_through_to_d(
     devices: Simulator, cluster: Cluster, clock: Clock
 ) -> None:
     assert cluster.call("start").code == 0
-    os.kill(pid_of_kicker(cluster), signal.SIGKILL)
+    os.kill(pid_of_kick_daemon(cluster), signal.SIGKILL)
     clock.ahead = 119
     assert modes(devices) == ["1", "1"]
     clock.ahead = 121
@@ -275,47 +275,47 @@ def test_after_a_trip_monitor_says_so_and_stop_and_start_arm_again(
     clock.ahead = 121
     answer = cluster.call("monitor")
     assert answer.code == 7
-    assert answer.reason == "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out"
+    assert answer.reason == "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired"
     assert cluster.call("stop").code == 0
     assert cluster.call("start").code == 0
     assert (modes(devices), watchdogs(devices)) == (["1", "1"], ["1", "1"])
     assert cluster.call("monitor", level=10).code == 0
 
 
-def test_a_failure_noted_is_told_and_not_cleared(devices: Simulator, cluster: Cluster, clock: Clock) -> None:
+def test_a_latched_failure_is_reported_and_not_cleared(devices: Simulator, cluster: Cluster, clock: Clock) -> None:
     assert cluster.call("start").code == 0
     clock.ahead = 121
     for device in devices:
         device.model.move_by_hand("1")
     answer = cluster.call("monitor")
-    assert (answer.code, answer.reason) == (190, "fos1: watchdog failure noted; clear it: --set wdog=0")
+    assert (answer.code, answer.reason) == (190, "fos1: watchdog failure latched; clear it: --set wdog=0")
     assert watchdogs(devices) == ["2", "2"]
 
 
-def test_a_kicker_that_is_gone_is_started_again(cluster: Cluster) -> None:
+def test_a_kick_daemon_that_is_gone_is_started_again(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
-    first = pid_of_kicker(cluster)
+    first = pid_of_kick_daemon(cluster)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: pid_of_kicker(cluster) == 0)
+    eventually(lambda: pid_of_kick_daemon(cluster) == 0)
     assert cluster.call("monitor").code == 0
-    assert pid_of_kicker(cluster) not in (0, first)
+    assert pid_of_kick_daemon(cluster) not in (0, first)
 
 
-def test_a_kicker_that_stands_still_is_replaced(cluster: Cluster) -> None:
+def test_a_kick_daemon_that_hangs_is_replaced(cluster: Cluster) -> None:
     assert cluster.call("start", watchdog=SHORT).code == 0
-    first = pid_of_kicker(cluster)
+    first = pid_of_kick_daemon(cluster)
     freeze(first)
-    eventually(lambda: cluster.call("monitor", watchdog=SHORT) and pid_of_kicker(cluster) != first)
+    eventually(lambda: cluster.call("monitor", watchdog=SHORT) and pid_of_kick_daemon(cluster) != first)
     assert not runs(first)
 
 
-def test_a_kicker_frozen_for_a_moment_goes_on(devices: Simulator, cluster: Cluster) -> None:
+def test_a_kick_daemon_frozen_for_a_moment_goes_on(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog="6").code == 0
-    pid = pid_of_kicker(cluster)
+    pid = pid_of_kick_daemon(cluster)
     freeze(pid)
     os.kill(pid, signal.SIGCONT)
     eventually(kicked_again(devices))
-    assert pid_of_kicker(cluster) == pid
+    assert pid_of_kick_daemon(cluster) == pid
     assert watchdogs(devices) == ["1", "1"]
 
 
@@ -329,7 +329,7 @@ def test_a_lost_kick_is_sent_again_in_time(devices: Simulator, cluster: Cluster,
     assert cluster.call("monitor", watchdog="3").code == 0
 
 
-def test_kicks_unanswered_twice_are_told(devices: Simulator, cluster: Cluster) -> None:
+def test_kicks_unanswered_twice_are_reported(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog="6").code == 0
     devices["fos2"].model.fault("refuse-kick")
     answers = []
@@ -338,7 +338,7 @@ def test_kicks_unanswered_twice_are_told(devices: Simulator, cluster: Cluster) -
     assert re.search(r"fos2: [2-9] kicks not answered; check MAC in bnfos.conf and UDP port 50123", answers[-1].reason)
 
 
-def test_a_box_that_restarts_arms_itself_and_is_kicked_on(devices: Simulator, cluster: Cluster) -> None:
+def test_a_device_that_restarts_arms_itself_and_is_kicked_on(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start", watchdog=SHORT).code == 0
     devices["fos1"].model.switch_power(Power.OFF)
     devices["fos1"].model.switch_power(Power.OPERATIONAL)
@@ -346,7 +346,7 @@ def test_a_box_that_restarts_arms_itself_and_is_kicked_on(devices: Simulator, cl
     assert (modes(devices), watchdogs(devices)) == (["1", "1"], ["1", "1"])
 
 
-def test_a_box_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Simulator, cluster: Cluster) -> None:
+def test_a_device_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     devices["fos1"].model.write("cmd=2&wen=0")
     devices["fos1"].model.switch_power(Power.OFF)
@@ -374,26 +374,26 @@ def test_two_resources_may_kick_one_box(devices: Simulator, cluster: Cluster, tm
         process.end(other)
 
 
-def test_a_kicker_ends_itself_when_its_state_file_is_gone(cluster: Cluster) -> None:
+def test_a_kick_daemon_ends_itself_when_its_state_file_is_gone(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     cluster.state.unlink()
-    eventually(lambda: pid_of_kicker(cluster) == 0 and not os.listdir(cluster.folder))
+    eventually(lambda: pid_of_kick_daemon(cluster) == 0 and not os.listdir(cluster.folder))
 
 
-def test_a_kicker_ends_itself_when_the_state_is_of_another_start(cluster: Cluster) -> None:
+def test_a_kick_daemon_ends_itself_when_the_state_is_of_another_start(cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     cluster.state.write_text("{}")
-    eventually(lambda: pid_of_kicker(cluster) == 0)
-    assert cluster.call("monitor").code == 0, "a fresh state, a fresh kicker"
-    assert pid_of_kicker(cluster)
+    eventually(lambda: pid_of_kick_daemon(cluster) == 0)
+    assert cluster.call("monitor").code == 0, "a fresh state, a fresh kick daemon"
+    assert pid_of_kick_daemon(cluster)
 
 
-def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Simulator, cluster: Cluster) -> None:
-    """The kernel tells whose the lock is, and what is no kicker is not ended for holding it."""
+def test_a_foreign_process_in_the_kick_daemons_place_is_left_alone(devices: Simulator, cluster: Cluster) -> None:
+    """The kernel tells whose the lock is, and what is no kick daemon is not ended for holding it."""
     hold = (
         "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
     )
-    lock = str(cluster.folder / "berofos-relay.state.kicker")
+    lock = str(cluster.folder / "berofos-relay.state.kickd")
     with subprocess.Popen(
         [sys.executable, "-c", hold, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as stranger:
@@ -401,7 +401,7 @@ def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Simulator
         assert stranger.stdout.readline() == "\n"
         answer = cluster.call("start")
         assert answer.code == 1
-        assert f"process {stranger.pid} has a lock on" in answer.reason
+        assert f"process {stranger.pid} holds a lock on" in answer.reason
         assert cluster.call("stop").code == 0
         assert stranger.poll() is None
         stranger.communicate("")
@@ -409,7 +409,7 @@ def test_a_foreign_process_in_the_kickers_place_is_left_alone(devices: Simulator
     assert cluster.call("start").code == 0
 
 
-def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewhere(
+def test_a_node_whose_cluster_was_away_keeps_no_kick_daemon_when_the_lines_are_elsewhere(
     devices: Simulator, cluster: Cluster
 ) -> None:
     assert cluster.call("start").code == 0
@@ -417,7 +417,7 @@ def test_a_node_whose_cluster_was_away_keeps_no_kicker_when_the_lines_are_elsewh
         device.model.write("cmd=6&wen=0")  # as the start on the other node does
         device.model.move_by_hand("0")
     assert cluster.probe().code == 7
-    assert pid_of_kicker(cluster) == 0
+    assert pid_of_kick_daemon(cluster) == 0
 
 
 # --- changed parameters ----------------------------------------------------------------------------------------
@@ -435,22 +435,22 @@ def test_reload_switches_the_watchdog_on(devices: Simulator, cluster: Cluster) -
     assert cluster.call("start", watchdog="0").code == 0
     assert cluster.call("reload-agent").code == 0
     assert watchdogs(devices) == ["1", "1"]
-    assert pid_of_kicker(cluster)
+    assert pid_of_kick_daemon(cluster)
 
 
 @pytest.mark.parametrize("interval", ["30", "600"])
 def test_reload_changes_the_interval_and_the_pace(devices: Simulator, cluster: Cluster, interval: str) -> None:
     assert cluster.call("start").code == 0
-    first = pid_of_kicker(cluster)
+    first = pid_of_kick_daemon(cluster)
     assert cluster.call("reload-agent", watchdog=interval).code == 0
     assert [device.model.values()["wdogitime"] for device in devices] == [interval, interval]
     assert not runs(first)
-    arguments = Path(f"/proc/{pid_of_kicker(cluster)}/cmdline").read_bytes().split(b"\0")
+    arguments = Path(f"/proc/{pid_of_kick_daemon(cluster)}/cmdline").read_bytes().split(b"\0")
     assert float(arguments[5]) == int(interval) / 3
     assert watchdogs(devices) == ["1", "1"]
 
 
-def test_reload_with_a_box_away_succeeds_and_a_monitor_does_it_later(devices: Simulator, cluster: Cluster) -> None:
+def test_reload_with_a_device_away_succeeds_and_a_monitor_does_it_later(devices: Simulator, cluster: Cluster) -> None:
     assert cluster.call("start").code == 0
     for device in devices:
         device.model.fault("silent")
@@ -459,4 +459,4 @@ def test_reload_with_a_box_away_succeeds_and_a_monitor_does_it_later(devices: Si
         device.model.clear_faults()
     assert cluster.call("monitor", watchdog="0").code == 0
     assert watchdogs(devices) == ["0", "0"]
-    assert pid_of_kicker(cluster) == 0
+    assert pid_of_kick_daemon(cluster) == 0

@@ -27,9 +27,12 @@ def killed(act: Callable[[], None], prepare: Callable[[], None]) -> bool:
     """Run something in a child; return whether it was killed before it ended."""
     child = os.fork()
     if child == 0:
-        prepare()
-        act()
-        os.kill(os.getpid(), DONE)  # rather than an exit, at which other tools have files to write
+        try:
+            prepare()
+            act()
+            os.kill(os.getpid(), DONE)  # rather than an exit, at which other tools have files to write
+        finally:
+            os._exit(1)
     return os.WTERMSIG(os.waitpid(child, 0)[1]) != DONE
 
 
@@ -74,10 +77,10 @@ def every_kill(act: Callable[[], None], kind: Callable[[int], Callable[[], None]
 @pytest.mark.parametrize("kind", [at_line, at_byte])
 def test_the_state_file_is_the_old_or_the_new_one(tmp_path: Path, kind: Callable[[int], Callable[[], None]]) -> None:
     path = tmp_path / "relay.state"
-    old, new = state.State(), state.State()
-    new.saw(["fos1"], 1.5)
+    state.save(str(path), state.State())
+    new = state.load(str(path))[0]
+    new.mark_in_position(["fos1"], 1.5)
     new.conditions["position"] = "fos2: no answer"
-    state.save(str(path), old)
     before = path.read_bytes()
     kills = 0
     for _ in every_kill(lambda: state.save(str(path), new), kind):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from berofos_agent.agent import dahdi
-from berofos_agent.agent.dahdi import FOLDER_VARIABLE, Span
+from berofos_agent.agent.dahdi import Span
 
-ENVIRON = {FOLDER_VARIABLE: str(Path(__file__).parents[2] / "data" / "dahdi")}
+FOLDER = str(Path(__file__).parents[2] / "data" / "dahdi")
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ ENVIRON = {FOLDER_VARIABLE: str(Path(__file__).parents[2] / "data" / "dahdi")}
     ids=["bri-alive", "bri-red", "pri-with-counts", "pri-recovering", "description-says-red"],
 )
 def test_the_first_line_tells_name_and_alarms(number: str, name: str, alarms: tuple[str, ...]) -> None:
-    assert dahdi.read(number, ENVIRON) == Span(number, name, alarms)
+    assert dahdi.read(number, FOLDER) == Span(number, name, alarms)
 
 
 def test_what_is_not_understood_or_not_there_is_told() -> None:
-    assert "'no span here' is not understood" in dahdi.read("6", ENVIRON).trouble
-    missing = dahdi.read("7", ENVIRON).trouble
+    assert "'no span here' is not understood" in dahdi.read("6", FOLDER).problem
+    missing = dahdi.read("7", FOLDER).problem
     assert missing.endswith("/dahdi/7 is missing; is the driver loaded?")
 
 
@@ -42,7 +42,7 @@ def test_what_is_not_understood_or_not_there_is_told() -> None:
         ("145", "span 4 (TE2/0/2): alarm YELLOW RECOVERING (also 5); check cable and line"),
         ("62", "span 6: 'no span here' is not understood (also 2)"),
     ],
-    ids=["alive", "none", "one", "two", "trouble"],
+    ids=["alive", "none", "one", "two", "problem"],
 )
 def test_one_line_for_all(numbers: str, reason: str) -> None:
-    assert dahdi.judge(dahdi.read(number, ENVIRON) for number in numbers) == reason
+    assert dahdi.evaluate(dahdi.read(number, FOLDER) for number in numbers) == reason

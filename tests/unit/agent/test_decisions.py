@@ -24,9 +24,13 @@ def lost(device: str, kind: type[errors.DeviceError] = errors.Unreachable) -> Re
     ("seen", "seconds", "code", "words"),
     [
         pytest.param([at("fos1", "1"), at("fos2", "1")], 0, 0, "", id="all-in-position"),
-        pytest.param([at("fos1", "0")], 0, 7, "fos1: relay connects A-D, not A-B", id="all-elsewhere"),
-        pytest.param([at("fos1", "1"), at("fos2", "0")], 0, 1, "fos2: relay connects A-D", id="one-elsewhere"),
-        pytest.param([lost("fos1"), at("fos2", "0")], 0, 1, "fos2", id="one-elsewhere-one-silent"),
+        pytest.param(
+            [at("fos1", "0")], 0, 7, "fos1: relay is in position A-D, expected A-B", id="all-in-the-wrong-position"
+        ),
+        pytest.param(
+            [at("fos1", "1"), at("fos2", "0")], 0, 1, "fos2: relay is in position A-D", id="one-in-the-wrong-position"
+        ),
+        pytest.param([lost("fos1"), at("fos2", "0")], 0, 1, "fos2", id="one-in-the-wrong-position-one-silent"),
         pytest.param([at("fos1", "1"), lost("fos2")], 999, 190, "fos2: no answer", id="one-here-one-silent"),
         pytest.param(
             [at("fos1", "1"), lost("fos2", errors.Refused)], 999, 190, "fos2", id="one-here-one-refuses-password"
@@ -53,7 +57,7 @@ def test_monitor_without_grace_fails_at_once() -> None:
 def test_monitor_on_the_node_at_port_d() -> None:
     assert evaluate_monitor([at("fos1", "0")], "0", 0, GRACE).code == ocf.OCF_SUCCESS
     answer = evaluate_monitor([at("fos1", "1")], "0", 0, GRACE)
-    assert (answer.code, answer.reason) == (ocf.OCF_NOT_RUNNING, "fos1: relay connects A-B, not A-D")
+    assert (answer.code, answer.reason) == (ocf.OCF_NOT_RUNNING, "fos1: relay is in position A-B, expected A-D")
 
 
 def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() -> None:
@@ -130,10 +134,10 @@ def test_a_start_names_the_most_severe_error_first() -> None:
         pytest.param({"modedef": "0"}, "modedef=0, expected 1", id="modedef"),
         pytest.param({"wdog": "1"}, "wdog=1, expected 0", id="watchdog-armed"),
         pytest.param({"wdogdef": "1"}, "wdogdef=1, expected 0", id="watchdog-at-power-on"),
-        pytest.param({"wdogstate": "2", "wdog": "2"}, "watchdog failure noted", id="watchdog-failed"),
+        pytest.param({"wdogstate": "2", "wdog": "2"}, "watchdog failure latched", id="watchdog-failed"),
     ],
 )
-def test_settings_that_will_bite_later(told: dict[str, str], words: str) -> None:
+def test_latent_misconfiguration_is_reported(told: dict[str, str], words: str) -> None:
     expected = {"scenario": "0", "modedef": "1", "wdog": "0", "wdogdef": "0"}
     answer = evaluate_settings([at("fos1", "1"), at("fos2", "1", **told)], expected)
     assert answer.code == ocf.OCF_DEGRADED
@@ -154,9 +158,9 @@ def test_one_line_for_several_errors() -> None:
 
 def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
     answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
-    assert answer == decisions.Result(7, "fos1, fos2: relay connects A-D, not A-B, the watchdog ran out")
+    assert answer == decisions.Result(7, "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired")
     armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Reading("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
-    assert armed == decisions.Result(1, "fos1: relay connects A-D, not A-B")
+    assert armed == decisions.Result(1, "fos1: relay is in position A-D, expected A-B")
 
 
 def test_all_settings_that_are_wrong_are_told() -> None:

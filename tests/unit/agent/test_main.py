@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from berofos_agent.agent import actions, main
+from berofos_agent.agent import actions, main, state
 
 
 @pytest.mark.parametrize("action", ["meta-data", "usage", "help", "methods"])
@@ -43,7 +43,7 @@ def test_a_bug_is_one_line_for_the_cluster_and_its_traceback_goes_to_syslog(
     assert capsys.readouterr().err == (
         f"ocf-exit-reason:{action}: internal error (ZeroDivisionError); syslog has the details\n"
     )
-    assert logged[0] == f"{action}: internal error"
+    assert logged[0] == f"{action}: internal error (ZeroDivisionError); syslog has the details"
     assert logged[-1].startswith("ZeroDivisionError")
 
 
@@ -69,7 +69,7 @@ def test_stop_succeeds_whatever_comes_after_its_duty(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
     monkeypatch.setattr(actions, "after_stop", lambda *_args: sys.exit(5))
     path = tmp_path / "relay.state"
-    path.write_text("{}")
+    state.save(str(path), state.State())
     assert main.main(["berofos", "stop"], {"OCF_RESKEY_state": str(path)}) == 0
     assert not path.exists()
     assert logged[0] == "stop: 5"

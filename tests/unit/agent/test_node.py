@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Callable
@@ -51,39 +52,51 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
 def test_without_a_name_from_the_cluster_crm_node_is_asked(command: Callable[[str, str], Path]) -> None:
     said = command("crm_node", "echo xivo-1")
-    assert this_node({}) == "xivo-1"
+    assert this_node(os.environ) == "xivo-1"
     assert said.read_text() == "-n\n"
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo", "echo xivo-9; exit 68", "printf '\\377\\n'; exit 1"])
 def test_where_crm_node_does_not_know_it_is_the_host_name(command: Callable[[str, str], Path], script: str) -> None:
     command("crm_node", script)
-    assert this_node({}) == socket.gethostname()
+    assert this_node(os.environ) == socket.gethostname()
 
 
 def test_a_name_that_is_no_text_is_no_crash(command: Callable[[str, str], Path]) -> None:
     command("crm_node", "printf '\\377\\n'")
-    assert this_node({}) == "\N{REPLACEMENT CHARACTER}"
+    assert this_node(os.environ) == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_host_without_a_cluster_has_its_host_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert this_node({}) == socket.gethostname()
-    set_attribute("relay-lines", "A-B")
+    assert this_node(os.environ) == socket.gethostname()
+    set_attribute("relay-lines", "A-B", os.environ, 2)
+
+
+def test_the_programs_get_the_environment_of_the_call(command: Callable[[str, str], Path], tmp_path: Path) -> None:
+    command("crm_node", "echo $ANSWER")
+    assert this_node({"PATH": f"{tmp_path}:/usr/bin:/bin", "ANSWER": "xivo-7"}) == "xivo-7"
+    assert this_node({"PATH": "/nonexistent", "ANSWER": "xivo-7"}) == socket.gethostname()
+
+
+def test_an_attribute_has_no_more_time_than_is_left(command: Callable[[str, str], Path]) -> None:
+    command("attrd_updater", "exec sleep 60")
+    set_attribute("relay-lines", "A-B", os.environ, 0.1)
+    set_attribute("relay-lines", "A-B", os.environ, -1)
 
 
 def test_commands_that_hang_are_given_up(command: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "COMMAND_SECONDS", 0.2)
     for name in ("crm_node", "attrd_updater"):
         command(name, "exec sleep 60")
-    assert this_node({}) == socket.gethostname()
-    set_attribute("relay-lines", "A-B")
+    assert this_node(os.environ) == socket.gethostname()
+    set_attribute("relay-lines", "A-B", os.environ, 2)
 
 
 @pytest.mark.parametrize(("value", "arguments"), [("A-B", "-n relay-lines -U A-B"), ("", "-n relay-lines -D")])
 def test_the_attribute_is_set_or_deleted(command: Callable[[str, str], Path], value: str, arguments: str) -> None:
     said = command("attrd_updater", "exit 1")
-    set_attribute("relay-lines", value)
+    set_attribute("relay-lines", value, os.environ, 2)
     assert said.read_text() == f"{arguments}\n"
 
 
@@ -93,6 +106,6 @@ def test_what_the_clusters_commands_say_is_not_said_by_the_agent(
     """Standard output belongs to the action, and an error there is no reason of ours."""
     for name in ("crm_node", "attrd_updater"):
         command(name, "echo noise; echo noise >&2; exit 1")
-    set_attribute("relay-lines", "A-B")
-    this_node({})
+    set_attribute("relay-lines", "A-B", os.environ, 2)
+    this_node(os.environ)
     assert tuple(capfd.readouterr()) == ("", "")

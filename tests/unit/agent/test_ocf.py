@@ -24,7 +24,7 @@ def test_a_path_that_is_no_text_is_spelt_out() -> None:
     """Pacemaker hands over any byte; a reason that cannot be written would be an internal error."""
     path = os.fsdecode(b"/etc/\xff.conf")
     assert ocf.fit(f"{path} is missing") == "/etc/\\udcff.conf is missing"
-    assert ocf.fit("port_b_node=\x1b[2J: one node name expected") == r"port_b_node=\x1b[2J: one node name expected"
+    assert ocf.fit("port_b_node=\x1b[2J: must be one node name") == r"port_b_node=\x1b[2J: must be one node name"
     ocf.tell_syslog(f"{path} is missing")
 
 
@@ -32,6 +32,7 @@ def test_stop_removes_a_state_file_it_cannot_read(tmp_path: Path, monkeypatch: p
     """Otherwise the next monitor would find what was stopped."""
     path = tmp_path / "relay.state"
     path.write_text("{")
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
 
     def broken(_path: str) -> None:
         raise MemoryError

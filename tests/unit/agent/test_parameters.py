@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from berofos_agent.agent.parameters import PARAMETERS, ParameterError, Parameters, parse
+from berofos_agent.agent.parameters import PARAMETERS, Parameters, parse
+from berofos_agent.errors import ParameterError
 
 
 def given(**values: str) -> Parameters:
@@ -38,23 +39,24 @@ def test_devices_are_words() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("request_timeout", "abc", "request_timeout=abc: a whole number from 1 to 60"),
+        ("request_timeout", "abc", "request_timeout=abc: must be an integer from 1 to 60"),
         ("request_timeout", "0", "1 to 60"),
         ("request_timeout", "61", "1 to 60"),
         ("request_timeout", "3s", "1 to 60"),
         ("request_timeout", "\u0663", "1 to 60"),
         ("unreachable_grace", "-1", "0 to 86400"),
         ("unreachable_grace", "86401", "0 to 86400"),
-        ("scenario", "by-pass", "fallback or bypass expected"),
-        ("on_stop", "drop", "keep or fallback expected"),
+        ("scenario", "by-pass", "must be fallback or bypass"),
+        ("on_stop", "drop", "must be keep or fallback"),
         ("watchdog", "65536", "0 to 65535"),
         ("watchdog", "on", "0 to 65535"),
-        ("spans", "1 two", "span numbers expected"),
-        ("spans", "1,2", "span numbers expected"),
-        ("config", "bnfos.conf", "an absolute path expected"),
-        ("state", "relay.state", "an absolute path expected"),
+        ("spans", "1 two", "must be span numbers"),
+        ("spans", "1,2", "must be span numbers"),
+        ("config", "bnfos.conf", "must be an absolute path"),
+        ("state", "relay.state", "must be an absolute path"),
+        ("state", "/etc//./bnfos.conf", "state and config name the same file"),
         ("state", "/etc/bnfos.conf", "state and config name the same file"),
-        ("port_b_node", "xivo 1", "one node name expected"),
+        ("port_b_node", "xivo 1", "must be one node name"),
         ("port_d_node", "XIVO-1", "name the same node"),
     ],
 )

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from berofos_agent.agent import state
-from berofos_agent.config.bnfosconf import DEFAULT_PATH
+from berofos_agent.agent import state, statepath
+
+TARGET = state.Target("10.100.0.201:50123:47424c040b00193200121d0062", 15, 8080, "admin:a:b=c")
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     path = str(tmp_path / "relay.state")
-    memory = state.State()
-    memory.saw(["fos1", "fos2"], 12.5)
-    memory.conditions["position"] = "fos2: no answer"
-    memory.attribute = "A-B"
-    memory.moved_at, memory.watchdog, memory.token = 3.5, 15, "0123456789abcdef"
-    memory.targets["fos1"] = "10.100.0.201:50123:47424c040b"
-    state.save(path, memory)
+    known = state.State()
+    known.mark_in_position(["fos1", "fos2"], 12.5)
+    known.conditions["position"] = "fos2: no answer"
+    known.attribute = "A-B"
+    known.moved_at, known.interval, known.token, known.unsure = 3.5, 15, "0123456789abcdef", True
+    known.targets["fos1"] = TARGET
+    state.save(path, known)
     loaded, damage = state.load(path)
-    assert vars(loaded) == vars(memory)
+    assert loaded == known
     assert damage == ""
+    assert Path(path).read_bytes().startswith(statepath.MARKER)
     assert os.listdir(tmp_path) == ["relay.state"]
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
@@ -38,7 +42,7 @@ def test_a_corrupted_file_is_a_fresh_state_and_one_line(tmp_path: Path, content:
     path = tmp_path / "relay.state"
     path.write_bytes(content)
     loaded, damage = state.load(str(path))
-    assert vars(loaded) == vars(state.State())
+    assert loaded == state.State(unsure=True)
     assert damage.startswith(f"{path}: is corrupted")
 
 
@@ -62,7 +66,7 @@ def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(state.StateError, match="No space left on device"):
-        state.save(path, state.State())
+        state.save(path, state.load(path)[0])
     assert Path(path).read_bytes() == before
     assert os.listdir(tmp_path) == ["relay.state"]
 
@@ -71,16 +75,16 @@ def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
 def test_a_time_that_cannot_have_been_is_forgotten(tmp_path: Path, at: str) -> None:
     """Written before a reboot, say: it would make the grace last for ever."""
     path = tmp_path / "relay.state"
-    memory = state.State()
-    memory.saw(["fos1", "fos2"], 0.5)
-    state.save(str(path), memory)
+    known = state.State()
+    known.mark_in_position(["fos1", "fos2"], 0.5)
+    state.save(str(path), known)
     path.write_text(path.read_text().replace('"fos1": 0.5', f'"fos1": {at}'))
     loaded, damage = state.load(str(path))
     assert loaded.seen == {"fos2": 0.5}
     assert damage == ""
 
 
-@pytest.mark.parametrize("key", ["moved_at", "watchdog"])
+@pytest.mark.parametrize("key", ["moved_at", "interval"])
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1" + "0" * 400])
 def test_a_number_beyond_all_numbers_is_no_crash(tmp_path: Path, key: str, number: str) -> None:
     path = tmp_path / "relay.state"
@@ -93,7 +97,7 @@ def test_a_number_beyond_all_numbers_is_no_crash(tmp_path: Path, key: str, numbe
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "relay.state"
     os.mkfifo(path)
-    assert vars(state.load(str(path))[0]) == vars(state.State())
+    assert state.load(str(path))[0] == state.State(unsure=True)
 
 
 def test_what_a_killed_process_of_this_number_left_is_written_over(tmp_path: Path) -> None:
@@ -128,39 +132,13 @@ def test_a_link_of_someone_else_is_refused(tmp_path: Path, monkeypatch: pytest.M
     assert os.listdir(tmp_path / "run") == []
 
 
-def test_removing_tells_whether_it_was_there(tmp_path: Path) -> None:
+def test_removing_twice_is_no_error(tmp_path: Path) -> None:
     path = str(tmp_path / "relay.state")
-    assert not state.remove(path)
+    statepath.remove(path)
     state.save(path, state.State())
-    assert state.remove(path)
-    assert not state.exists(path)
-
-
-@pytest.mark.parametrize(
-    ("environ", "path"),
-    [
-        ({}, "/run/resource-agents/berofos-default.state"),
-        ({"OCF_RESOURCE_INSTANCE": "relay"}, "/run/resource-agents/berofos-relay.state"),
-        ({"HA_RSCTMP": "/x", "OCF_RESOURCE_INSTANCE": "a/../b"}, "/x/berofos-a_.._b.state"),
-        ({"OCF_RESKEY_state": "/y/z"}, "/y/z"),
-        ({"OCF_RESKEY_state": "/y/z", "OCF_RESKEY_config": "/y/z"}, "/run/resource-agents/berofos-default.state"),
-        ({"OCF_RESKEY_state": DEFAULT_PATH}, "/run/resource-agents/berofos-default.state"),
-    ],
-)
-def test_where_it_is(environ: dict[str, str], path: str) -> None:
-    assert state.path_of(environ) == path
-
-
-def test_a_fresh_state_knows_nothing() -> None:
-    assert vars(state.State()) == {
-        "seen": {},
-        "conditions": {},
-        "attribute": "",
-        "moved_at": 0.0,
-        "watchdog": 0,
-        "token": "",
-        "targets": {},
-    }
+    assert statepath.exists(path)
+    statepath.remove(path)
+    assert not statepath.exists(path)
 
 
 def test_a_file_of_the_first_version_knows_no_watchdog(tmp_path: Path) -> None:
@@ -170,7 +148,7 @@ def test_a_file_of_the_first_version_knows_no_watchdog(tmp_path: Path) -> None:
     assert damage == ""
     fresh = state.State()
     fresh.seen, fresh.attribute = {"fos1": 0.5}, "A-B"
-    assert vars(loaded) == vars(fresh)
+    assert loaded == fresh
 
 
 def test_a_time_of_this_very_moment_counts_and_the_next_does_not(
@@ -178,10 +156,10 @@ def test_a_time_of_this_very_moment_counts_and_the_next_does_not(
 ) -> None:
     monkeypatch.setattr(state, "clock", lambda: 100.0)
     path = str(tmp_path / "relay.state")
-    memory = state.State()
-    memory.seen = {"boot": 0.0, "now": 100.0, "next": 100.5}
-    memory.moved_at = 0.25
-    state.save(path, memory)
+    known = state.State()
+    known.seen = {"boot": 0.0, "now": 100.0, "next": 100.5}
+    known.moved_at = 0.25
+    state.save(path, known)
     loaded = state.load(path)[0]
     assert loaded.seen == {"boot": 0.0, "now": 100.0}
     assert loaded.moved_at == 0.25
@@ -189,17 +167,17 @@ def test_a_time_of_this_very_moment_counts_and_the_next_does_not(
 
 def test_a_file_larger_than_any_state_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = str(tmp_path / "relay.state")
-    memory = state.State()
-    memory.attribute = "x" * state.MAXIMUM_BYTES
-    state.save(path, memory)
+    known = state.State()
+    known.attribute = "x" * state.MAXIMUM_BYTES
+    state.save(path, known)
     assert "is corrupted" in state.load(path)[1]
 
 
 def test_the_default_folder_is_made_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "run" / "resource-agents"
-    monkeypatch.setattr(state, "DEFAULT_FOLDER", str(folder))
+    monkeypatch.setattr(statepath, "DEFAULT_FOLDER", str(folder))
     for _twice in range(2):
-        state.save(str(folder / "relay.state"), state.State())
+        state.save(str(folder / "relay.state"), state.load(str(folder / "relay.state"))[0])
     assert stat.S_IMODE(folder.stat().st_mode) == 0o1755
     with pytest.raises(state.StateError, match="No such file or directory"):
         state.save(str(tmp_path / "other" / "relay.state"), state.State())
@@ -219,10 +197,78 @@ def test_a_link_of_root_is_followed_by_everybody(tmp_path: Path, monkeypatch: py
 
 def test_a_link_in_its_place_is_not_read(tmp_path: Path) -> None:
     other = tmp_path / "other.state"
-    memory = state.State()
-    memory.attribute = "of another resource"
-    state.save(str(other), memory)
+    known = state.State()
+    known.attribute = "of another resource"
+    state.save(str(other), known)
     (tmp_path / "relay.state").symlink_to(other)
     loaded, damage = state.load(str(tmp_path / "relay.state"))
     assert loaded.attribute == ""
     assert "Too many levels of symbolic links" in damage
+
+
+def test_what_was_stopped_meanwhile_is_not_written_back(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    state.save(path, state.State())
+    late = state.load(path)[0]
+    statepath.remove(path)
+    with pytest.raises(state.Superseded):
+        state.save(path, late)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_was_started_anew_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    state.save(path, state.State())
+    late = state.load(path)[0]
+    statepath.remove(path)
+    state.save(path, state.State(token="of another start"))
+    with pytest.raises(state.Superseded):
+        state.save(path, late)
+    assert state.load(path)[0].token == "of another start"
+
+
+def test_a_damaged_file_is_written_anew_by_who_found_it(tmp_path: Path) -> None:
+    path = tmp_path / "berofos-relay.state"
+    path.write_text("damaged")
+    found = state.load(str(path))[0]
+    state.save(str(path), found)
+    assert state.load(str(path))[0].unsure
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"kick": "10.0.0.1:50123:\0"},
+        {"kick": "fos1:50123:47424c040b00193200121d0062"},
+        {"interval": 0},
+        {"interval": "15"},
+        {"port": 70000},
+        {"login": None},
+        {"unknown": 1},
+    ],
+)
+def test_a_target_that_nobody_could_kick_is_damage(tmp_path: Path, damage: dict[str, object]) -> None:
+    path = tmp_path / "relay.state"
+    known = state.State()
+    known.targets["fos1"] = TARGET
+    state.save(str(path), known)
+    text = json.loads(path.read_text())
+    text["targets"]["fos1"].update(damage)
+    path.write_text(json.dumps(text))
+    assert "is corrupted" in state.load(str(path))[1]
+
+
+def test_one_action_waits_for_the_other(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay.state")
+    with state.locked(path, 0):
+        assert os.listdir(tmp_path) == ["relay.state.lock"]
+        began = time.monotonic()
+        with state.locked(path, 0.2):
+            assert time.monotonic() - began >= 0.2, "it went on at once"
+        assert os.listdir(tmp_path) == ["relay.state.lock"], "it removed a lock that it does not have"
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_a_place_for_the_lock_an_action_goes_on(tmp_path: Path) -> None:
+    with state.locked(str(tmp_path / "nowhere" / "relay.state"), 60):
+        assert os.listdir(tmp_path) == []

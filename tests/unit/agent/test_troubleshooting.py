@@ -60,6 +60,7 @@ TOLD = {
     "Refused",
     "Span",
     "StateError",
+    "Superseded",
     "Unreachable",
     "UnusableAnswer",
     "Result",
@@ -70,16 +71,15 @@ TOLD = {
 """Whatever is called by one of these names gets the text as its last argument."""
 
 RETURNED = {
-    "_astray",
+    "_wrong_position",
     "_not_taken",
     "_why_refused",
     "_with_advice",
     "_installation_error",
     "_internal_error",
-    "judge",
-    "keep",
+    "evaluate",
+    "_keep_on",
     "_keep_off",
-    "_report",
     "_setting",
 }
 """Functions that put a reason together from strings of their own."""
@@ -106,9 +106,13 @@ def strings(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
         yield from strings(node.body)
         yield from strings(node.orelse)
-    elif isinstance(node, ast.Tuple):
+    elif isinstance(node, (ast.Tuple, ast.List)):
         for element in node.elts:
             yield from strings(element)
+    elif isinstance(node, ast.Starred):
+        yield from strings(node.value)
+    elif isinstance(node, ast.GeneratorExp):
+        yield from strings(node.elt)
     else:
         yield template(node)
 

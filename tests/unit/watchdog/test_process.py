@@ -25,7 +25,7 @@ def start(folder: Path, name: str, megabytes: int = 0) -> subprocess.Popen[str]:
     program = folder / name
     program.write_text(LOCK_HOLDER)
     state = str(folder / "state")
-    argv = [sys.executable, "-IS", str(program), state, str(megabytes), paths.kicker_lock(state)]
+    argv = [sys.executable, "-IS", str(program), state, str(megabytes), paths.daemon_lock(state)]
     holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert holder.stdout
     assert holder.stdout.readline() == "ready\n"
@@ -43,7 +43,7 @@ def test_a_daemon_that_is_dying_just_now_is_waited_for(tmp_path: Path, attempt: 
 
 def test_a_process_that_is_no_kick_daemon_is_left_alone(tmp_path: Path) -> None:
     with start(tmp_path, "editor.py") as editor:
-        with pytest.raises(process.KickDaemonError, match=f"process {editor.pid} has a lock"):
+        with pytest.raises(process.KickDaemonError, match=f"process {editor.pid} holds a lock"):
             process.end(str(tmp_path / "state"))
         assert editor.poll() is None
         editor.kill()

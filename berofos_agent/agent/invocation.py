@@ -1,0 +1,85 @@
+"""One call of the agent: what the cluster says in the environment, read once at the entrance."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from berofos_agent.agent import statepath
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+DEFAULT_TIMEOUT_SECONDS = 20.0
+"""Without a time limit from the cluster: what the meta-data advises."""
+LARGEST_MARGIN_SECONDS = 2.0
+SMALLEST_MARGIN_SECONDS = 0.5
+"""What an action needs from its deadline to the end of its process on a busy machine: 0.37 s at worst in 350 calls."""
+LONGEST_AGE_SECONDS = 10.0
+
+_PARAMETER = "OCF_RESKEY_"
+
+
+class Invocation:
+    """One call of the agent. Nothing changes it, and nothing else of the agent reads the environment."""
+
+    __slots__ = (
+        "began",
+        "check_level",
+        "clones",
+        "dahdi",
+        "deadline",
+        "environ",
+        "instance",
+        "reason_prefix",
+        "role",
+        "state",
+    )
+
+    def __init__(self, environ: Mapping[str, str], age: float = 0.0) -> None:
+        """Read the environment; `age` is for how many seconds this process runs already."""
+        given = environ.get
+        self.environ: Final = environ
+        """For the programs that the agent runs, and node.this_node, which may have to ask one."""
+        self.instance: Final = given("OCF_RESOURCE_INSTANCE") or "default"
+        self.state: Final = statepath.path_of(environ)
+        """Path of the state file."""
+        self.reason_prefix: Final = given("OCF_EXIT_REASON_PREFIX") or "ocf-exit-reason:"
+        self.role: Final = given("OCF_RESKEY_CRM_meta_role") or ""
+        self.clones: Final = _number(given("OCF_RESKEY_CRM_meta_clone_max"))
+        self.check_level: Final = _number(given("OCF_CHECK_LEVEL"))
+        self.dahdi: Final = given("BEROFOS_PROC_DAHDI") or ""
+        self.began: Final = time.monotonic() - age
+        """When this process started (time.monotonic())."""
+        self.deadline: Final = self.began + usable_seconds(given("OCF_RESKEY_CRM_meta_timeout"))
+        """When the action has to end (time.monotonic())."""
+
+    def parameter(self, name: str) -> str | None:
+        """Return a parameter of the resource as it was given; None if it was not, or is empty."""
+        return self.environ.get(_PARAMETER + name) or None
+
+
+def _number(text: str | None) -> int:
+    """Return a number of the cluster's; 0 for anything else. Python refuses to convert thousands of digits."""
+    return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else 0
+
+
+def usable_seconds(milliseconds: str | None) -> float:
+    """Return how long an action may take: the cluster's time limit less a margin, as it kills without a reason."""
+    seconds = _number(milliseconds) / 1000 or DEFAULT_TIMEOUT_SECONDS
+    margin = min(LARGEST_MARGIN_SECONDS, max(SMALLEST_MARGIN_SECONDS, seconds / 10))
+    return max(seconds - margin, seconds / 2)
+
+
+def process_age() -> float:
+    """Return for how many seconds this process runs already: the cluster's clock ran while Python started."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            # proc(5): field 22 is the start in clock ticks since boot; field 2 is a name that may contain spaces.
+            ticks = int(file.read().rpartition(b")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return min(max(age, 0.0), LONGEST_AGE_SECONDS)
