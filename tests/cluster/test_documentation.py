@@ -35,6 +35,7 @@ class Console:
         """Type an example of a page; return what it prints."""
         done = self.run(examples(page)[name])
         assert done.returncode == status, f"{page}, {name}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert "deprecated" not in (done.stdout + done.stderr).lower(), done.stderr
         return done.stdout
 
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
