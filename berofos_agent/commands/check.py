@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
 from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
-from berofos_agent.errors import BerofosError
+from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
     from berofos_agent.device.inspection import Inspection, Remark
 
 PROG = "berofos check"
 
+CLUSTER = "cluster"
+"""For --port: the port of the node that runs telephony. So a failover is no alarm."""
+
 UNKNOWN = 3
 
 _EXAMPLES = """\
   berofos check               # all devices of /etc/bnfos.conf
   berofos check --port b      # critical when the lines are not on port B
+  berofos check --port cluster   # ... not where the cluster runs telephony
   berofos check --scenario bypass --watchdog 15 fos1
 
 exit status:
   0 OK
   1 WARNING: a setting is wrong, the firmware is old, or no answer over UDP
   2 CRITICAL: no answer, wrong position, watchdog failure, or flash mode
-  3 UNKNOWN: no configuration, or wrong arguments"""
+  3 UNKNOWN: no configuration, wrong arguments, or no answer of the cluster"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,7 +55,10 @@ def parser() -> argparse.ArgumentParser:
         PROG, "Check devices, as a plugin for a monitoring system: one line with performance data.", _EXAMPLES
     )
     parser.add_argument(
-        "--port", type=str.lower, choices=MODE_OF_PORT, help="the port that should have the lines; default: either"
+        "--port",
+        type=str.lower,
+        choices=(*MODE_OF_PORT, CLUSTER),
+        help="the port that should have the lines, or the one the cluster says; default: either",
     )
     parser.add_argument(
         "--scenario", choices=SCENARIO, help="the scenario that should be set; default: the one that is set"
@@ -68,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
+    expected = _expected_modes(arguments, [device.name for device in devices])
     from berofos_agent.device.inspection import Remark, Severity, inspect
     from berofos_agent.device.parallel import run_on_all
 
@@ -76,7 +84,7 @@ def _run(arguments: argparse.Namespace) -> int:
     for result in results:
         name = result.device.name
         if result.value:
-            found += [(name, remark) for remark in _judge(result.value, arguments)]
+            found += [(name, remark) for remark in _evaluate(result.value, expected[name], arguments)]
         elif result.error:
             found.append((name, Remark(Severity.CRITICAL, result.error.what)))
     reports = [result.value for result in results if result.value]
@@ -90,14 +98,32 @@ def _run(arguments: argparse.Namespace) -> int:
     return _tell(worst.name, f"{told} | {data}", int(worst))
 
 
-def _judge(report: Inspection, arguments: argparse.Namespace) -> list[Remark]:
+def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
+    """Return the expected relay mode by device, "" for any; raise BerofosError if the cluster does not say it."""
+    if arguments.port != CLUSTER:
+        return dict.fromkeys(names, MODE_OF_PORT.get(arguments.port, ""))
+    from berofos_agent.commands.clusterview import read_view
+
+    view = read_view(arguments.config)
+    expected = {}
+    for name in names:
+        state = view.state_of(name) if view else None
+        if state is None:
+            raise ConfigurationError(f"no resource of the cluster controls {name} of {arguments.config}")
+        if not state.mode:
+            raise ConfigurationError(f"{state.telephony or state.id} runs on no node that is cabled to {name}")
+        expected[name] = state.mode
+    return expected
+
+
+def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) -> list[Remark]:
     from berofos_agent.device.inspection import Remark, Severity, remarks
     from berofos_agent.device.reading import differences
 
     found = remarks(report)
-    if report.mode and arguments.port and report.mode != MODE_OF_PORT[arguments.port]:
-        wanted = LINES[MODE_OF_PORT[arguments.port]]
-        found.append(Remark(Severity.CRITICAL, f"relay is in position {LINES[report.mode]}, expected {wanted}"))
+    if report.mode and expected and report.mode != expected:
+        text = f"relay is in position {LINES[report.mode]}, expected {LINES[expected]}"
+        found.append(Remark(Severity.CRITICAL, text))
     different = differences(report.settings, _wanted(report.settings.get("scenario"), arguments))
     if different:
         found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from berofos_agent.cluster import cib, status
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import ClusterStatus
 from berofos_agent.commands.commandline import printable
@@ -60,6 +61,18 @@ class View:
     def next_step(self) -> str:
         """What to do about it."""
         return self.findings[0].problem.fix if self.findings else "nothing to do"
+
+
+def read_view(config: str) -> View | None:
+    """Return the running cluster's view, without devices, for the relays of a configuration file.
+
+    Returns None if the cluster has no relay resource; raises ConfigurationError if there is no cluster to ask.
+    """
+    cluster = cib.read_live()
+    if not cluster.relays:
+        return None
+    live = status.read()
+    return View(Facts(cluster, status=live), live, [], config)
 
 
 # --- text ------------------------------------------------------------------------------------------------------

@@ -160,18 +160,14 @@ def _checked(answer: Inspection | Exception) -> Inspection:
 
 def _view(config: str) -> View | None:
     """Return the cluster's side, without devices; None if no cluster runs here or it has no relay resource."""
-    from berofos_agent.cluster import cib, status
-    from berofos_agent.commands.clusterview import View
-    from berofos_agent.doctor.findings import Facts
+    from berofos_agent.commands.clusterview import read_view
 
     try:
-        cluster = cib.read_live()
-        live = status.read() if cluster.relays else None
+        return read_view(config)
     except ConfigurationError as exc:
         if shutil.which("cibadmin", path=f"{os.environ.get('PATH', '')}:/usr/sbin") and os.path.exists(COROSYNC_CONF):
-            commandline.complain(PROG, exc)  # a node of a cluster, at the moment without one
+            commandline.complain(PROG, exc)  # a cluster node on which the cluster does not run
         return None
-    return View(Facts(cluster, status=live), live, [], config) if live else None
 
 
 def _with_devices(view: View, inspections: Sequence[Inspection]) -> View:

@@ -1,4 +1,4 @@
-"""berofos status on a cluster node: simulated devices, and the recorded answers of Pacemaker's tools."""
+"""berofos status and check on a cluster node: simulated devices, and recorded answers of Pacemaker's tools."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Node:
         program.write_text(f"#!/bin/sh\nexec cat {self._folder}/{name}.out\n")
         program.chmod(0o755)
 
-    def status(self, recording: str, *modes: str, arguments: tuple[str, ...] = ()) -> Ran:
-        """Run `berofos status` while the cluster and the relays are like this."""
+    def status(self, recording: str, *modes: str, arguments: tuple[str, ...] = (), command: str = "status") -> Ran:
+        """Run a command of berofos while the cluster and the relays are like this."""
         text = (DATA / "crm_mon" / "2.1" / f"{recording}.xml").read_text()
         ready = '<node_attributes>\n    <node name="xivo-2"><attribute name="relay-ready" value="yes"/></node>'
         if recording == "healthy":
@@ -46,7 +46,7 @@ class Node:
         for device, mode in zip(self.desk.devices, modes):
             if mode:
                 device.model.move_by_hand(mode)
-        return self.desk.berofos("status", *arguments)
+        return self.desk.berofos(command, *arguments)
 
 
 @pytest.fixture
@@ -151,3 +151,30 @@ def test_without_a_cluster_it_is_a_list_of_devices(node: Node) -> None:
     node.tool("cibadmin", "<cib/>")
     ran = node.status("healthy", "1", "1", arguments=("--json",))
     assert [one["device"] for one in json.loads(ran.out)] == ["fos1", "fos2"]
+
+
+@pytest.mark.parametrize(
+    ("recording", "modes", "status", "words"),
+    [
+        ("healthy", ("1", "1"), 0, "BEROFOS OK - fos1 A-B, fos2 A-B"),
+        ("node-killed", ("0", "0"), 0, "BEROFOS OK - fos1 A-D, fos2 A-D"),
+        ("healthy", ("1", "0"), 2, "fos2: relay is in position A-D, expected A-B"),
+        ("telephony-stopped", ("1", "1"), 3, "xivo runs on no node that is cabled to fos1"),
+    ],
+    ids=["before-a-failover", "after-it", "one-in-the-wrong-position", "no-telephony"],
+)
+def test_check_expects_the_port_that_the_cluster_says(
+    node: Node, recording: str, modes: tuple[str, ...], status: int, words: str
+) -> None:
+    for device in node.desk.devices:
+        device.model.write("cmd=1&rm=1")
+    ran = node.status(recording, *modes, command="check", arguments=("--port", "cluster"))
+    assert (ran.status, ran.out.count("\n")) == (status, 1)
+    assert words in ran.out
+
+
+def test_check_without_a_cluster_to_ask_is_unknown(node: Node) -> None:
+    node.tool("cibadmin", "<cib")
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--port", "cluster"))
+    assert (ran.status, ran.out.count("\n")) == (3, 1)
+    assert ran.out.startswith("BEROFOS UNKNOWN - ")
