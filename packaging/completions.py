@@ -52,6 +52,7 @@ def _berofos() -> argparse.ArgumentParser:
     """Return a parser with all subcommands; that of the command itself imports them only when they are called."""
     parser = argparse.ArgumentParser(prog="berofos")
     parser.add_argument("--version", action="version", version="")
+    parser.add_argument("--config", metavar="FILE")
     commands = parser.add_subparsers()
     for name, row in SUBCOMMANDS.items():
         own = importlib.import_module(row.module).parser()

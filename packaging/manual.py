@@ -100,10 +100,12 @@ def _berofos() -> Iterator[str]:
         yield from [".br"] if number else []
         yield _synopsis(parser)
     yield from (".SH DESCRIPTION", *paragraphs(ABOUT), ".SH COMMANDS")
+    yield "The option \\fB\\-\\-config\\fR may also stand before the command: berofos \\-\\-config FILE status."
     for parser in parsers:
         yield f".SS {escaped(parser.prog)}"
         yield from _description(parser)
     yield ".SH ENVIRONMENT"
+    yield from item(bold("BEROFOS_CONFIG"), "The file that declares the devices, for commands without --config.")
     yield from item(
         bold("NO_COLOR"), "If it is set and not empty, the output has no colour. Only terminals get colour."
     )

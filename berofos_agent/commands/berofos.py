@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import WRONG_ARGUMENTS, guarded
+from berofos_agent.commands.commandline import WRONG_ARGUMENTS, Parser, guarded
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Subcommand:
 
     module: str
     meaning: str
+    reads_config: bool = True
+    """False if --config means something else, or is missing."""
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
@@ -30,34 +33,41 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
         "berofos_agent.commands.cluster_config", "print the recommended cluster configuration"
     ),
     "doctor": Subcommand("berofos_agent.commands.doctor", "find problems in the cluster, in files and in devices"),
-    "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do"),
+    "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do", False),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
     "panel": Subcommand("berofos_agent.commands.panel", "serve a page that shows all devices and the cluster"),
-    "simulate": Subcommand("berofos_agent.commands.simulate", "simulate devices, to try everything without hardware"),
+    "simulate": Subcommand(
+        "berofos_agent.commands.simulate", "simulate devices, to try everything without hardware", False
+    ),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments:
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
         parser().print_help(sys.stderr)
         return WRONG_ARGUMENTS
-    name: str = parser().parse_args(arguments[:1]).command
-    module = importlib.import_module(SUBCOMMANDS[name].module)
-    return guarded(f"berofos {name}", lambda: module.main(arguments[1:]))
+    given = parser().parse_args(words)
+    row = SUBCOMMANDS[given.command]
+    config = given.config or (os.environ.get("BEROFOS_CONFIG") if row.reads_config else None)
+    arguments = [*(["--config", config] if config else []), *given.arguments]  # a later --config overrides it
+    module = importlib.import_module(row.module)
+    return guarded(f"berofos {given.command}", lambda: module.main(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the subcommand's name and of the options before it."""
     width = max(map(len, SUBCOMMANDS)) + 2
     rows = (f"  {name:{width}}{row.meaning}" for name, row in SUBCOMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="berofos",
+        usage="berofos [--config FILE] COMMAND [ARGUMENT ...]",
         description="Manage bero*fos ISDN failover switches.",
         epilog="\n".join(("commands:", *rows, "", "berofos COMMAND --help explains a command, with examples.")),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--config", metavar="FILE", help="file that declares the devices ($BEROFOS_CONFIG)")
     parser.add_argument("--version", action="version", version=f"berofos {__version__}")
     parser.add_argument("command", choices=SUBCOMMANDS, metavar="COMMAND", help="one of the commands below")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="its options and arguments")
     return parser

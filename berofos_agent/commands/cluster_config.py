@@ -11,6 +11,7 @@ from typing import Callable
 
 from berofos_agent.cluster.recommendation import recommend
 from berofos_agent.cluster.rendering import RENDERERS
+from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
 from berofos_agent.errors import ConfigurationError
 
@@ -58,11 +59,10 @@ def installed_tool(which: Callable[[str], str | None] = shutil.which) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = commandline.Parser(
         prog="berofos cluster-config",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tool = parser.add_mutually_exclusive_group()
     tool.add_argument("--crm", dest="tool", action="store_const", const="crm", help="commands for crmsh")

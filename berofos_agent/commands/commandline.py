@@ -7,13 +7,14 @@ argument.
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import sys
 import syslog
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Callable, TextIO
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, TextIO
 
 from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.config import bnfosconf
@@ -94,14 +95,32 @@ def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
 # --- arguments -------------------------------------------------------------------------------------------------
 
 
-def new_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests what was probably meant when it refuses a word."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **given)
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2, the usage and one line."""
+        word, known = "", list(self._option_string_actions)
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if choice:
+            word, known = choice[1], re.findall(r"[\w-]+", choice[2])
+        elif message.startswith("unrecognized arguments: "):
+            word = message.split()[2].partition("=")[0]
+        super().error(message + did_you_mean(word, known))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean NAME?" for the most similar known word; empty if none is similar."""
+    close = difflib.get_close_matches(word.lower(), known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def new_parser(prog: str, description: str, examples: str) -> Parser:
     """Return a parser with the options of all commands: --config and --timeout."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=textwrap.fill(description, HELP_COLUMNS),
-        epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog=prog, description=textwrap.fill(description, HELP_COLUMNS), epilog=f"examples:\n{examples}")
     parser.add_argument(
         "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="file that declares the devices (%(default)s)"
     )

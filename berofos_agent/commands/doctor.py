@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from berofos_agent.commands import commandline
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
@@ -59,11 +60,10 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = commandline.Parser(
         prog="berofos doctor",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--cib",

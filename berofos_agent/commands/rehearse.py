@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable
 
+from berofos_agent.commands import commandline
+
 if TYPE_CHECKING:
     from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.doctor.findings import Finding
@@ -49,11 +51,10 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = commandline.Parser(
         prog=PROG,
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--cib", metavar="FILE", help="ask about this CIB instead of the running cluster")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import abandon_output, integer
 from berofos_agent.config.editor import replace_file
 from berofos_agent.config.mac import format_mac, parse_mac
@@ -64,11 +65,10 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
+    parser = commandline.Parser(
         prog="berofos simulate",
         description=_DESCRIPTION,
         epilog=f"orders, each as DEVICE ORDER [ARGUMENT]:\n{_order_rows()}\n\n{_SESSION}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from berofos_agent import errors
-from berofos_agent.commands import berofos, commandline
+from berofos_agent.commands import berofos, commandline, status
 from berofos_agent.errors import BerofosError, Refused, row_of
 
 ALL = [*berofos.SUBCOMMANDS, ""]
@@ -90,3 +90,57 @@ def test_without_a_command_all_commands_are_listed(capsys: pytest.CaptureFixture
     assert berofos.main([]) == 2
     err = capsys.readouterr().err
     assert all(name in err for name in berofos.SUBCOMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["statsu"], "; did you mean status?"),
+        (["provison"], "; did you mean provision?"),
+        (["status", "--jsn"], "unrecognized arguments: --jsn; did you mean --json?"),
+        (["switch", "--confg=x", "b"], "; did you mean --config?"),
+        (["provision", "--scenario", "fallbak"], "; did you mean fallback?"),
+        (["cluster-config", "--folow", "xivo"], ""),
+        (["switch"], "the following arguments are required: port"),
+        (["status", "--nothing-like-it"], "unrecognized arguments: --nothing-like-it"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_misspelt_word_is_refused_with_the_one_that_was_meant(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        berofos.main(words)
+    assert ended.value.code == 2
+    assert line in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("environ", "words", "config"),
+    [
+        ({}, ["status"], "/etc/bnfos.conf"),
+        ({}, ["--config", "a", "status"], "a"),
+        ({}, ["--config=a", "status", "fos1", "--config", "b"], "b"),
+        ({"BEROFOS_CONFIG": "c"}, ["status"], "c"),
+        ({"BEROFOS_CONFIG": "c"}, ["--config", "a", "status"], "a"),
+    ],
+    ids=["default", "before", "after-wins", "environment", "before-wins"],
+)
+def test_the_configuration_file_can_be_given_in_three_places(
+    environ: dict[str, str], words: list[str], config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.delenv("BEROFOS_CONFIG", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(status, "_run", lambda arguments: given.append(arguments.config) or 0)
+    assert berofos.main(words) == 0
+    assert given == [config]
+
+
+def test_a_simulated_device_is_never_written_to_the_file_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setenv("BEROFOS_CONFIG", "/etc/bnfos.conf")
+    monkeypatch.setattr("berofos_agent.commands.simulate.main", lambda argv: given.extend(argv) or 0)
+    assert berofos.main(["simulate", "--devices", "1"]) == 0
+    assert given == ["--devices", "1"]
