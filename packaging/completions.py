@@ -21,23 +21,39 @@ import shtab
 from berofos_agent.commands import xivo_berofos
 from berofos_agent.commands.berofos import SUBCOMMANDS
 from berofos_agent.commands.bnfos import options
-from berofos_agent.device.settings import SETTINGS
+from berofos_agent.device.settings import FLAG, SETTINGS
 
 _NAMES = "sed -n 's/^[[:space:]]*\\[\\([^]]*\\)\\].*/\\1/p' /etc/bnfos.conf 2>/dev/null"
 _KEYWORDS = "\n".join(SETTINGS)  # lines, as shtab 1.5.5 of Debian 12 splits at nothing else
 
+_ASSIGNMENTS = "\n".join(
+    f"{setting.keyword}={value}"
+    for setting in SETTINGS.values()
+    if setting.write
+    for value in (("0", "1") if setting.kind is FLAG else ("",))
+)
+
 PREAMBLE = {
     "bash": f'_berofos_devices() {{ compgen -W "$({_NAMES})" -- "$1"; }}\n'
-    f'_berofos_keywords() {{ compgen -W "{_KEYWORDS}" -- "$1"; }}\n',
+    f'_berofos_keywords() {{ compgen -W "{_KEYWORDS}" -- "$1"; }}\n'
+    f'_berofos_assignments() {{ compgen -W "{_ASSIGNMENTS}" -- "$1"; }}\n',
     "zsh": f'_berofos_devices() {{ compadd -- ${{(f)"$({_NAMES})"}} }}\n'
-    f'_berofos_keywords() {{ compadd -- ${{(f)"{_KEYWORDS}"}} }}\n',
+    f'_berofos_keywords() {{ compadd -- ${{(f)"{_KEYWORDS}"}} }}\n'
+    f'_berofos_assignments() {{ compadd -S "" -- ${{(f)"{_ASSIGNMENTS}"}} }}\n',
 }
 
 FILES: dict[str, str] = shtab.FILE
 DEVICES = dict.fromkeys(PREAMBLE, "_berofos_devices")
 KEYWORDS = dict.fromkeys(PREAMBLE, "_berofos_keywords")
 
-COMPLETED_BY = {"DEVICE": DEVICES, "NAME": DEVICES, "KEY": KEYWORDS, "FILE": FILES, "SOCKET": FILES}
+COMPLETED_BY = {
+    "DEVICE": DEVICES,
+    "NAME": DEVICES,
+    "KEY": KEYWORDS,
+    "KEY=VALUE": dict.fromkeys(PREAMBLE, "_berofos_assignments"),
+    "FILE": FILES,
+    "SOCKET": FILES,
+}
 """What completes an argument, by its name in the help."""
 
 FILE_NAME = {"bash": "{}", "zsh": "_{}"}

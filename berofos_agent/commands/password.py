@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
+import os
 import sys
 from collections.abc import Sequence
+from shlex import quote
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import EXIT_STATUS, FAILED
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.device import settings
-from berofos_agent.errors import BerofosError, SectionError, row_of
+from berofos_agent.errors import BerofosError, ConfigurationError, SectionError, row_of
 
 PROG = "berofos password"
 
-_PROMPTS = ("Old password (Enter: the one in FILE, or none): ", "New password: ", "New password again: ")
+_PROMPTS = ("Old password (Enter: the one in {file}, or none): ", "New password: ", "New password again: ")
+
+_RULES = (
+    f"1 to {settings.MAXIMUM_PASSWORD} printable ASCII characters, no space at either end. The password crosses the "
+    "network in clear text: use it nowhere else."
+)
 
 _EXAMPLES = """\
   berofos password          # one password for all devices of /etc/bnfos.conf
@@ -36,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     parser = commandline.new_parser(
         PROG,
         "Set a new password on the devices, turn their password protection on, and write it into FILE. "
-        f"A password has at most {settings.MAXIMUM_PASSWORD} characters.",
+        f"A password has 1 to {settings.MAXIMUM_PASSWORD} printable ASCII characters.",
         _EXAMPLES,
     )
     commandline.add_devices(parser)
@@ -49,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     status = commandline.complain_of(
         PROG, [SectionError(entry.name, entry.problem) for entry in declared if entry.problem]
     )
-    old, new, again = _ask()
+    old, new, again = _ask(arguments.config)
     if new != again:
         commandline.complain(PROG, "the two new passwords differ; nothing changed")
         return FAILED
@@ -64,6 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     login = Login(settings.USER, old) if old else None
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
+    before = status
     for change in changes:
         try:
             password.make(change)
@@ -73,14 +82,29 @@ def _run(arguments: argparse.Namespace) -> int:
         else:
             print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}")
             commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")
+    if status == before:
+        commandline.complain(PROG, f"now copy the file to each other node: {_how_to_copy(arguments.config)}")
     return status
 
 
-def _ask() -> tuple[str, str, str]:
+def _how_to_copy(path: str) -> str:
+    """Return the command that copies a file to the other nodes of the cluster, with their names if there is one."""
+    from berofos_agent.agent.node import this_node
+    from berofos_agent.cluster import cib
+
+    file, nodes = quote(os.path.abspath(path)), ["NODE"]
+    with contextlib.suppress(ConfigurationError):
+        here = this_node({}).lower()
+        nodes = [node for node in cib.read_live().members if node.lower() != here] or nodes
+    return "; ".join(f"scp -p {file} {node}:{file}" for node in nodes)
+
+
+def _ask(config: str) -> tuple[str, str, str]:
     """Return the old password (empty for none) and the new password twice; raise BerofosError at end of input."""
     if sys.stdin.isatty():
+        print(_RULES, file=sys.stderr)
         try:
-            old, new, again = map(getpass.getpass, _PROMPTS)
+            old, new, again = (getpass.getpass(prompt.format(file=config)) for prompt in _PROMPTS)
         except EOFError:
             raise BerofosError("no password given; nothing changed") from None
         return old, new, again

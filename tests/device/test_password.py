@@ -164,3 +164,29 @@ def test_the_device_dies_halfway_so_it_says_what_is_not_known(desk: Desk, monkey
     assert f"it may have the new password while {desk.config} has the old one" in ran.err
     assert "run `berofos password fos1` again" in ran.err
     assert desk.config.read_text() == before
+
+
+def test_on_a_terminal_the_rules_and_the_file_are_named_before_typing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts: list[str] = []
+
+    def typed_blindly(prompt: str) -> str:
+        prompts.append(prompt)
+        return "" if len(prompts) == 1 else NEW
+
+    monkeypatch.setattr("getpass.getpass", typed_blindly)
+    ran = desk.berofos("password", terminal=True)
+    assert ran.status == 0
+    assert prompts[0] == f"Old password (Enter: the one in {desk.config}, or none): "
+    assert ran.err.startswith("1 to 15 printable ASCII characters")
+
+
+def test_a_change_ends_with_the_command_that_copies_the_file(desk: Desk) -> None:
+    err = desk.berofos("password", typed=typed()).err
+    assert err == f"berofos password: now copy the file to each other node: scp -p {desk.config} NODE:{desk.config}\n"
+
+
+def test_a_change_that_failed_asks_for_no_copy(desk: Desk) -> None:
+    desk.device("fos2").model.fault("silent")
+    assert "scp" not in desk.berofos("password", typed=typed()).err

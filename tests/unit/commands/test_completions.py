@@ -47,6 +47,8 @@ def offers(written: Path, *words: str) -> list[str]:
         (("xivo-berofos", ""), ["master", "slave"]),
         (("bnfos", "--sc"), ["--scan"]),
         (("bnfos", "--get", "wdogi"), ["wdogitime"]),
+        (("bnfos", "--set", "wdogi"), ["wdogitime="]),
+        (("bnfos", "--set", "mode"), ["mode=0", "mode=1", "modedef=0", "modedef=1"]),
         (("bnfos", "--show", "-f", ""), ["fos1", "lobby"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
