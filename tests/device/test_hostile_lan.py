@@ -8,6 +8,7 @@ import gzip
 import itertools
 import logging
 import socket
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -48,6 +49,11 @@ def client_of(server: HostileServer, login: Login | None = None, host: str = "12
 BOMB = gzip.compress(b"0" * (64 << 20))
 CHUNKED = b"Transfer-Encoding: chunked"
 
+ENDLESS: tuple[type[DeviceError], str] = (Unreachable, "no answer")
+"""What an endless run of interim responses or trailer fields ends with: our deadline, or http.client's own limit."""
+if sys.version_info >= (3, 14):
+    ENDLESS = (UnusableAnswer, "not in HTTP")
+
 HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "closes-at-once": ([], Unreachable, "closed the connection without an answer"),
     "trickles-its-status": (trickle(head() + CONFIG), Unreachable, "no answer .* within 0.4 s"),
@@ -55,7 +61,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "endless-headers": (endlessly(b"HTTP/1.1 200 OK\r\n", b"A: 0\r\n"), UnusableAnswer, "not in HTTP"),
     "endless-wide-headers": (endlessly(b"HTTP/1.1 200 OK\r\n", b"A: %b\r\n" % (b"0" * 65000)), UnusableAnswer, "HTTP"),
     "endless-status-line": (endlessly(b"HTTP/1.1 200 ", BLOCK), UnusableAnswer, "not in HTTP"),
-    "flood-of-100-continue": (endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500), Unreachable, "no answer"),
+    "flood-of-100-continue": (endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500), *ENDLESS),
     "103-and-nothing-more": ([head(status=b"103 Early Hints")], UnusableAnswer, "HTTP status 103"),
     "101-switches-protocol": ([head(status=b"101 Switching Protocols")], UnusableAnswer, "HTTP status 101"),
     "gigabyte-without-a-length": (endlessly(head(), BLOCK), UnusableAnswer, "longer than 64 KiB"),
@@ -83,7 +89,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "chunk-of-negative-size": ([head(CHUNKED) + b"-1\r\n" + CONFIG], UnusableAnswer, "not in HTTP"),
     "chunk-larger-than-the-world": (endlessly(head(CHUNKED) + b"f" * 15 + b"\r\n", BLOCK), UnusableAnswer, "longer"),
     "endless-chunks": (endlessly(head(CHUNKED), b"400\r\n%b\r\n" % BLOCK[:1024]), UnusableAnswer, "longer than"),
-    "endless-trailer": (endlessly(head(CHUNKED) + b"0\r\n", b"A: 0\r\n" * 500), Unreachable, "no answer"),
+    "endless-trailer": (endlessly(head(CHUNKED) + b"0\r\n", b"A: 0\r\n" * 500), *ENDLESS),
     "no-http": ([b"SSH-2.0-OpenSSH_9.2\r\n"], UnusableAnswer, "not in HTTP"),
     "empty-page": ([whole(b"")], NotABerofos, "no bnfos_confmap_magic"),
     "binary-page": ([whole(bytes(range(256)))], NotABerofos, "no bnfos_confmap_magic"),
