@@ -16,7 +16,7 @@ from tests.cluster.lab.two_nodes import NODES, Lab
 from .versions import newer
 
 LAYERS = """\
-for folder in /usr/bin /usr/lib /usr/share /lib/systemd /var/lib/dpkg /var/lib/systemd; do
+for folder in /etc /usr/bin /usr/lib /usr/share /lib/systemd /var/lib/dpkg /var/lib/systemd; do
     layer=/run/layers$folder
     mkdir -p $layer/upper $layer/work
     mount -t overlay -o lowerdir=$folder,upperdir=$layer/upper,workdir=$layer/work overlay $folder
