@@ -13,6 +13,7 @@
     +-- FrameError                  bytes that are not a GBL4 frame
     +-- DeviceError                 names the device
         +-- Unreachable             no answer in time
+        |   +-- Moved               it answers at another address than that of bnfos.conf
         |   +-- SectionError        its section of bnfos.conf is wrong, so it was not asked
         +-- Refused                 the password was not accepted
         +-- NotABerofos             something else answered
@@ -89,6 +90,16 @@ class DeviceError(BerofosError):
 
 class Unreachable(DeviceError):
     """The device did not answer in time, or the network refused."""
+
+
+class Moved(Unreachable):
+    """The device does not answer at its address in bnfos.conf, but at another one."""
+
+    def __init__(self, device: str, host: str, address: str) -> None:
+        super().__init__(
+            device, f"answers at {address} now, not at {host}; update bnfos.conf: bnfos --scan -x -h {address}"
+        )
+        self.address = address
 
 
 class SectionError(Unreachable):

@@ -15,6 +15,7 @@ from berofos_agent.errors import (
     ConfigurationMissing,
     DeviceError,
     DidNotFollow,
+    Moved,
     NotABerofos,
     NotCabled,
     ParameterError,
@@ -95,7 +96,7 @@ def together(errors: Sequence[DeviceError]) -> str:
 
 def _with_advice(errors: Sequence[DeviceError]) -> str:
     text = together(errors)
-    return text if isinstance(errors[0], SectionError) else f"{text}; check power and network"
+    return text if isinstance(errors[0], (Moved, SectionError)) else f"{text}; check power and network"
 
 
 def evaluate_monitor(

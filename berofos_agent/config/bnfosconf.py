@@ -179,7 +179,7 @@ def _setting(line: str, section: Entry) -> dict[str, Any]:
         raise ValueError("neither [section] nor key = value (a comment has a line of its own)")
     if key not in _KEYS:
         # A login line with a slip in it has part of the password before the "=".
-        shown = f" {key!r}" if _WORD.fullmatch(key) else ""
+        shown = f" {key}" if _WORD.fullmatch(key) else ""
         raise ValueError(f"unknown key{shown}; known are {', '.join(_KEYS)}")
     if getattr(section, key) != Entry._field_defaults[key]:
         raise ValueError(f"a second {key} for [{section.name}]")

@@ -6,13 +6,14 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, NamedTuple
 
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.reading import Difference, differences
 from berofos_agent.device.settings import REQUEST_SECONDS, SETTINGS, USER, Values, check, with_their_groups
 from berofos_agent.device.web import WebClient
-from berofos_agent.errors import DeviceError, DidNotFollow, Refused, SectionError, Unreachable
+from berofos_agent.errors import DeviceError, DidNotFollow, Moved, Refused, SectionError, Unreachable
 
 if TYPE_CHECKING:
     from berofos_agent.device.frame import ScanReply
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 2.0
 """How long a written setting may read as before; a client of the vendor waited as long after a switch."""
 FOLLOW_PAUSE_SECONDS = 0.1
+FIND_SECONDS = 0.5
+"""How long the answer to a broadcast may take; on one LAN it is there after milliseconds."""
 
 _LEASED = ("address", "netmask", "gateway", "dns")
 
@@ -77,6 +80,39 @@ class Device:
     def read(self, deadline: float) -> Values:
         """Return all settings; `deadline` is in time.monotonic() seconds. Raises a DeviceError."""
         return self.web.read(self.seconds(deadline))
+
+    def read_or_find(self, deadline: float) -> Values:
+        """Return all settings, as `read` does; raise Moved if the device answers at another address now.
+
+        It is looked for with a broadcast, by its MAC, and only after it has not answered at its own address. Nothing is
+        sent to the other address: whether that is really this device is for people to decide.
+        """
+        try:
+            return self.read(deadline)
+        except SectionError:
+            raise
+        except Unreachable:
+            address = self._find(min(FIND_SECONDS, deadline - time.monotonic()))
+            if not address:
+                raise
+        raise Moved(self.name, self.entry.host, address)
+
+    def _find(self, seconds: float) -> str:
+        """Return where the device answers a broadcast now, empty if nowhere or if it has a name or is on this host."""
+        from berofos_agent.device import gbl4
+
+        try:
+            is_on_the_lan = not IPv4Address(self.entry.host).is_loopback
+        except ValueError:
+            return ""
+        if not self.entry.mac or not is_on_the_lan or seconds <= 0:
+            return ""
+        try:
+            found = {reply.mac: address for address, reply in gbl4.broadcast_scan(quiet=seconds, seconds=seconds)}
+        except OSError:
+            return ""
+        address = found.get(self.entry.mac, "")
+        return "" if address == self.entry.host else address
 
     def write(self, values: Mapping[str, str], before: Values, deadline: float) -> Written:
         """Write settings in one request, with the stored flags of their groups, and read them back.
@@ -135,7 +171,7 @@ class Device:
     def switch(self, mode: str, deadline: float) -> Switched:
         """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""
         began = time.monotonic()
-        settings = self.read(deadline)
+        settings = self.read_or_find(deadline)
         before = settings.get("mode", "")
         if before != mode:
             after = self._move(mode, settings, deadline)

@@ -79,7 +79,7 @@ def inspect(device: Device, deadline: float) -> Inspection:
     began = time.monotonic()
     settings, error, identity, wrong_device = {}, None, None, None
     try:
-        settings = device.read(deadline)
+        settings = device.read_or_find(deadline)
     except DeviceError as exc:
         error = exc
     milliseconds = round((time.monotonic() - began) * 1000)

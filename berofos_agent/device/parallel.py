@@ -57,5 +57,5 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
 
 def read_all(devices: Sequence[Device], deadline: float) -> list[Reading]:
     """Read the settings of every device, as run_on_all does."""
-    results = run_on_all(devices, lambda device, end: device.read(end), deadline)
+    results = run_on_all(devices, lambda device, end: device.read_or_find(end), deadline)
     return [Reading(result.device.name, result.value or {}, result.error) for result in results]

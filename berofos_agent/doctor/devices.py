@@ -10,7 +10,7 @@ from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.doctor.findings import Facts, Inspected, Problem
 from berofos_agent.doctor.remedies import with_config
-from berofos_agent.errors import DeviceError, NotABerofos, Refused, SectionError, Unreachable
+from berofos_agent.errors import DeviceError, Moved, NotABerofos, Refused, SectionError, Unreachable
 
 
 def in_flash_mode(facts: Facts) -> Iterator[Problem]:
@@ -24,11 +24,10 @@ def unreachable(facts: Facts) -> Iterator[Problem]:
     """A device that does not answer cannot be switched."""
     for device, failure in _failures(facts):
         if isinstance(failure, Unreachable) and not isinstance(failure, SectionError):
-            yield Problem(
-                device.name,
-                f"cannot be reached: {failure.what}",
-                "check its power and network; bnfos --scan lists the devices that answer",
-            )
+            fix = "check its power and network; bnfos --scan lists the devices that answer"
+            if isinstance(failure, Moved):
+                fix = with_config(f"bnfos --scan -x -h {failure.address}", device.path)
+            yield Problem(device.name, f"cannot be reached: {failure.what}", fix)
 
 
 def password_refused(facts: Facts) -> Iterator[Problem]:

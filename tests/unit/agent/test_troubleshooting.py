@@ -38,6 +38,7 @@ MODULES = [
     "device/reading",
     "device/resolver",
     "device/web",
+    "errors",
     "watchdog/arming",
     "watchdog/process",
 ]
@@ -48,6 +49,7 @@ TOLD = {
     "ConfigurationMissing",
     "DidNotFollow",
     "Entry",
+    "__init__",
     "_replace",
     "FileNotFoundError",
     "KickDaemonError",

@@ -51,7 +51,7 @@ def test_a_section_with_a_mistake_is_named_with_its_line_and_the_others_are_judg
     (finding,) = examine(Facts(files=[files.read(str(config))]))
     assert finding.check.id == "wrong-section"
     assert finding.problem.subject == "fos1"
-    assert "unknown key 'mca'" in finding.problem.text
+    assert "unknown key mca" in finding.problem.text
     assert finding.problem.fix == f"edit {config}, line 2, on all nodes"
 
 
