@@ -80,6 +80,13 @@ chaos: packages
 chaos-short: MINUTES = 1.5
 chaos-short: chaos
 
+# All recommended configurations through all faults and all ordered pairs of faults; with SAMPLE, so many pairs of each.
+SAMPLE =
+
+.PHONY: rehearsal
+rehearsal: packages $(VENV)/installed
+	$(BIN)/python -m tests.rehearsal --sample '$(SAMPLE)' --seed '$(SEED)'
+
 coverage: $(VENV)/installed
 	mkdir -p build/coverage
 	$(BIN)/coverage erase

@@ -113,6 +113,8 @@ class Cluster:
     fencing: Sequence[FenceDevice] = ()
     relays: Sequence[Relay] = ()
     colocations: Sequence[Colocation] = ()
+    orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By id of an order constraint, the resources that wait for another one."""
     moved: Mapping[str, str] = field(default_factory=dict)
     """By id of a location constraint that a move or ban left behind, the resource it places."""
     tree: Any = field(default=None, compare=False, repr=False)
@@ -199,6 +201,7 @@ class _Reader:
             ],
             relays=relays,
             colocations=[*self._colocations(), *self._groups(relays)],
+            orders=self._orders(),
             moved=self._moved(),
             tree=self.tree,
             feature_set=self.tree.get("crm_feature_set", ""),
@@ -299,6 +302,18 @@ class _Reader:
             members = [member.get("id", "") for member in self.by_id[id].iterfind("primitive")]
             found += [Colocation(id, b, a, "INFINITY") for a, b in zip(members, members[1:])]
         return found
+
+    def _orders(self) -> dict[str, list[str]]:
+        orders = {}
+        for order in self.configuration.iterfind("constraints/rsc_order"):
+            waiting = [order.get("then")] if order.get("then") else []
+            earlier = False
+            for rsc_set in map(self._real, order.iterfind("resource_set")):
+                members = [member.get("id", "") for member in rsc_set.iterfind("resource_ref")]
+                waiting += members if earlier else members[1:] if rsc_set.get("sequential", "true") == "true" else []
+                earlier = True
+            orders[order.get("id", "")] = waiting
+        return orders
 
     def _moved(self) -> dict[str, str]:
         return {

@@ -20,6 +20,10 @@ failure-timeout: a failed start is tried again.
 migration-threshold: limits repeated failover. Two separated nodes without fencing moved a relay 21 times in 31 s
 without it, 5 times with it."""
 
+FENCING_DELAY, PRIORITY = "5s", "10"
+"""priority-fencing-delay of the cluster and `priority` of the telephony resource: of two nodes that lose contact, the
+one with telephony survives. A static pcmk_delay_base had the healthy active node fenced when it was the other one."""
+
 ON_FAIL: Mapping[str, str] = {"stop": "ignore"}
 """By operation: a failed stop must not get a telephony server fenced, as the other node's start moves the relay."""
 
@@ -56,10 +60,12 @@ class Recommendation:
 
     relays: Sequence[Relay]
     follow: str
+    role: str = ""
+    """The role of the telephony resource that has the lines; "" for any."""
 
 
 def recommend(
-    name: str, follow: str, port_b: str, port_d: str, devices: Sequence[str], config: str = DEFAULT_PATH
+    name: str, follow: str, port_b: str, port_d: str, devices: Sequence[str], config: str = DEFAULT_PATH, role: str = ""
 ) -> Recommendation:
     """Return what to configure; `port_d` is empty where port D leads to a PBX.
 
@@ -69,7 +75,7 @@ def recommend(
     """
     common = {"config": config} if config != DEFAULT_PATH else {}
     if port_d:
-        return Recommendation([Relay(name, {**common, "port_b_node": port_b, "port_d_node": port_d})], follow)
+        return Recommendation([Relay(name, {**common, "port_b_node": port_b, "port_d_node": port_d})], follow, role)
     watchdog = str(WATCHDOG_SECONDS["bypass"])
     alone = {**common, "port_b_node": port_b, "scenario": "bypass", "watchdog": watchdog}
-    return Recommendation([Relay(f"{name}-{device}", {**alone, "devices": device}) for device in devices], follow)
+    return Recommendation([Relay(f"{name}-{device}", {**alone, "devices": device}) for device in devices], follow, role)

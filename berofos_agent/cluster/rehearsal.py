@@ -7,7 +7,6 @@ because of the relay, the cluster without the relay is asked the same.
 from __future__ import annotations
 
 import copy
-import datetime
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from berofos_agent.cluster.shape import Telephony
 from berofos_agent.cluster.situations import SITUATIONS, Situation, Trouble
 from berofos_agent.cluster.stage import Course
 
-LATER = datetime.timedelta(days=7)
+LATER_SECONDS = 7 * 24 * 3600
 """How long after a failure the trouble is over: what expires at all has expired by then."""
 
 DISTURBED = "telephony-disturbed"
@@ -69,6 +68,8 @@ class Outcome:
     at_rest: bool = True
     several_instances: bool = False
     """Telephony is active on several nodes by design, and the relay may be on any of them."""
+    without_lines: Sequence[str] = ()
+    """Nodes that are cabled to no port: while telephony is there, the PBX at port D has the lines."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def evaluate(situation: Situation, outcome: Outcome, passive: str) -> list[str]:
 def _during(situation: Situation, outcome: Outcome, passive: str) -> Iterator[str]:
     trouble, alone = situation.trouble, outcome.alone
     if trouble is Trouble.SPLIT:
-        if outcome.telephony_at == [passive] and not set(outcome.telephony_before) <= set(outcome.fenced):
+        if outcome.telephony_at == [passive] and not set(outcome.telephony_before) - {passive} <= set(outcome.fenced):
             yield SPLIT
     elif alone is None:
         if outcome.changes:
@@ -118,13 +119,17 @@ def _during(situation: Situation, outcome: Outcome, passive: str) -> Iterator[st
             yield DOWN
     if not (situation.outage and not outcome.lines_at) and _apart(outcome, outcome.telephony_at, outcome.lines_at):
         yield APART
-    if max(outcome.starts, outcome.starts_later) > (0 if situation.silent else 1):
+    # With telephony on several nodes, a relay that cannot be started on one of them is started on another one.
+    most = 0 if situation.silent else 2 if outcome.several_instances and situation.outage else 1
+    if max(outcome.starts, outcome.starts_later) > most:
         yield STARTS
     if not outcome.at_rest and (alone is None or alone.at_rest):
         yield RESTLESS
 
 
 def _apart(outcome: Outcome, telephony: Sequence[str], lines: Sequence[str]) -> bool:
+    if telephony and set(telephony) <= set(outcome.without_lines):
+        return bool(lines)
     if outcome.several_instances and telephony:
         return len(lines) != 1 or lines[0] not in telephony
     return list(telephony) != list(lines)
@@ -144,17 +149,16 @@ def rehearse(
 
     `progress` is called with the number of rows that are ready and of all rows.
     """
-    rows, subjects = [], []
+    subjects, rows = [], []
     for relay in cluster.relays:
         telephony = shape.telephony_of(cluster, relay)
         if telephony:
-            subjects.append(_Subject(cluster, scheduler, relay, telephony, has_quorum_device))
+            subjects.append(Subject(cluster, scheduler, relay, telephony, has_quorum_device))
         else:
             rows.append(Row(relay.id, "", "", "no-telephony", f"{relay.id} starts", Outcome(), [APART]))
     rows += [subject.start(one) for subject in subjects for one in situations if one.trouble is Trouble.START]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        homes = [(subject, node) for subject in subjects for node in subject.candidates]
-        stages = [one for one in pool.map(lambda home: home[0].at_home(home[1]), homes) if one]
+        stages = [one for found in pool.map(Subject.stages, subjects) for one in found]
         work = [(one, each) for one in stages for each in situations if each.trouble is not Trouble.START]
         futures = [pool.submit(one.ask, each) for one, each in work]
         try:
@@ -168,7 +172,7 @@ def rehearse(
     return rows
 
 
-class _Subject:
+class Subject:
     """A relay resource and its telephony resource in a cluster."""
 
     def __init__(
@@ -182,6 +186,8 @@ class _Subject:
         ports = relay.parameters.get("port_b_node", ""), relay.parameters.get("port_d_node")
         cabled = [name for name in cluster.members if relay_mode_for(name, *ports)]
         self.candidates = cabled or list(cluster.members)
+        has_pbx = bool(cabled) and not relay.parameters.get("port_d_node")
+        self.without_lines = [name for name in cluster.members if has_pbx and name not in cabled]
         # The agent answers 2 on a node that it is not cabled to, whatever the cluster's configuration says.
         self.never = [f"--op-fail={relay.id}_start_0@{name}=2" for name in cluster.members if name not in cabled]
         # With two nodes Corosync gives quorum to both sides (two_node), unless a quorum device decides.
@@ -207,18 +213,21 @@ class _Subject:
             alone=Outcome(telephony_at=self.telephony_at(course)),
             at_rest=course.at_rest,
             several_instances=self.telephony.several_instances,
+            without_lines=self.without_lines,
         )
         violations = evaluate(situation, outcome, passive="any")
         return Row(self.relay.id, self.telephony.id, "", situation.id, situation.text, outcome, violations)
 
-    def at_home(self, active: str) -> _Stage | None:
-        """Return the stage with telephony at rest on a node; None if it does not stay there."""
-        home = stage.at_rest_on(self.scheduler, self.tree, active)
-        if active not in self.telephony_at(home):
-            return None
-        alone = stage.at_rest_on(self.scheduler, self.others, active)
-        passive = next((name for name in self.candidates if name != active), "")
-        return _Stage(self, active, passive, home.cib, alone.cib, self.telephony_at(home))
+    def stages(self) -> list[Stage]:
+        """Return the cluster at rest, once for each node on which telephony stays."""
+        found = []
+        for active in self.candidates:
+            home = stage.at_rest_on(self.scheduler, self.tree, active)
+            if active in self.telephony_at(home):
+                alone = stage.at_rest_on(self.scheduler, self.others, active)
+                passive = next((name for name in self.candidates if name != active), "")
+                found.append(Stage(self, active, passive, home.cib, alone.cib, self.telephony_at(home)))
+        return found
 
     def telephony_at(self, course: Course) -> list[str]:
         """Return the nodes on which telephony is active in its role."""
@@ -230,10 +239,10 @@ class _Subject:
 
 
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """The cluster at rest with telephony on `active`, with and without the relay."""
 
-    subject: _Subject
+    subject: Subject
     active: str
     passive: str
     home: Any
@@ -242,75 +251,98 @@ class _Stage:
 
     def ask(self, situation: Situation) -> Row | None:
         """Return what happens; None if this cluster has nothing that the situation needs."""
-        names = {**self.subject.names, "active": self.active, "passive": self.passive}
-        told = " ".join(
-            (*situation.options, *situation.failing, *situation.attribute, *situation.over, situation.prefer)
-        )
-        missing = [name for name, value in names.items() if not value and f"{{{name}}}" in told]
+        names = self._names(self.active, self.passive)
+        missing = self.lacks(situation)
         text = situation.text.format_map(names)
         row = (self.subject.relay.id, self.subject.telephony.id, self.active, situation.id, text)
         if missing == ["relay_monitor"] and situation.id == "relay-moved-by-hand":
             return Row(*row, Outcome(self.before, self.before, self.before), [UNNOTICED])
         if missing:
             return None
-        outcome = self._course(situation, self.home, names, self.subject.never)
-        if situation.trouble in (Trouble.NODE, Trouble.TELEPHONY):
-            outcome = replace(outcome, alone=self._course(situation, self.alone, names))
+        outcome = self.course(situation)
         return Row(*row, outcome, evaluate(situation, outcome, self.passive))
 
-    def _course(self, situation: Situation, home: Any, names: Mapping[str, str], always: Sequence[str] = ()) -> Outcome:
-        """Let the trouble begin and end, and return what happens."""
+    def lacks(self, situation: Situation) -> list[str]:
+        """Return what the situation needs and this cluster does not have."""
+        return _missing(situation, self._names(self.active, self.passive))
+
+    def course(self, *situations: Situation) -> Outcome:
+        """Return what happens if troubles begin one after the other, and then end all at once."""
+        outcome = self._course(self.home, situations, self.subject.never)
+        others = [one for one in situations if one.trouble in (Trouble.NODE, Trouble.TELEPHONY)]
+        return replace(outcome, alone=self._course(self.alone, others)) if others else outcome
+
+    def _names(self, active: str, passive: str) -> dict[str, str]:
+        return {**self.subject.names, "active": active, "passive": passive}
+
+    def _course(self, home: Any, situations: Sequence[Situation], always: Sequence[str] = ()) -> Outcome:
         subject, scheduler = self.subject, self.subject.scheduler
         cib = copy.deepcopy(home)
-        attribute = [part.format_map(names) for part in situation.attribute]
-        options = [option.format_map(names) for option in situation.options]
-        failing = [f"--op-fail={one.format_map(names)}" for one in situation.failing]
-        if attribute:
-            node, name, value = attribute
-            stage.set_attribute(cib, node, name, value)
-        if situation.prefer:
-            stage.prefer(cib, subject.telephony, situation.prefer.format_map(names))
-        relay, members = subject.relay.id, subject.telephony.members
+        names = self._names(self.active, self.passive)
         courses: list[Course] = []
-        # Only what runs can fail again; the cluster may have given the relay up.
-        while len(courses) < situation.times and (not courses or self.active in subject.lines_at(courses[-1])):
-            courses.append(stage.settle(scheduler, cib, options, [*always, *failing]))
-            cib = courses[-1].cib
+        failing: list[str] = []
+        over: list[str] = []
+        attributes: list[list[str]] = []
+        endless = False
+        for situation in situations:
+            if situation.attribute:
+                attributes.append([part.format_map(names) for part in situation.attribute])
+                node, name, value = attributes[-1]
+                stage.set_attribute(cib, node, name, value)
+            if situation.prefer:
+                stage.prefer(cib, subject.telephony, situation.prefer.format_map(names))
+            options = [option.format_map(names) for option in situation.options]
+            failing += [f"--op-fail={one.format_map(names)}" for one in situation.failing]
+            over += [option.format_map(names) for option in situation.over]
+            for time in range(1, situation.times + 1):
+                courses.append(stage.settle(scheduler, cib, options, [*always, *failing]))
+                cib = courses[-1].cib
+                starts = _starts(courses[-1], subject.relay.id)
+                endless = not courses[-1].at_rest or (1 < time == situation.times and starts > 0)
+                if names["active"] not in subject.lines_at(courses[-1]):
+                    break  # only what runs can fail again; the cluster may have given the relay up
+            at = subject.telephony_at(courses[-1])
+            if at == [names["passive"]]:
+                names.update(active=names["passive"], passive=names["active"])
         last = courses[-1]
-        outcome = Outcome(
-            telephony_before=self.before,
-            telephony_at=subject.telephony_at(last),
-            lines_at=subject.lines_at(last),
-            fenced=[name for one in courses for name in one.fenced],
-            changes=sum((_changes(one, members) for one in courses), Counter()),
-            starts=max(_starts(one, relay) for one in courses),
-            at_rest=last.at_rest and not (1 < situation.times == len(courses) and _starts(last, relay)),
-            several_instances=subject.telephony.several_instances,
-        )
-        if situation.trouble is Trouble.SPLIT:
+        outcome = self._outcome(courses, last, at_rest=not endless)
+        if any(one.trouble is Trouble.SPLIT for one in situations):
             return outcome
         for node in [name for name in stage.nodes(cib) if name not in last.online]:
             stage.forget_failures(cib, node)
-        if attribute:
-            stage.set_attribute(cib, attribute[0], attribute[1], None)
-        if situation.prefer:
-            stage.unprefer(cib, subject.telephony)
-        then = datetime.datetime.now(datetime.timezone.utc) + LATER
-        later = stage.settle(
-            scheduler,
-            cib,
-            [option.format_map(names) for option in situation.over],
-            [*always, f"--set-datetime={then:%Y-%m-%d %H:%M:%SZ}"],
-        )
+        for node, name, _ in attributes:
+            stage.set_attribute(cib, node, name, None)
+        stage.unprefer(cib, subject.telephony)
+        stage.let_pass(cib, LATER_SECONDS)
+        later = stage.settle(scheduler, cib, over, always)
+        ended = self._outcome([*courses, later], later, at_rest=not endless and later.at_rest)
         return replace(
             outcome,
-            telephony_later=subject.telephony_at(later),
-            lines_later=subject.lines_at(later),
-            fenced=[*outcome.fenced, *later.fenced],
-            changes=outcome.changes + _changes(later, members),
-            starts_later=_starts(later, relay),
-            at_rest=outcome.at_rest and later.at_rest,
+            telephony_later=ended.telephony_at,
+            lines_later=ended.lines_at,
+            fenced=ended.fenced,
+            changes=ended.changes,
+            starts_later=_starts(later, subject.relay.id),
+            at_rest=ended.at_rest,
         )
+
+    def _outcome(self, courses: Sequence[Course], last: Course, at_rest: bool) -> Outcome:
+        return Outcome(
+            telephony_before=self.before,
+            telephony_at=self.subject.telephony_at(last),
+            lines_at=self.subject.lines_at(last),
+            fenced=[name for one in courses for name in one.fenced],
+            changes=sum((_changes(one, self.subject.telephony.members) for one in courses), Counter()),
+            starts=max(_starts(one, self.subject.relay.id) for one in courses),
+            at_rest=at_rest,
+            several_instances=self.subject.telephony.several_instances,
+            without_lines=self.subject.without_lines,
+        )
+
+
+def _missing(situation: Situation, names: Mapping[str, str]) -> list[str]:
+    needed = " ".join((situation.text, *situation.options, *situation.failing, *situation.attribute, situation.prefer))
+    return [name for name, value in names.items() if not value and f"{{{name}}}" in needed]
 
 
 def _monitor(tree: Any, primitive: str = "") -> str:

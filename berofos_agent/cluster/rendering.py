@@ -9,7 +9,16 @@ import shlex
 from collections.abc import Mapping
 from typing import Callable
 
-from berofos_agent.cluster.recommendation import AGENT, META, OPERATIONS, Operation, Recommendation, Relay
+from berofos_agent.cluster.recommendation import (
+    AGENT,
+    FENCING_DELAY,
+    META,
+    OPERATIONS,
+    PRIORITY,
+    Operation,
+    Recommendation,
+    Relay,
+)
 
 _AGENT = ":".join(AGENT)
 _CONTINUED = " \\\n    "
@@ -19,8 +28,8 @@ def as_crm(wanted: Recommendation) -> str:
     """Return commands for crmsh."""
     objects = [_crm_primitive(relay) for relay in wanted.relays]
     for relay in wanted.relays:
-        objects.append(f"colocation {relay.id}-with-{wanted.follow} inf: {relay.id} {wanted.follow}")
-        objects.append(f"order {wanted.follow}-then-{relay.id} Optional: {wanted.follow} {relay.id}")
+        role = f":{wanted.role}" if wanted.role else ""
+        objects.append(f"colocation {relay.id}-with-{wanted.follow} inf: {relay.id} {wanted.follow}{role}")
     return "\n".join([*_explained("crm"), "crm configure load update - << 'END'", *objects, "END"]) + "\n"
 
 
@@ -35,8 +44,8 @@ def as_pcs(wanted: Recommendation) -> str:
     ]
     for relay in wanted.relays:
         lines.append(f'pcs -f "$new" {_pcs_create(relay)}')
-        lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {wanted.follow} score=INFINITY')
-        lines.append(f'pcs -f "$new" constraint order {wanted.follow} then {relay.id} kind=Optional')
+        telephony = f"{wanted.role} {wanted.follow}".lstrip()
+        lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {telephony} score=INFINITY')
     lines += ['pcs cluster cib-push "$new" diff-against="$old"', 'rm "$new" "$old"']
     return "\n".join(lines) + "\n"
 
@@ -51,9 +60,8 @@ def as_xml(wanted: Recommendation) -> str:
     for relay in wanted.relays:
         resources.append(_xml_primitive(relay))
         together = {"id": f"{relay.id}-with-{wanted.follow}", "rsc": relay.id, "with-rsc": wanted.follow}
-        etree.SubElement(constraints, "rsc_colocation", {**together, "score": "INFINITY"})
-        order = {"id": f"{wanted.follow}-then-{relay.id}", "first": wanted.follow, "then": relay.id}
-        etree.SubElement(constraints, "rsc_order", {**order, "kind": "Optional"})
+        role = {"with-rsc-role": wanted.role} if wanted.role else {}
+        etree.SubElement(constraints, "rsc_colocation", {**together, **role, "score": "INFINITY"})
     return etree.tostring(configuration, pretty_print=True, encoding="unicode")
 
 
@@ -65,8 +73,10 @@ def _explained(tool: str) -> list[str]:
         f"# ISDN relay in the cluster. Review it and run it on one node: berofos cluster-config --{tool} ... | sh",
         "# The relay is colocated with telephony, never the reverse. critical=false: a relay failure does not move",
         "# telephony. on-fail=ignore: a failed stop gets no node fenced, as the other node's start moves the relay.",
-        "# Configure once per cluster: fencing (with a delay for one of two nodes) and resource-stickiness, the",
-        "# failback policy. `berofos doctor` lists what is missing.",
+        "# There is no order: ISDN lines wake up while telephony starts.",
+        "# Configure once per cluster: fencing, resource-stickiness (the failback policy), and for two nodes without a",
+        f"# quorum device priority-fencing-delay={FENCING_DELAY} with priority={PRIORITY} on the telephony resource:",
+        "# if the nodes lose contact, the one with telephony survives. `berofos doctor` lists what is missing.",
     ]
 
 

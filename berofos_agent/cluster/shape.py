@@ -46,7 +46,7 @@ def telephony_of(cluster: Cluster, relay: Relay) -> Telephony | None:
         others = [
             element.get("id")
             for element in configuration.iterfind("resources/*")
-            if element.tag in ("primitive", *CONTAINERS) and element.get("class") != "stonith"
+            if is_resource(element) and element.get("class") != "stonith"
         ]
         ids = [id for id in others if id not in relays]
         ids = ids if len(ids) == 1 else []
@@ -54,13 +54,19 @@ def telephony_of(cluster: Cluster, relay: Relay) -> Telephony | None:
 
 
 def find(configuration: Any, id: str) -> Telephony | None:
-    """Return the resource of this id; None if there is none."""
-    for element in configuration.iterfind("resources//*[@id]"):
-        if element.get("id") == id and element.tag in ("primitive", *CONTAINERS):
-            members = [element] if element.tag == "primitive" else element.iter("primitive")
-            promotable = is_promotable(element)
-            return Telephony(id, element.tag, [one.get("id", "") for one in members], promotable)
-    return None
+    """Return the resource of this id, or the clone or bundle that it is the primitive of; None if there is none."""
+    element = next((one for one in configuration.iterfind("resources//*[@id]") if one.get("id") == id), None)
+    if element is None or not is_resource(element):
+        return None
+    while element.getparent().tag in ("clone", "master", "bundle"):
+        element = element.getparent()
+    members = [element] if element.tag == "primitive" else element.iter("primitive")
+    return Telephony(element.get("id"), element.tag, [one.get("id", "") for one in members], is_promotable(element))
+
+
+def is_resource(element: Any) -> bool:
+    """Return True for a primitive, and for what can contain one."""
+    return element.tag in ("primitive", *CONTAINERS)
 
 
 def nodes_of(telephony: Telephony, places: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -91,3 +97,9 @@ def is_promotable(element: Any) -> bool:
 def role_is_promoted(role: str) -> bool:
     """Return True for the promoted role under either of its names."""
     return role in PROMOTED
+
+
+def promoted_role(tree: Any) -> str:
+    """Return the name of the promoted role in a CIB: Promoted since schema 3.7 (Pacemaker 2.1), before that Master."""
+    match = re.fullmatch(r"pacemaker-(\d+)\.(\d+)", tree.get("validate-with", ""))
+    return "Master" if match and (int(match[1]), int(match[2])) < (3, 7) else "Promoted"

@@ -168,15 +168,25 @@ def forget_failures(cib: Any, node: str = "") -> None:
             pair.getparent().remove(pair)
 
 
+def let_pass(cib: Any, seconds: int) -> None:
+    """Let all failures be older by this time, so that those expire that do.
+
+    Not by --set-datetime: crm_simulate stamps what fails next with the real time, which would then be expired at once.
+    """
+    for pair in cib.iterfind("status//nvpair"):
+        if pair.get("name", "").startswith("last-failure-") and pair.get("value", "").isdigit():
+            pair.set("value", str(int(pair.get("value")) - seconds))
+    for operation in cib.iterfind("status//lrm_rsc_op"):
+        if operation.get("last-rc-change", "").isdigit():
+            operation.set("last-rc-change", str(int(operation.get("last-rc-change")) - seconds))
+
+
 def prefer(cib: Any, telephony: shape.Telephony, node: str) -> None:
     """Add the constraint of `crm_resource --move`, in place of an older one."""
     unprefer(cib, telephony)
     constraints = cib.find("configuration/constraints")
     rule = {"id": f"cli-prefer-{telephony.id}", "rsc": telephony.id, "node": node, "score": "INFINITY"}
-    # The schema of the CIB decides which of the two names the promoted role has.
-    role = "Started"
-    if telephony.promotable:
-        role = "Master" if _schema(cib) < (3, 8) else "Promoted"
+    role = shape.promoted_role(cib) if telephony.promotable else "Started"
     etree.SubElement(constraints, "rsc_location", {**rule, "role": role})
 
 
@@ -185,11 +195,6 @@ def unprefer(cib: Any, telephony: shape.Telephony) -> None:
     for location in cib.findall("configuration/constraints/rsc_location"):
         if location.get("id") == f"cli-prefer-{telephony.id}":
             location.getparent().remove(location)
-
-
-def _schema(cib: Any) -> tuple[int, int]:
-    match = re.fullmatch(r"pacemaker-(\d+)\.(\d+)", cib.get("validate-with", ""))
-    return (int(match[1]), int(match[2])) if match else (9, 9)
 
 
 def _pairs(cib: Any, node: str, name: str = "") -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import shutil
 import sys
@@ -40,16 +41,41 @@ def main(argv: Sequence[str]) -> int:
     if arguments.port_b.lower() == port_d.lower():
         raise ConfigurationError("--port-b and --port-d name the same node; leave --port-d out if D leads to a PBX")
     entries = bnfosconf.select(bnfosconf.read(arguments.config), [], arguments.config)
+    follow, role = _telephony(arguments.follow, arguments.role)
     wanted = recommend(
         arguments.name,
-        arguments.follow,
+        follow,
         arguments.port_b,
         port_d,
         [entry.name for entry in entries],
         arguments.config,
+        role,
     )
     sys.stdout.write(RENDERERS[arguments.tool or installed_tool()](wanted))
     return 0
+
+
+def _telephony(id: str, role: str | None) -> tuple[str, str]:
+    """Return the resource to be colocated with and its role, as the cluster has it; without a cluster, as told.
+
+    The instances of a clone are placed by the clone's constraints. Only the promoted one of a promotable clone has the
+    lines. Before the CIB schema 3.7 (Pacemaker 2.1), the role is called Master.
+    """
+    from berofos_agent.cluster import cib, shape
+
+    try:
+        tree = cib.read_live().tree
+    except ConfigurationError:
+        return id, role or ""
+    telephony = shape.find(tree.find("configuration"), id)
+    if telephony is None:
+        ids = [one.get("id", "") for one in tree.iterfind("configuration/resources//*[@id]") if shape.is_resource(one)]
+        near = difflib.get_close_matches(id, ids, 1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(ids) or 'none'}"
+        raise ConfigurationError(f"--follow {id}: the cluster has no such resource; {hint}")
+    if role is None:
+        role = shape.promoted_role(tree) if telephony.promotable else ""
+    return telephony.id, role
 
 
 def installed_tool(which: Callable[[str], str | None] = shutil.which) -> str:
@@ -70,6 +96,11 @@ def parser() -> argparse.ArgumentParser:
     tool.add_argument("--xml", dest="tool", action="store_const", const="xml", help="part of a CIB, for cibadmin")
     parser.add_argument(
         "--follow", type=_matching(_ID), required=True, metavar="RESOURCE", help="the telephony resource, such as xivo"
+    )
+    parser.add_argument(
+        "--role",
+        choices=("Promoted", "Master"),
+        help="role of a promotable telephony resource that has the lines (default: as in the cluster, if it runs here)",
     )
     parser.add_argument("--port-b", type=_matching(_NODE), required=True, metavar="NODE", help="node cabled to port B")
     parser.add_argument(

@@ -48,7 +48,7 @@ CHECKS = (
     Check(
         "fencing-without-delay",
         ERROR,
-        "fencing gives neither of two nodes a head start",
+        "the node with telephony has no head start in fencing",
         placement.fencing_without_delay,
     ),
     Check(
@@ -72,7 +72,7 @@ CHECKS = (
         ERROR,
         "the relay is colocated with any instance of telephony, not with the promoted one",
         placement.colocated_without_role,
-        explains=[APART],
+        explains=[APART, STARTS, RESTLESS],
         behaviour=True,
     ),
     Check(
@@ -181,6 +181,7 @@ CHECKS = (
         explains=[RESTLESS],
         behaviour=True,
     ),
+    Check("waiting-order", WARNING, "an order makes the lines wait for telephony", placement.waiting_order),
     Check("short-timeout", WARNING, "an operation has a shorter timeout than recommended", recovery.short_timeouts),
     Check("no-deep-monitor", WARNING, "latent misconfiguration of a device goes unnoticed", recovery.no_deep_monitor),
     Check("span-alarm", WARNING, "a DAHDI span is in alarm", devices.span_alarms),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from berofos_agent.cluster.recommendation import META, Operation
+from berofos_agent.cluster.recommendation import META, PRIORITY, Operation
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 
 
@@ -34,6 +34,11 @@ def set_parameter(resource: str, name: str, value: str) -> str:
 def set_meta(resource: str, name: str) -> str:
     """Set a meta attribute to the recommended value."""
     return f"crm_resource --resource {resource} --meta --set-parameter {name} --parameter-value {META[name]}"
+
+
+def set_priority(resource: str) -> str:
+    """Set the priority that gives the resource's node a head start in fencing."""
+    return f"crm_resource --resource {resource} --meta --set-parameter priority --parameter-value {PRIORITY}"
 
 
 def delete_meta(resource: str, name: str) -> str:

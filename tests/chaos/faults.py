@@ -17,9 +17,6 @@ DEVICES = ("fos1", "fos2")
 ROLES = ("active", "passive")
 """Nodes are named by what they are when a round begins: where telephony runs, and the other one."""
 
-FENCED_FIRST = "xivo-2"
-"""Of two nodes that do not hear each other, the one without a fencing delay."""
-
 DAEMONS = (
     "pacemakerd",
     "pacemaker-based",
@@ -80,7 +77,8 @@ def _once(device: str) -> Allowance:
 
 
 def _split(place: Place) -> Allowance:
-    return _lost(place, "active" if place.active == FENCED_FIRST else "passive", fencing=True)
+    # Fencing of the node with telephony is delayed.
+    return _lost(place, "passive", fencing=True)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def test_a_cluster_set_up_as_the_page_says_is_clean(cluster: Cluster, console: C
     seen = console.type(page, "see")
     assert "no findings; checked resource relay, fos1 of /etc/bnfos.conf, fos2 of" in seen, seen
     assert "relay-fos2" in console.type(page, "pbx")
+    refused = console.run(examples(page)["promotable"])
+    assert "the cluster has no such resource" in refused.stdout + refused.stderr, "this cluster has no promotable clone"
     stops = done(cluster).count("stop")
     console.type(page, "change")
     console.type(page, "maintenance")

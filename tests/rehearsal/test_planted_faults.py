@@ -27,6 +27,7 @@ NO_CONSEQUENCE = {
     "fallback-with-several--pbx": "the scheduler does not know devices",
     "fallback-with-several--two-nodes": "the scheduler does not know devices",
     "fencing-without-delay--none": "the fencer delays, not the scheduler",
+    "fencing-without-delay--no-priority": "the fencer delays, not the scheduler",
     "fencing-without-delay--same-for-both": "the fencer delays, not the scheduler",
     "leftover-move-constraint--of-xivo": "telephony prefers a node, which is a policy like any other",
     "no-deep-monitor": "the scheduler does not know what a monitor looks at",
@@ -38,6 +39,8 @@ NO_CONSEQUENCE = {
     "short-timeout--by-default": "how long an operation takes is not known in advance",
     "short-timeout--monitor": "how long an operation takes is not known in advance",
     "short-timeout--start": "how long an operation takes is not known in advance",
+    "waiting-order--optional": "how long an operation takes is not known in advance",
+    "waiting-order--set": "how long an operation takes is not known in advance",
 }
 """Planted faults without a consequence for the scheduler, and why."""
 

@@ -16,7 +16,11 @@ from .conftest import Installed
 BEFORE = """\
 <cib crm_feature_set="3.7.0" validate-with="pacemaker-3.8" admin_epoch="0" epoch="1" num_updates="0">
   <configuration>
-    <crm_config/>
+    <crm_config>
+      <cluster_property_set id="cib-bootstrap-options">
+        <nvpair id="delay" name="priority-fencing-delay" value="5s"/>
+      </cluster_property_set>
+    </crm_config>
     <nodes>
       <node id="1" uname="xivo-1"/>
       <node id="2" uname="xivo-2"/>
@@ -24,10 +28,14 @@ BEFORE = """\
     <resources>
       <primitive id="fencing" class="stonith" type="fence_legacy">
         <instance_attributes id="fencing-params">
-          <nvpair id="fencing-delay" name="pcmk_delay_base" value="xivo-1:3;xivo-2:0"/>
+          <nvpair id="fencing-hosts" name="pcmk_host_list" value="xivo-1 xivo-2"/>
         </instance_attributes>
       </primitive>
-      <primitive id="xivo" class="ocf" provider="pacemaker" type="Dummy"/>
+      <primitive id="xivo" class="ocf" provider="pacemaker" type="Dummy">
+        <meta_attributes id="xivo-meta">
+          <nvpair id="xivo-priority" name="priority" value="10"/>
+        </meta_attributes>
+      </primitive>
     </resources>
     <constraints/>
   </configuration>

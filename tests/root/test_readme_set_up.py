@@ -49,9 +49,7 @@ def judge(cib: Path) -> None:
     colocation = root.find(".//rsc_colocation")
     assert colocation is not None
     assert (colocation.get("rsc"), colocation.get("with-rsc")) == ("relay", "xivo"), "the relay follows telephony"
-    order = root.find(".//rsc_order")
-    assert order is not None
-    assert (order.get("first"), order.get("then"), order.get("kind")) == ("xivo", "relay", "Optional")
+    assert root.find(".//rsc_order") is None, "the lines do not wait for telephony"
 
 
 @pytest.mark.parametrize("tool", ["crm", "pcs"])

@@ -29,21 +29,19 @@ primitive {RELAY} ocf:xivo:berofos \\
   op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
   meta critical=false failure-timeout=60s migration-threshold=3
 colocation relay-with-xivo inf: {RELAY} {TELEPHONY}
-order xivo-then-relay Optional: {TELEPHONY} {RELAY}
 """
 """For crm configure load."""
 
 WITH_FENCING = (
-    "property set stonith-enabled=true",
+    "property set stonith-enabled=true priority-fencing-delay=5s",
     "resource defaults update resource-stickiness=100",
-    f"resource create {TELEPHONY} {DUMMY} op monitor interval=10s timeout=20s",
+    f"resource create {TELEPHONY} {DUMMY} op monitor interval=10s timeout=20s meta priority=10",
     f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
     f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
     " meta critical=false failure-timeout=60s migration-threshold=3",
     f"constraint colocation add {RELAY} with {TELEPHONY} score=INFINITY",
-    f"constraint order {TELEPHONY} then {RELAY} kind=Optional",
-    f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)} pcmk_delay_base=xivo-1:3;xivo-2:0",
+    f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)}",
 )
 """For pcs, a command an item."""
 

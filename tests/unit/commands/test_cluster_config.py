@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from berofos_agent.commands.berofos import main
 from berofos_agent.commands.cluster_config import installed_tool
+
+CIBS = Path(__file__).parents[2] / "data" / "cib"
 
 
 @pytest.fixture
@@ -82,3 +85,47 @@ def test_one_node_at_both_ports_is_refused(capsys: pytest.CaptureFixture[str], c
     argv = ["cluster-config", "--follow", "xivo", "--port-b", "xivo-1", "--port-d", "XIVO-1", "--config", str(config)]
     assert main(argv) != 0
     assert "name the same node" in capsys.readouterr().err
+
+
+def with_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cib: str) -> None:
+    """A cibadmin that prints a configuration of tests/data/cib."""
+    program = tmp_path / "bin" / "cibadmin"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat {CIBS / cib}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+ROLE = {"--crm": "inf: relay db-clone:Promoted", "--pcs": "with Promoted db-clone", "--xml": 'with-rsc-role="Promoted"'}
+
+
+@pytest.mark.parametrize("tool", ROLE)
+@pytest.mark.parametrize("follow", ["db-clone", "db"])
+def test_of_a_promotable_clone_the_relay_follows_the_promoted_instance(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    config: Path,
+    tmp_path: Path,
+    tool: str,
+    follow: str,
+) -> None:
+    with_cluster(tmp_path, monkeypatch, "good-promotable.xml")
+    assert ROLE[tool] in printed(capsys, config, tool, "--port-d", "xivo-2", "--follow", follow)
+
+
+@pytest.mark.parametrize("tool", ROLE)
+def test_without_a_cluster_the_role_is_told(capsys: pytest.CaptureFixture[str], config: Path, tool: str) -> None:
+    arguments = [tool, "--port-d", "xivo-2", "--follow", "db-clone", "--role", "Promoted"]
+    assert ROLE[tool] in printed(capsys, config, *arguments)
+
+
+def test_a_misspelt_telephony_resource_is_refused_with_the_nearest_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, config: Path, tmp_path: Path
+) -> None:
+    with_cluster(tmp_path, monkeypatch, "good-crm.xml")
+    argv = ["cluster-config", "--follow", "xvio", "--port-b", "xivo-1", "--config", str(config)]
+    assert main(argv) == 3
+    assert capsys.readouterr() == (
+        "",
+        "berofos cluster-config: --follow xvio: the cluster has no such resource; did you mean xivo?\n",
+    )
