@@ -16,6 +16,7 @@ from berofos_agent.cluster.scheduler import Scheduler
 from berofos_agent.cluster.situations import DECISIVE
 from berofos_agent.doctor.checks import examine, explains
 from berofos_agent.doctor.findings import Facts
+from berofos_agent.errors import ConfigurationError
 
 CIBS = Path(__file__).parents[1] / "data" / "cib"
 ALL = sorted(path.stem for path in CIBS.glob("*.xml"))
@@ -33,6 +34,8 @@ NO_CONSEQUENCE = {
     "no-deep-monitor": "the scheduler does not know what a monitor looks at",
     "no-monitor--only-deep": "the failure is noticed, only later",
     "no-relay": "there is nothing to rehearse",
+    "no-fencing--switched-off-by-its-new-name": "Pacemaker 2.1 knows the option by its old name alone",
+    "old-cluster": "the scheduler that is asked is a newer one",
     "no-watchdog": "the device's watchdog switches, not the cluster",
     "shared-device--all": "the scheduler does not know devices",
     "shared-device--named": "the scheduler does not know devices",
@@ -43,6 +46,9 @@ NO_CONSEQUENCE = {
     "waiting-order--set": "how long an operation takes is not known in advance",
 }
 """Planted faults without a consequence for the scheduler, and why."""
+
+NEWER = {"good-new-option-names", "no-fencing--switched-off-by-its-new-name"}
+"""Written by a Pacemaker newer than 2.1. An older scheduler crashes on some, which is one line, and guesses at none."""
 
 
 @functools.lru_cache(maxsize=4)
@@ -59,10 +65,17 @@ def checks(facts: Facts) -> list[str]:
 def test_the_scheduler_shows_the_planted_fault_and_the_doctor_names_it(name: str) -> None:
     """A file is named CHECK--VARIANT.xml."""
     cluster = cib.read_file(str(CIBS / f"{name}.xml"))
-    rows = rehearsed(name)
+    try:
+        rows = rehearsed(name)
+    except ConfigurationError as exc:
+        assert name in NEWER
+        assert str(exc) == "crm_simulate crashed (signal 6)"
+        return
     wrong = [(row, violation) for row in rows for violation in row.violations]
     planted = [] if name in GOOD else [name.split("--")[0]]
-    assert bool(wrong) is (name in BAD and name not in NO_CONSEQUENCE), [(row.text, one) for row, one in wrong]
+    assert name in NEWER or bool(wrong) is (name in BAD and name not in NO_CONSEQUENCE), [
+        (row.text, one) for row, one in wrong
+    ]
     findings = examine(Facts(cluster, rows=rows))
     assert [finding.check.id for finding in findings] == planted
     assert all(explains(findings[0], row, one) for row, one in wrong)
