@@ -16,8 +16,8 @@ SHORTDESC = "Switches ISDN lines with bero*fos relays"
 LONGDESC = """\
 A bero*fos is a relay for ISDN lines with two positions: the lines come in on port A and go out on port B (relay mode 1)
 or on port D (relay mode 0). This agent gives the position to the cluster: the resource runs on the node whose port has
-the lines. Colocate it WITH the telephone resource, in that order, and set critical=false, so that a relay fault never
-moves the telephones. Do not clone it.
+the lines. Colocate it WITH the telephony resource, in that order, and set critical=false, so that a relay fault never
+moves telephony. Do not clone it.
 """
 
 

@@ -159,7 +159,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         try:
             _print_devices(simulator)
         except BrokenPipeError:
-            if not ended.is_set():  # whoever ends a simulator may close its output first
+            if not ended.is_set():  # the process that ends a simulator may close its output first
                 raise
             abandon_output()
         if _owns_terminal():

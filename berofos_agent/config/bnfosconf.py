@@ -64,7 +64,7 @@ def parse_login(text: str) -> Login:
 
 
 def _write_no_core_file() -> None:
-    """Whoever knows a password leaves none behind on the disk when it crashes."""
+    """Disable core files: a crash must not leave a password on the disk."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 

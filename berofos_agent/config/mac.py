@@ -1,4 +1,4 @@
-"""MAC addresses as people write them; knows nothing else, so that the agent's hot path can afford it."""
+"""MAC addresses as people write them. Importing it is cheap enough for the agent's hot path."""
 
 from __future__ import annotations
 

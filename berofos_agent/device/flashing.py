@@ -1,4 +1,4 @@
-"""Brings a firmware image into a device page by page; knows neither the file it came from nor who looks on.
+"""Writes a firmware image into a device, page by page.
 
 Stop-and-wait: every page is acknowledged before the next one is sent, a lost one is sent again. Facts from the
 protocol notes in docs/protocol.md.
@@ -50,7 +50,7 @@ class Progress:
         return "all pages are written"
 
 
-def judge_image(image: bytes) -> str:
+def identify_image(image: bytes) -> str:
     """Return what the image is by its SHA-1, empty if that is not known; raise ValueError for an unusable one."""
     if not image:
         raise ValueError("the image is empty")
@@ -70,7 +70,7 @@ def flash(
 ) -> None:
     """Write an image to a device in flash mode; `show` is called with the pages done after each page.
 
-    `progress` is kept up to date, so that whoever interrupts knows in what state the device is left.
+    `progress` is kept up to date, so that an interrupted caller knows the state of the device.
     Raises UnusableAnswer with the page that was refused, Unreachable with the page that was not acknowledged.
     """
     mac = client.known_mac()

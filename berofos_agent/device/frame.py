@@ -1,4 +1,4 @@
-"""The bytes of GBL4, the device's UDP protocol; knows no socket, no clock and no device's name.
+"""Encodes and decodes the datagrams of GBL4, the device's UDP protocol.
 
 Facts from the protocol notes in docs/protocol.md. Request and reply have one frame format, big-endian:
 

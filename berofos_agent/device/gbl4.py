@@ -1,4 +1,4 @@
-"""GBL4 over UDP: asks a device, or the whole LAN, and waits for the right reply; knows no HTTP.
+"""GBL4 over UDP: asks a device, or the whole LAN, and waits for the right reply.
 
 There is no request identifier and no authentication, so a reply is matched by checksum, command, sender and MAC,
 and reading goes on when another datagram comes first. Facts from the protocol notes in docs/protocol.md.

@@ -1,4 +1,4 @@
-"""Gives a device a new password and tells bnfos.conf, so that the two agree whatever fails; knows no terminal."""
+"""Sets a new password on a device and in bnfos.conf, so that the two agree whatever fails."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def make(change: Change) -> None:
     If a step fails, the device and the file still agree on a password, or the error says how they differ.
     """
     deadline = time.monotonic() + _EXCHANGES * change.seconds
-    blemish = _set(change, deadline)
+    warning = _set(change, deadline)
     try:
         _edited(change.path, change.entry.name, change.new).save()
     except ConfigurationError as exc:
         raise ConfigurationError(f"{exc}; {_taken_back(change, deadline)}") from exc
-    if blemish:
-        raise blemish
+    if warning:
+        raise warning
 
 
 def _edited(path: str, section: str, login: Login) -> ConfFile:
@@ -84,7 +84,7 @@ def _set(change: Change, deadline: float) -> DeviceError | None:
     except Refused:
         raise
     except DeviceError as exc:
-        trouble = exc  # the device may have heard it all the same: the next step tells
+        trouble = exc  # the device may have received it: the next step shows
     try:
         change.device(change.new).write({"pwd": "1"}, change.before, deadline)
     except DeviceError as exc:

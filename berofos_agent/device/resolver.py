@@ -1,4 +1,4 @@
-"""From a device's host name to its IPv4 address, within a time limit; knows no protocol.
+"""Resolves a device's host name to its IPv4 address, within a time limit.
 
 A look-up cannot be cut short: the C library waits for a silent name server as long as resolv.conf says. So it is
 left to a thread nobody waits for longer than the limit. Devices speak IPv4 only.

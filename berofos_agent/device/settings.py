@@ -225,7 +225,7 @@ def parse_config(text: str) -> tuple[str, Values]:
     """Return the version of a config.txt and its values by keyword.
 
     Unknown keys are passed over, missing ones stay unknown.
-    Raises LookupError if the text has no bnfos_confmap_magic line (this is no bero*fos),
+    Raises LookupError if the text has no bnfos_confmap_magic line (it is not from a bero*fos),
     ValueError if a value cannot be understood, or a setting is told twice with different values.
     """
     told: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What the relay's positions connect, and how a device is set up for each topology; knows no device and no cluster."""
+"""What the relay's positions connect, and the settings of a device for each topology."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def expected_settings(scenario: str, watchdog: int = 0) -> dict[str, str]:
     """Return the settings a device should have, in the order to write them; relay and running watchdog are left out.
 
     `watchdog` is the interval in seconds, 0 for a device that never acts by itself. With one, `wdog` is not among
-    the settings: it is armed by whoever kicks it, since an armed watchdog that nobody kicks drops the lines.
+    the settings: the program that kicks the device arms it, since an armed watchdog that nobody kicks drops the lines.
     """
     stored = {"scenario": SCENARIO[scenario], "modedef": "1"}
     if watchdog:

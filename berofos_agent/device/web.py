@@ -1,4 +1,4 @@
-"""The device's web pages: reads and writes settings over HTTP; knows no UDP and no cluster.
+"""Reads and writes the settings of a device over HTTP.
 
 Every exchange ends by one deadline (requests' own time limit starts anew with every byte), reads 64 KiB at most,
 follows no redirect, and uses no proxy and no ~/.netrc. Facts from the protocol notes in docs/protocol.md.
@@ -121,7 +121,7 @@ class WebClient:
             version, values = parse_config(text)
         except LookupError:
             raise NotABerofos(
-                self.name, f"{self.host} answers, but is no bero*fos (no {MAGIC_KEY} in config.txt); right address?"
+                self.name, f"{self.host} answers, but is not a bero*fos (no {MAGIC_KEY} in config.txt); right address?"
             ) from None
         except ValueError as exc:
             raise UnusableAnswer(self.name, f"config.txt of {self.host}: {exc}") from None
@@ -132,7 +132,7 @@ class WebClient:
     def write(self, values: Mapping[str, str], seconds: float) -> None:
         """Write settings (checked values by keyword) in one request; raise as `read` does.
 
-        Success only says that the device took the request: whoever needs to know reads back.
+        Success only says that the device took the request: a caller that needs certainty reads back.
         """
         self._get(write_target(values), seconds, _whatever_page)
 
@@ -158,7 +158,7 @@ class WebClient:
     def _why_refused(self) -> str:
         if self.login:
             return f"password refused by {self.host}; correct its login in bnfos.conf"
-        return f"{self.host} wants a password; add its login to bnfos.conf"
+        return f"{self.host} requires a password; add its login to bnfos.conf"
 
     def _as_device_error(self, exc: Exception, seconds: float) -> DeviceError:
         for cause in _causes(exc):

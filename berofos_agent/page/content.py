@@ -1,4 +1,4 @@
-"""The page's files and headers, and whom its buttons obey: what both servers of it, simulator and panel, share."""
+"""The page's files and headers, and which requests its buttons accept, for both of its servers: simulator and panel."""
 
 from __future__ import annotations
 

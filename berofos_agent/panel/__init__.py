@@ -1,1 +1,1 @@
-"""The panel: what all devices and the cluster are like, read in the background and shown to whoever looks."""
+"""The panel: the state of all devices and of the cluster, read in the background and shown on a page."""

@@ -24,7 +24,7 @@ WATCHED_SECONDS = 2.0
 """From one reading to the next while somebody looks, and never less."""
 
 UNWATCHED_SECONDS = 10.0
-"""From one reading to the next while nobody looks, so that movements are noted all the same."""
+"""Between two readings while no page is open, so that movements are still noted."""
 
 LOOKING_SECONDS = 10.0
 """How long after a request somebody counts as looking."""

@@ -1,4 +1,4 @@
-"""How a firmware image arrives page by page; knows neither frames nor what mode the device is in."""
+"""Collects the pages of a firmware image."""
 
 from __future__ import annotations
 

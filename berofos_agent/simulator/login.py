@@ -1,4 +1,4 @@
-"""Whether an Authorization header fits a password, Basic and Digest; knows no device and no connection."""
+"""Checks an Authorization header against a password, Basic and Digest."""
 
 from __future__ import annotations
 

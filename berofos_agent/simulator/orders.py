@@ -1,4 +1,4 @@
-"""What a simulator can be told while it runs: a line in, a JSON object out; knows no socket.
+"""The orders of a running simulator: a line in, a JSON object out.
 
 A line is DEVICE ORDER [ARGUMENT]. The answer holds at least {"ok": true} or {"ok": false, "error": "..."}.
 """
@@ -17,7 +17,7 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True)
 class Order:
-    """One order; `execute` raises ValueError with a sentence for whoever gave it."""
+    """One order; `execute` raises ValueError with a sentence for the sender."""
 
     argument: str
     execute: Callable[[SimulatedDevice, str], Reply]

@@ -79,7 +79,7 @@ def settings() -> dict[str, str]:
 
 @pytest.fixture
 def specs(firmware: str, settings: dict[str, str]) -> list[DeviceSpec]:
-    """fos1 and fos2, fresh from the box; a test may override them."""
+    """fos1 and fos2, with factory settings; a test may override them."""
     return [
         DeviceSpec(name, fresh_address(), 0, frame.PORT, f"00:19:32:00:12:{number}", firmware, settings)
         for name, number in (("fos1", "1D"), ("fos2", "1E"))

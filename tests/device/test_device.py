@@ -1,4 +1,4 @@
-"""One device and a bank of them over real sockets: read, written, read back, all at once."""
+"""One device, and several in parallel, over real sockets: settings read, written and read back."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_password(fos1: RunningDevice, scheme: str) -> None:
     assert client_of(fos1, 'admin:s:e=c#r"e t').read(soon())["mode"] == "0"
     with pytest.raises(Refused, match="fos1: password refused"):
         client_of(fos1, "admin:wrong").read(soon())
-    with pytest.raises(Refused, match="fos1: .* wants a password; add its login"):
+    with pytest.raises(Refused, match="fos1: .* requires a password; add its login"):
         client_of(fos1).read(soon())
 
 

@@ -67,7 +67,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "gigabyte-without-a-length": (endlessly(head(), BLOCK), UnusableAnswer, "longer than 64 KiB"),
     "gigabyte-with-a-length": (endlessly(head(b"Content-Length: 1073741824"), BLOCK), UnusableAnswer, "longer than"),
     "gigabyte-with-status-500": (endlessly(head(status=b"500 No"), BLOCK), UnusableAnswer, "HTTP status 500"),
-    "gigabyte-with-status-401": (endlessly(head(BASIC[:-2], status=b"401 No"), BLOCK), Refused, "wants a password"),
+    "gigabyte-with-status-401": (endlessly(head(BASIC[:-2], status=b"401 No"), BLOCK), Refused, "requires a password"),
     "gigabyte-behind-a-redirect": (
         endlessly(head(b"Location: http://127.0.0.1:9/", status=b"302 Found"), BLOCK),
         UnusableAnswer,

@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize("slip", SLIPS)
 
 @pytest.fixture
 def specs() -> list[DeviceSpec]:
-    """Three devices, fresh from the box."""
+    """Three devices with factory settings."""
     return [
         DeviceSpec(f"fos{number}", fresh_address(), 0, frame.PORT, f"00:19:32:00:12:1{number}") for number in (1, 2, 3)
     ]

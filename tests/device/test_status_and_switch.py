@@ -45,7 +45,7 @@ def test_status_of_a_device_without_power(desk: Desk) -> None:
     ran = desk.berofos("status")
     assert ran.status == 4
     assert "fos1" in ran.out
-    assert "A-D (relay mode 0)" in ran.out, "the other is shown all the same"
+    assert "A-D (relay mode 0)" in ran.out, "the other is still shown"
     host = desk.device("fos2").http_address[0]
     assert f"fos2  {host}  00:19:32:00:12:1E  firmware unknown" in ran.out
     assert f"! no answer from {host} within 0.5 s" in ran.out
@@ -76,7 +76,7 @@ def test_status_for_programs(desk: Desk) -> None:
     assert one["settings"]["wdogitime"] == "60"
     assert "apwd" not in one["settings"]
     assert (two["reachable"], two["lines"], two["mode"]) == (False, None, None)
-    assert "is no bero*fos" in two["error"]
+    assert "is not a bero*fos" in two["error"]
 
 
 def test_status_names_a_device_with_another_mac(desk: Desk) -> None:

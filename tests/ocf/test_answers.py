@@ -78,12 +78,12 @@ def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Si
         pytest.param(
             fault("fos2", "stuck"), 1, "fos2: relay did not switch: mode is still 1 after writing 0", id="stuck"
         ),
-        pytest.param(fault("fos2", "not-berofos"), 1, "is no bero*fos", id="no-berofos"),
+        pytest.param(fault("fos2", "not-berofos"), 1, "is not a bero*fos", id="no-berofos"),
         pytest.param(fault("fos2", "noise"), 1, "fos2: ", id="noise"),
         pytest.param(fault("fos2", "status", "500"), 1, "answered HTTP status 500", id="status-500"),
         pytest.param(fault("fos2", "redirect", "http://127.0.0.1:9/"), 1, "HTTP status 30", id="redirect"),
         pytest.param(fault("fos2", "endless"), 1, "fos2: ", id="a-gigabyte"),
-        pytest.param(protect("fos2"), 4, "wants a password", id="password-missing"),
+        pytest.param(protect("fos2"), 4, "requires a password", id="password-missing"),
     ],
 )
 def test_start_that_fails_switches_the_others_as_well(
@@ -270,7 +270,7 @@ def both(*steps: Break) -> Break:
         pytest.param(fault("fos2", "noise"), 190, "fos2: ", id="one-answers-noise"),
         pytest.param(fault("fos2", "status", "500"), 190, "HTTP status 500", id="one-answers-500"),
         pytest.param(fault("fos2", "endless"), 190, "fos2: ", id="one-answers-a-gigabyte"),
-        pytest.param(fault("fos2", "not-berofos"), 190, "is no bero*fos", id="one-is-no-berofos"),
+        pytest.param(fault("fos2", "not-berofos"), 190, "is not a bero*fos", id="one-is-no-berofos"),
         pytest.param(everywhere("silent"), 190, "(also fos2)", id="none-readable-within-the-grace"),
         pytest.param(
             both(everywhere("silent"), parameter(unreachable_grace="0")),

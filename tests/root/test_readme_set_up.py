@@ -21,7 +21,7 @@ def example(tool: str) -> str:
 
 @pytest.fixture
 def cib(tmp_path: Path) -> Path:
-    """A configuration with a telephone resource, of a cluster that has its fencing and quorum settled."""
+    """A configuration with a telephony resource, for a cluster without fencing and quorum."""
     path = tmp_path / "cib.xml"
     empty = subprocess.run(["cibadmin", "--empty"], capture_output=True, text=True, check=True).stdout
     root = etree.fromstring(empty)

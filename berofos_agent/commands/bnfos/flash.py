@@ -20,7 +20,7 @@ def flash(context: Context) -> None:
     path = context.arguments.argument
     image = read_image(path)
     try:
-        known = flashing.judge_image(image)
+        known = flashing.identify_image(image)
     except ValueError as exc:
         raise ConfigurationError(f"{path}: {exc}") from None
     entry = context.target(host_needed=True, mac_needed=True)

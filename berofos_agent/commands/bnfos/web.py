@@ -133,7 +133,7 @@ def _confirm_password(context: Context, device: Device, before: Values) -> None:
 
 
 def _with_login(context: Context, device: Device, work: Callable[[], Result]) -> Result:
-    """Do the work; if the device wants a password and none is configured, ask for it on a terminal and try again."""
+    """Do the work; if the device requires a password and none is configured, ask for it on a terminal and try again."""
     try:
         return work()
     except Refused:

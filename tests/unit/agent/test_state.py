@@ -117,7 +117,7 @@ def test_an_own_link_to_an_own_folder_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_link_of_someone_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owns the link chooses what is written where."""
+    """The owner of a link chooses what is written where."""
     (tmp_path / "run").mkdir()
     (tmp_path / "link").symlink_to("run")
     own = os.lstat

@@ -1,4 +1,4 @@
-"""Which files the page has, and whom its buttons obey."""
+"""Which files the page has, and which requests its buttons accept."""
 
 from __future__ import annotations
 
