@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -34,8 +35,12 @@ class Host:
 
     def run(self, page: str, name: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run an example of a page."""
+        return self.shell(examples(page)[name], **environ)
+
+    def shell(self, command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a shell does."""
         etc = f"lowerdir=/etc,upperdir={self.etc},workdir={self.folder / 'work'}"
-        code = f"mount -t overlay -o {etc} overlay /etc\n{examples(page)[name]}"
+        code = f"mount -t overlay -o {etc} overlay /etc\n{command}"
         path = f"{self.commands}:{os.environ['PATH']}"
         return self.installed.run("sh", "-e", "-c", code, PATH=path, **environ)
 
@@ -67,12 +72,28 @@ def test_installation(host: Host) -> None:
 
 def test_migrating_from_xivo_berofos(host: Host) -> None:
     page = "migrating-from-xivo-berofos.md"
+    assert host.run(page, "calls").stdout == "nothing switches the lines\n"
     assert host.run(page, "find").stdout == "no cron job calls it\n"
     (host.etc / "cron.d").mkdir()
     (host.etc / "cron.d" / "switch").write_text("* * * * * root xivo-berofos master\n")
     assert host.run(page, "find").stdout == "/etc/cron.d/switch\n"
     checked = host.run(page, "check")
     assert checked.returncode == 0, checked.stdout
+
+
+def test_hook_for_hosts_without_a_cluster(host: Host, devices: Simulator) -> None:
+    assert host.run("migrating-from-xivo-berofos.md", "hook").returncode == 0
+    schedule, user, command = re.fullmatch(
+        r"(\* \* \* \* \*) (root) (.*)\n", (host.etc / "cron.d" / "berofos").read_text()
+    ).groups()  # type: ignore[union-attr]
+    assert (schedule, user) == ("* * * * *", "root")
+    systemctl = host.commands / "systemctl"
+    for is_active, mode in ((0, "0"), (3, "1"), (0, "0")):
+        systemctl.write_text(f'#!/bin/sh\n[ "$*" = "--quiet is-active asterisk" ] && exit {is_active}\n')
+        systemctl.chmod(0o755)
+        done = host.shell(command)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert [device.model.mode for device in devices] == [mode, mode]
 
 
 def test_migrating_from_a_watchdog_cron_job(host: Host) -> None:
