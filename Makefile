@@ -26,7 +26,15 @@ test-browser: $(VENV)/installed
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
+	@tests/install-packages $(BROWSER_PACKAGES)
 	$(PYTEST) tests/root tests/rehearsal tests/cluster --ignore tests/cluster/machines
+
+# Two nodes to break by mouse, until Ctrl-C. TOPOLOGY is xivos, pbx or watchdog.
+TOPOLOGY = xivos
+
+.PHONY: lab
+lab: packages
+	$(PYTHON) -m tests.cluster.lab.play --topology '$(TOPOLOGY)'
 
 BUILD_PACKAGES = build-essential debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
 	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git

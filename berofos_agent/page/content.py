@@ -74,7 +74,7 @@ def is_known_host(host: str) -> bool:
 
 
 def refusal(host: str, origin: str, content_type: str) -> str | None:
-    """Return why an order is not obeyed, None if it comes from a button of this very page.
+    """Return why an order is refused, None if it comes from a button of this very page.
 
     A browser puts the origin of the page into every POST, and no page can forge it. The content type is one that a
     form of another page cannot send.

@@ -57,7 +57,7 @@ def page(state: State, host: str) -> dict[str, Any]:
         "title": f"bero*fos devices, seen from {host}",
         "trouble": trouble,
         "cards": [_card(one, state) for one in state.devices],
-        "tables": [*_cluster_tables(state.cluster or ClusterState()), _events(state.events)],
+        "tables": [*cluster_tables(state.cluster or ClusterState()), _events(state.events)],
     }
 
 
@@ -113,7 +113,8 @@ def _note(name: str, relay: RelayState, cluster: ClusterState | None) -> str:
 # --- the cluster as tables -----------------------------------------------------------------------------------------
 
 
-def _cluster_tables(cluster: ClusterState) -> Iterator[dict[str, Any]]:
+def cluster_tables(cluster: ClusterState) -> Iterator[dict[str, Any]]:
+    """Yield the tables of the cluster: nodes, resources, failed actions, fencing."""
     live = cluster.status
     if live is None:
         why = cluster.error or "not read yet"

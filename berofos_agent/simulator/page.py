@@ -27,6 +27,9 @@ _HANDS = (
 )
 """What hands do to a device, and the order that does it."""
 
+_IN_HANDS = ("silent",)
+"""Faults that are among what hands do."""
+
 _EXAMPLES = {
     "SECONDS": "2",
     "[SECONDS]": "0.1",
@@ -66,15 +69,10 @@ def answer(device: SimulatedDevice, method: str, target: str, headers: Message, 
 def state_of(device: SimulatedDevice) -> dict[str, Any]:
     """Return all that the page shows."""
     state = device.state()
-    power = "flash" if state["flash"] else "on" if state["powered"] else "off"
     faults = state["faults"]
-    problems = [
-        FAULTS[name].meaning if told == "on" else f"{FAULTS[name].meaning} ({told})" for name, told in faults.items()
-    ]
-    facts = [("MAC", state["mac"]), ("firmware", state["firmware"] or "none"), ("kicks", str(state["kicks"]))]
     return {
         "title": f"{device.name}, a simulated bero*fos",
-        "cards": [card(device.name, power=power, settings=state["settings"], problems=problems, facts=facts)],
+        "cards": [card_of(device.name, state)],
         "controls": [
             {"title": "What hands do", "items": [_hand(label, order, faults) for label, order in _HANDS]},
             {
@@ -93,8 +91,30 @@ def state_of(device: SimulatedDevice) -> dict[str, Any]:
     }
 
 
+def card_of(
+    name: str, state: Mapping[str, Any], ends: Mapping[str, str] = {}, notes: Mapping[str, str] = {}
+) -> dict[str, Any]:
+    """Return the card of a device from the state that the order `state` tells."""
+    return card(
+        name,
+        power="flash" if state["flash"] else "on" if state["powered"] else "off",
+        settings=state["settings"],
+        problems=[
+            FAULTS[fault].meaning if argument == "on" else f"{FAULTS[fault].meaning} ({argument})"
+            for fault, argument in state["faults"].items()
+        ],
+        facts=[("MAC", state["mac"]), ("firmware", state["firmware"] or "none"), ("kicks", str(state["kicks"]))],
+        ends=ends,
+        notes=notes,
+    )
+
+
 def _hand(label: str, order: str, faults: Mapping[str, str]) -> dict[str, Any]:
     return {"label": label, "order": order, **({"pressed": order in faults} if order in FAULTS else {})}
+
+
+def _faults(on: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [_fault(name, on) for name in FAULTS if name not in _IN_HANDS]
 
 
 def _fault(name: str, faults: Mapping[str, str]) -> dict[str, Any]:

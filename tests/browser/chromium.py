@@ -14,7 +14,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -199,8 +199,11 @@ def refusal() -> str | None:
 
 
 @contextlib.contextmanager
-def browser(folder: Path) -> Iterator[Tab]:
-    """Start a browser with a profile of its own in a folder, and end it and all its processes."""
+def browser(folder: Path, enter: Sequence[str] = ()) -> Iterator[Tab]:
+    """Start a browser with a profile of its own in a folder, and end it and all its processes.
+
+    `enter` is the beginning of a command line, such as one that enters a network namespace.
+    """
     their_orders, our_orders = os.pipe()
     our_answers, their_answers = os.pipe()
 
@@ -209,7 +212,7 @@ def browser(folder: Path) -> Iterator[Tab]:
         os.dup2(orders, 3)
         os.dup2(answers, 4)
 
-    argv = [PROGRAM, *ARGUMENTS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
+    argv = [*enter, PROGRAM, *ARGUMENTS, f"--user-data-dir={folder / 'profile'}", "about:blank"]
     with (folder / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
             argv,

@@ -244,7 +244,7 @@ def other_site() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("text/plain", "no-cors"), ("application/json", "cors")])
-def test_buttons_do_not_obey_a_page_of_another_site(
+def test_buttons_do_not_execute_orders_of_a_page_of_another_site(
     tab: Tab, devices: Simulator, other_site: str, kind: str, mode: str
 ) -> None:
     """A form that sends text needs no leave of the browser: the device itself has to refuse it."""

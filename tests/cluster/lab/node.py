@@ -109,6 +109,11 @@ class Node:
         return self.disk / "var/log"
 
     @property
+    def pid(self) -> int:
+        """PID 1 of the node, as this host counts."""
+        return self._pid
+
+    @property
     def is_on(self) -> bool:
         """True while the node has power."""
         return self._machine is not None and self._machine.poll() is None

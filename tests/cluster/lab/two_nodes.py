@@ -356,13 +356,17 @@ class Lab:
             time.sleep(interval)
         return time.monotonic() - began
 
-    def story(self) -> str:
-        """Return what happened so far and what the cluster says now, for a person to read."""
-        events = [(at, what) for at, what in self._timeline]
+    def events(self) -> list[tuple[float, str]]:
+        """Return what happened so far, each with the seconds since the lab began, in order of time."""
+        events = list(self._timeline)
         events += [
             (each.at - self._began, f"{each.device}: lines to {each.node} ({each.cause})") for each in self.movements()
         ]
-        told = [f"{at:7.1f} s  {what}" for at, what in sorted(events)]
+        return sorted(events)
+
+    def story(self) -> str:
+        """Return what happened so far and what the cluster says now, for a person to read."""
+        told = [f"{at:7.1f} s  {what}" for at, what in self.events()]
         for name, node in self.nodes.items():
             if node.is_on:
                 told.append(f"--- {name} says:")

@@ -36,9 +36,9 @@ ORIGINS = [
 ]
 
 
-@pytest.mark.parametrize(("host", "origin", "content_type", "obeyed"), ORIGINS)
-def test_button_obeys_its_own_page_only(host: str, origin: str, content_type: str, obeyed: bool) -> None:
-    assert (content.refusal(host, origin, content_type) is None) is obeyed
+@pytest.mark.parametrize(("host", "origin", "content_type", "accepted"), ORIGINS)
+def test_button_accepts_its_own_page_only(host: str, origin: str, content_type: str, accepted: bool) -> None:
+    assert (content.refusal(host, origin, content_type) is None) is accepted
 
 
 @pytest.mark.parametrize(
