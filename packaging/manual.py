@@ -230,6 +230,20 @@ def _agent() -> Iterator[str]:
         facts.append(f"timeout {action.timeout}s")
         facts += [f"OCF_CHECK_LEVEL={action.depth}"] if action.depth else []
         yield from item(bold(action.name), ", ".join(facts))
+    yield from (
+        ".SH EXIT STATUS",
+        "With each failure the agent gives one exit reason: the device, and what to do next.",
+    )
+    for code, meaning in AGENT_EXIT_STATUS.items():
+        yield from item(bold(str(code)), meaning)
+    yield ".SH NODE ATTRIBUTES"
+    yield escaped("They show the present state: crm_mon --one-shot --inactive --show-node-attributes")
+    yield from item(
+        bold("INSTANCE-lines"),
+        "The position that the agent saw last (A-B, A-D), and what is wrong. A clean stop removes it. After a failure "
+        "it stays, with the time and the reason, until the resource starts or stops on that node again. Pacemaker "
+        "removes it when the node leaves the cluster.",
+    )
     wanted = recommend("relay", "xivo", "xivo-1", "xivo-2", ())
     yield ".SH EXAMPLES"
     yield "Two servers, xivo-1 at port B and xivo-2 at port D; xivo is the telephony resource. With crm(8):"
@@ -243,6 +257,19 @@ def _agent() -> Iterator[str]:
     )
 
 
+AGENT_EXIT_STATUS: Mapping[int, str] = {
+    0: "Success.",
+    1: "Failure: no device answers, or a relay did not switch. The cluster recovers the resource.",
+    2: "On this node, bnfos.conf is invalid, or the node is neither port_b_node nor port_d_node.",
+    3: "Unknown action.",
+    4: "A start needs a password that bnfos.conf does not have. Correct login, then crm_resource --cleanup.",
+    5: "bnfos.conf, python3-requests or resource-agents is missing on this node.",
+    6: "A parameter is invalid, or the resource is cloned.",
+    7: "Not running: not started on this node, or all relays are in the wrong position.",
+    190: "Degraded: the resource runs, but a device does not answer, or a setting is wrong. No recovery.",
+}
+
+
 def _facts(parameter: Parameter) -> str:
     facts = [parameter.type]
     facts += ["required"] if parameter.required else []
@@ -253,6 +280,33 @@ def _facts(parameter: Parameter) -> str:
 
 def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+# --- bnfos.conf(5) ---------------------------------------------------------------------------------------------
+
+KEYS: Mapping[str, str] = {
+    "mac": "The MAC address, as 00:19:32:00:12:1D. With it, another device at the same address is recognized.",
+    "host": "The IP address, or a host name. Use an address: a name server that does not answer delays a failover.",
+    "login": "admin:PASSWORD. Without it, the device must have no password protection.",
+    "port": "The HTTP port (80).",
+}
+
+
+def _config_file() -> Iterator[str]:
+    yield from (".SH SYNOPSIS", italic("/etc/bnfos.conf"), ".SH DESCRIPTION")
+    yield from paragraphs(
+        "The file declares the bero*fos devices, one section for each. The name of the section is the name of the "
+        "device; XiVO expects fos1, fos2 and so on. The file must be the same on all nodes, and only root should be "
+        "able to read it (mode 0600), because it holds passwords.\n\n"
+        "bnfos --scan -x writes it: it adds new devices, corrects addresses, and keeps everything else. berofos "
+        "password writes passwords into it. A line that starts with # or ; is a comment. A section with an error "
+        "does not affect the others."
+    )
+    yield ".SH KEYS"
+    for key, meaning in KEYS.items():
+        yield from item(bold(key), meaning)
+    example = "[fos1]\nmac = 00:19:32:00:12:1D\nhost = 10.34.1.50\nlogin = admin:PASSWORD\n"
+    yield from (".SH EXAMPLES", *verbatim(example))
 
 
 # --- the pages -------------------------------------------------------------------------------------------------
@@ -277,7 +331,7 @@ PAGES = (
         _ADMINISTRATION,
         "manage bero*fos ISDN failover switches",
         _berofos,
-        "bnfos(8), xivo-berofos(8), ocf_xivo_berofos(7)",
+        "bnfos(8), xivo-berofos(8), bnfos.conf(5), ocf_xivo_berofos(7)",
     ),
     Page(
         "xivo-berofos",
@@ -298,11 +352,12 @@ PAGES = (
         7,
         SHORTDESC,
         _agent,
-        "berofos(8), bnfos(8), xivo-berofos(8), pacemaker(7), crm(8), pcs(8)",
+        "berofos(8), bnfos(8), xivo-berofos(8), bnfos.conf(5), pacemaker(7), crm(8), pcs(8)",
     ),
+    Page("bnfos.conf", 5, "declares bero*fos ISDN failover switches", _config_file, "berofos(8), bnfos(8)"),
 )
 
-_MANUALS = {7: "OCF resource agents", 8: "System administration"}
+_MANUALS = {5: "File formats", 7: "OCF resource agents", 8: "System administration"}
 
 
 def text_of(page: Page) -> str:

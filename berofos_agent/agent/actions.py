@@ -116,6 +116,7 @@ def start(call: Invocation, deadline: float) -> Result:
                     answer, state.conditions["watchdog"] = _start_watchdog(watchdog, in_position, mode)
                 for reason in filter(None, state.conditions.values()):
                     ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
+            state.failure = f"start failed: {answer.reason}" if answer != OK else ""
             _save(call, state, [mode] if in_position else [], deadline)
     return answer
 
@@ -168,6 +169,8 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
             reasons["spans"] = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
             answer = _degraded(reasons["spans"])
         answer = answer._replace(is_news=_note_conditions(state, reasons, answer.reason))
+        has_failed = answer.code not in (ocf.OCF_SUCCESS, ocf.OCF_DEGRADED)
+        state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
         _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
     return answer
 
@@ -239,12 +242,25 @@ def after_stop(call: Invocation, state: State) -> None:
 
                 problems += Watchdog(call.state, state, devices, 0, deadline).disarm_all()
             if given and given.on_stop == "fallback":
-                problems += _switch(devices, "0", deadline, "stop, on_stop=fallback", state)[0]
+                errors, moved = _switch(devices, "0", deadline, "stop, on_stop=fallback", state)
+                problems += errors
+                state.attribute = LINES["0"] if moved and not errors else state.attribute
             for problem in problems:
                 ocf.tell_syslog(f"stop: {problem}", syslog.LOG_WARNING)
         finally:
             if state.attribute:
-                node.set_attribute(_attribute_name(call), "", call.environ, deadline - time.monotonic())
+                node.set_attribute(_attribute_name(call), _last_seen(state), call.environ, deadline - time.monotonic())
+
+
+def _last_seen(state: State) -> str:
+    """Return the node attribute of a stopped resource: empty, but after a failure what was last seen, and the reason.
+
+    Pacemaker stops a resource that failed, and an administrator then needs to know where the lines are.
+    """
+    if not state.failure:
+        return ""
+    lines = state.attribute.partition("; ")[0]
+    return f"{lines} (last seen {time.strftime('%Y-%m-%d %H:%M:%S')}); {state.failure}"
 
 
 _HANDLERS: Mapping[str, Callable[[Invocation, float], Result]] = {

@@ -50,6 +50,8 @@ class State:
     """Per kind ("position", "settings"), the reason that was logged last; empty while all is well."""
     attribute: str = ""
     """The value that the node attribute was set to last."""
+    failure: str = ""
+    """Why the last start or monitor failed; the stop that follows leaves it in the node attribute."""
     moved_at: float = 0.0
     """When start switched a relay, in seconds since boot; 0 if it did not."""
     token: str = ""
@@ -113,6 +115,7 @@ def _parse(found: dict[str, Any], now: float) -> State:
         seen={name: float(at) for name, at in found["seen"].items() if 0 <= at <= now},
         conditions={kind: str(reason) for kind, reason in found["conditions"].items()},
         attribute=str(found["attribute"]),
+        failure=str(found.get("failure", "")),
         moved_at=float(moved_at) if 0 <= moved_at <= now else now,
         token=str(found.get("token", "")),
         targets={name: Target(**target) for name, target in found.get("targets", {}).items()},

@@ -77,15 +77,20 @@ def test_a_stuck_relay_is_the_verdict_and_its_repair_is_seen(cluster: Cluster, c
     assert f"{RELAY} is stopped: fos1" in shown["verdict"]["text"]
     assert console.checks("xivo-2") == {"relay-stopped", "different-positions", "fail-count"}
 
+    left = cluster.attribute("xivo-2", "relay-lines")
+    assert "(last seen " in left, "the node attribute stays when it is needed"
+    assert "start failed: fos1: relay did not switch" in left
+
     fos1.clear_faults()
     cluster.lab.must("xivo-1", f"crm_resource --cleanup --resource {RELAY}")
     cluster.wait_for("xivo-2")
     assert console.json("xivo-1", "berofos status")["verdict"]["severity"] == "clean"
+    assert cluster.attribute("xivo-2", "relay-lines") == "A-D"
 
 
 def test_a_node_that_left_and_one_in_standby_are_named(cluster: Cluster, console: Console) -> None:
     cluster.standby("xivo-2", True)
-    cluster.lab.wait_until(lambda: console.checks("xivo-1") == {"node-standby"}, 20, "the doctor sees the standby")
+    cluster.lab.wait_until(lambda: console.checks("xivo-1") == {"node-standby", "rehearsal"}, 60, "the doctor sees it")
     cluster.standby("xivo-2", False)
     cluster.lab.stop_cluster("xivo-2")
     cluster.lab.wait_until(

@@ -31,6 +31,7 @@ RUNNERS = {
         "cluster-crm.md": "cluster/test_documentation.py",
         "cluster-pcs.md": "cluster/test_documentation.py",
         "drills.md": "cluster/test_documentation.py",
+        "quick-start.md": "cluster/test_quick_start.py",
         "watchdog.md": "root/test_watchdog_page.py cluster/machines/test_heartbeat_service.py",
     }.items()
 }

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from berofos_agent.agent import decisions
 from berofos_agent.agent.parameters import PARAMETERS
 from berofos_agent.commands.bnfos.options import MODES, OPTIONS
+from berofos_agent.config import bnfosconf
 from berofos_agent.device.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,7 @@ def test_the_maker_writes_all_pages(tmp_path: Path) -> None:
         "berofos.8",
         "bnfos.8",
         "xivo-berofos.8",
+        "bnfos.conf.5",
         "ocf_xivo_berofos.7",
     }
 
@@ -59,3 +62,13 @@ def test_agent_names_every_parameter() -> None:
     for parameter in PARAMETERS:
         assert parameter.name in text
         assert parameter.longdesc in text
+
+
+def test_agent_explains_every_exit_code_it_has() -> None:
+    rows = decisions.EXIT_CODE.values()
+    codes = {code for row in rows for code in (row.code, row.start) if code is not None}
+    assert codes <= set(MAKER["AGENT_EXIT_STATUS"])
+
+
+def test_bnfos_conf_explains_every_key() -> None:
+    assert set(MAKER["KEYS"]) == set(bnfosconf._KEYS)
