@@ -114,7 +114,7 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
         files=configs,
         inspected=inspected,
     )
-    return facts if cib_path else replace(facts, alarms=_alarms(facts, os.environ))
+    return facts if cib_path else replace(facts, alarms=_alarms(facts, os.environ), switchers=files.switchers())
 
 
 def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | None, str]:

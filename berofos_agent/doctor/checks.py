@@ -134,6 +134,7 @@ CHECKS = (
         "one failed device drops the lines of all",
         recovery.fallback_with_several_devices,
     ),
+    Check("nobody-switches", WARNING, "neither a cluster nor a script switches the devices", files.nobody_switches),
     Check("no-watchdog", WARNING, "when the node dies, nothing switches the lines to port D", recovery.no_watchdog),
     Check(
         "unmanaged",

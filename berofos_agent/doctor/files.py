@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from shlex import quote
@@ -17,7 +19,17 @@ from berofos_agent.errors import ConfigurationError
 GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
 """Passwords an attacker tries first: product names, and the passwords of the documentation's examples."""
 
-MAXIMUM_COROSYNC_BYTES = 1 << 20
+MAXIMUM_COROSYNC_BYTES = MAXIMUM_SCRIPT_BYTES = 1 << 20
+
+_SCRIPTS = (
+    "etc/crontab",
+    "etc/cron.*/*",
+    "var/spool/cron/**",
+    "usr/sbin/xivo-manage-slave-services",
+    "etc/systemd/system/*.wants/*.service",
+)
+_SWITCHES = re.compile(rb"^[^#\n]*(xivo-berofos|berofos +(switch|heartbeat))", re.MULTILINE)
+"""A line that is not a comment. The unit of the heartbeat counts where it is enabled."""
 
 
 def read(path: str) -> ConfigFile:
@@ -48,6 +60,35 @@ def wrong_section(facts: Facts) -> Iterator[Problem]:
             if entry.problem:
                 where, _, mistake = entry.problem.partition(": ")
                 yield Problem(entry.name, f"is never switched: {mistake}", f"edit {where}, on all nodes")
+
+
+def switchers(root: str = "/") -> list[str]:
+    """Return the files that switch the lines without a cluster: cron jobs, XiVO's script, the unit of the heartbeat."""
+    found = []
+    for pattern in _SCRIPTS:
+        for path in sorted(glob.glob(os.path.join(root, pattern), recursive=True)):
+            try:
+                with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+                    is_one = _SWITCHES.search(file.read(MAXIMUM_SCRIPT_BYTES)) is not None
+            except OSError:
+                continue
+            if is_one:
+                found.append(path)
+    return found
+
+
+def nobody_switches(facts: Facts) -> Iterator[Problem]:
+    """bnfos.conf declares devices, and nothing on this host would switch them."""
+    if facts.cluster or facts.switchers is None or facts.switchers:
+        return
+    for file in facts.files:
+        if file.entries:
+            yield Problem(
+                file.path,
+                "declares devices, but nothing switches them: "
+                "no cluster runs here, berofos-heartbeat is not enabled, and no script calls xivo-berofos",
+                "set up a cluster (berofos cluster-config), or the hook in docs/migrating-from-xivo-berofos.md",
+            )
 
 
 def one_address_twice(facts: Facts) -> Iterator[Problem]:

@@ -78,6 +78,8 @@ class Facts:
     """What the scheduler would do; None if it was not asked."""
     why_no_rehearsal: str = ""
     files: Sequence[ConfigFile] = ()
+    switchers: Sequence[str] | None = None
+    """Files on this host that switch the lines without a cluster; None if they were not searched."""
     inspected: Sequence[Inspected] = ()
     alarms: Mapping[str, str] = field(default_factory=dict)
     """By resource that has its lines on this node, the alarms of its DAHDI spans."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,46 @@ def test_a_section_with_a_mistake_is_named_with_its_line_and_the_others_are_judg
 def test_two_sections_without_an_address_are_not_one_device(config: Path) -> None:
     config.write_text(f"{GOOD}\n[fos3]\nmac = 00:19:32:00:12:1F\n[fos4]\nmac = 00:19:32:00:12:20\n")
     assert found(config) == ["wrong-section", "wrong-section"]
+
+
+SWITCHERS = {
+    "the-hook": ("etc/cron.d/berofos", "* * * * * root xivo-berofos -q --syslog slave\n"),
+    "crontab": ("etc/crontab", "0 0 * * * root /usr/bin/berofos switch b\n"),
+    "a-users-crontab": ("var/spool/cron/crontabs/root", "* * * * * xivo-berofos master\n"),
+    "xivo-before-wazo-22.16": ("usr/sbin/xivo-manage-slave-services", "#!/bin/sh\n# start\nxivo-berofos slave\n"),
+    "heartbeat": (
+        "etc/systemd/system/multi-user.target.wants/berofos-heartbeat.service",
+        "[Service]\nExecStart=/usr/bin/berofos heartbeat $OPTIONS\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SWITCHERS)
+def test_what_switches_without_a_cluster_is_found(tmp_path: Path, config: Path, name: str) -> None:
+    path, text = SWITCHERS[name]
+    script = tmp_path / path
+    script.parent.mkdir(parents=True)
+    script.write_text(text)
+    found = files.switchers(str(tmp_path))
+    assert found == [str(script)]
+    assert examine(Facts(files=[files.read(str(config))], switchers=found)) == []
+
+
+@pytest.mark.parametrize("text", ["# xivo-berofos master\n", "#!/bin/sh\nservice asterisk start\n", "\0\1"])
+def test_a_script_that_does_not_switch_is_none(tmp_path: Path, text: str) -> None:
+    for folder in ("etc/cron.d", "usr/sbin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "etc/cron.d/xivo-ha-slave").write_text(text)
+    (tmp_path / "usr/sbin/xivo-manage-slave-services").write_text(text)
+    os.mkfifo(tmp_path / "etc/cron.d/pipe")
+    assert files.switchers(str(tmp_path)) == []
+
+
+def test_devices_that_nobody_switches_are_a_warning(config: Path) -> None:
+    (finding,) = examine(Facts(files=[files.read(str(config))], switchers=[]))
+    assert (finding.check.id, finding.check.severity) == ("nobody-switches", 1)
+    assert finding.problem.subject == str(config)
+    assert examine(Facts(files=[files.read(f"{config}.missing")], switchers=[]))[0].check.id == "no-config"
 
 
 def test_a_file_without_passwords_may_be_read(config: Path) -> None:
