@@ -45,7 +45,7 @@ class Round:
     events: tuple[Event, ...]
     fencing: bool
     cleanup: bool
-    """An administrator cleans up when all is mended; otherwise the cluster gets over it by itself."""
+    """An administrator cleans up when every fault has ended; otherwise the cluster recovers by itself."""
 
     @property
     def seconds(self) -> float:

@@ -34,7 +34,7 @@ def test_nobody_can_build_it_without_a_network_and_gets_the_same_bytes(built: Pa
     """From the source package, with all tests, in another folder, another time zone, with another umask."""
     (source,) = built.glob("*.dsc")
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder, "elsewhere", "resource-agents-berofos")
+        tree = Path(folder, "other", "resource-agents-berofos")
         tree.parent.mkdir()
         run("dpkg-source", "--no-check", "--extract", source, tree)
         run("chown", "--recursive", "nobody:nogroup", folder)

@@ -379,7 +379,7 @@ class Lab:
         (place / "story.txt").write_text(self.story(), encoding="utf-8")
         shutil.copy(self.here / "simulator.log", place)
         for name, node in self.nodes.items():
-            with contextlib.suppress(shutil.Error):  # what a machine has deleted is no file to be copied
+            with contextlib.suppress(shutil.Error):  # a file that a machine has deleted cannot be copied
                 shutil.copytree(node.log, place / name, dirs_exist_ok=True)
             shutil.copy(node.here / "syslog", place / name)
         return place
