@@ -153,8 +153,8 @@ class Root:
             self.run_with_network("apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages)
 
     def _enter(self, more: tuple[str, ...], command: tuple[str, ...], environ: dict[str, str]) -> str:
-        # --kill-child: what the command leaves running ends with it.
-        namespaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child", *more)
+        # What the command leaves running ends with it, and all of it with this process.
+        namespaces = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", *more)
         return run(*namespaces, "sh", "-ec", _ENTER, "sh", *command, ROOT=str(self.folder), **environ)
 
     def put(self, source: Path, target: str) -> str:
