@@ -331,8 +331,9 @@ def _undone_if_stopped(call: Invocation, watchdog: Watchdog | None) -> Iterator[
     """Take back what the watchdog did if the resource was stopped while this action ran."""
     try:
         yield
-    except Superseded:
+    except BaseException:
         if watchdog and not statepath.exists(call.state):
+            signal.setitimer(signal.ITIMER_REAL, 0)  # nobody waits for this action any more
             watchdog.undo()
         raise
 

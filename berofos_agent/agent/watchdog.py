@@ -36,6 +36,7 @@ KICKS_PER_INTERVAL = 3
 LATE = 2
 """Kicks that may go unanswered, or times between two kicks that the daemon may be silent, before it is reported."""
 ANSWER_SECONDS = 1.0
+UNDO_SECONDS = 5.0
 _ANSWER_PAUSE_SECONDS = 0.01
 _MAC_IN_KICK = slice(len(frame.MAGIC) + 1, len(frame.MAGIC) + 7)
 _FORMER = "@"
@@ -127,15 +128,15 @@ class Watchdog:
         return [*(result.error for result in results if result.error), *self._try_former()[0]]
 
     def give_up(self) -> None:
-        """Leave no kick daemon, and no watchdog armed that can be reached: the start fails."""
-        self.disarm_all()
-        process.end(self._path)
-        self._state.targets, self._state.interval = {}, 0
+        """Leave no watchdog armed that can be reached, and no kick daemon without need: the start fails."""
+        if not self.disarm_all():
+            process.end(self._path)
+            self._state.targets, self._state.interval = {}, 0
 
     def undo(self) -> None:
         """Take back what this call armed and started: the resource was stopped meanwhile."""
         process.end(self._path)
-        run_on_all(self._armed, disarm, self._deadline)
+        run_on_all(self._armed, disarm, time.monotonic() + UNDO_SECONDS)
 
     # --- what is wanted ----------------------------------------------------------------------------------------
 
@@ -211,6 +212,7 @@ class Watchdog:
             if time.monotonic() > until:
                 raise Unreachable(device.name, f"{device.entry.host} does not answer the kick daemon")
             time.sleep(_ANSWER_PAUSE_SECONDS)
+        state_file.check_current(self._path, self._state)
         return write_armed(device, self._interval, deadline)
 
     def _is_kicked(self, name: str) -> bool:
