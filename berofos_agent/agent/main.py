@@ -104,9 +104,9 @@ def _stop(call: Invocation) -> int:
             finally:
                 _remove(call.state)  # an action that hung longer than we waited for it may have written it again
     except BaseException as exc:
-        _log_traceback(f"stop: {exc}")
-        _remove(call.state)
+        _remove(call.state)  # first, as there may be no memory left for anything else
         _end_kick_daemon(call.state)
+        _log_traceback(f"stop: {exc}")
     return SUCCESS
 
 

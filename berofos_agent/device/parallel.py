@@ -42,10 +42,15 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
         except Exception as exc:
             bugs.append(exc)
 
-    threads = [threading.Thread(target=run, args=(result,), daemon=True) for result in results]
-    for thread in threads:
-        thread.start()
-    for index, thread in enumerate(threads):
+    threads: dict[int, threading.Thread] = {}
+    for index, result in enumerate(results):
+        thread = threading.Thread(target=run, args=(result,), daemon=True)
+        try:
+            thread.start()
+            threads[index] = thread
+        except RuntimeError:  # no memory for a thread: one device after the other
+            run(result)
+    for index, thread in threads.items():
         thread.join(max(0.0, deadline + GRACE_SECONDS - time.monotonic()))
         if thread.is_alive():
             device = devices[index]
