@@ -85,6 +85,7 @@ def _stop(call: Invocation) -> int:
     """
     if not statepath.exists(call.state):
         _end_kick_daemon(call.state)
+        _tidy_up(call.state)
         return SUCCESS
     try:
         from berofos_agent.agent import state
@@ -107,7 +108,19 @@ def _stop(call: Invocation) -> int:
         _remove(call.state)  # first, as there may be no memory left for anything else
         _end_kick_daemon(call.state)
         _log_traceback(f"stop: {exc}")
+    _tidy_up(call.state)
     return SUCCESS
+
+
+def _tidy_up(path: str) -> None:
+    """Remove what actions that were killed left beside the state file."""
+    folder, name = os.path.split(path)
+    try:
+        for left in os.listdir(folder):
+            if left == f"{name}.lock" or (left.startswith(f"{name}.") and left.endswith(".tmp")):
+                os.unlink(os.path.join(folder, left))
+    except OSError:
+        return  # nothing that matters
 
 
 def _remove(path: str) -> None:

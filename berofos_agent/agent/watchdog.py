@@ -125,7 +125,9 @@ class Watchdog:
     def disarm_all(self) -> list[DeviceError]:
         """Switch off the watchdogs, also those of devices that bnfos.conf no longer has; return why some are on."""
         results = run_on_all(self._devices, disarm, self._deadline)
-        return [*(result.error for result in results if result.error), *self._try_former()[0]]
+        off = {result.device.name: result.device.entry for result in results if not result.error}
+        left = {name: one for name, one in self._state.targets.items() if not _is_of(one, off.get(name))}
+        return [*(result.error for result in results if result.error), *self._try_former(left)[0]]
 
     def give_up(self) -> None:
         """Leave no watchdog armed that can be reached, and no kick daemon without need: the start fails."""
@@ -230,20 +232,20 @@ class Watchdog:
 
     def _disarm_former(self) -> list[DeviceError]:
         """Disarm devices that are kicked, but not in bnfos.conf any more; return why some are still on."""
-        errors, gone = self._try_former()
+        names = {device.name for device in self._devices}
+        former = {name: target for name, target in self._state.targets.items() if name not in names}
+        errors, gone = self._try_former(former)
         if gone:
             left = {name: target for name, target in self._state.targets.items() if name not in gone}
             self._set_targets(left, min([self._interval or 65535, *(target.interval for target in left.values())]))
         return errors
 
-    def _try_former(self) -> tuple[list[DeviceError], set[str]]:
-        """Disarm devices that bnfos.conf does not have any more; return why some are still on, and who needs no kicks.
+    def _try_former(self, former: Mapping[str, Target]) -> tuple[list[DeviceError], set[str]]:
+        """Disarm devices by their targets; return why some are still on, and which need no kicks any more.
 
         One that is off, or whose watchdog has expired, cannot be disarmed and need not be: it is given up once it has
         answered no kick for its interval. So is one whose address another device has now.
         """
-        names = {device.name for device in self._devices}
-        former = {name: target for name, target in self._state.targets.items() if name not in names}
         if not former:
             return [], set()
         report = process.read_report(self._path)
@@ -332,6 +334,13 @@ class Watchdog:
 def _former_name(name: str, target: Target) -> str:
     address = target.kick.partition(":")[0]
     return name if _FORMER in name else f"{name}{_FORMER}{_mac_of(target).hex()}{_FORMER}{address}"
+
+
+def _is_of(target: Target, entry: Entry | None) -> bool:
+    """Tell whether a target is the device that a section of bnfos.conf means now."""
+    if entry is None or entry.mac not in (None, _mac_of(target)):
+        return False
+    return entry.host == target.kick.partition(":")[0] or not entry.host.replace(".", "").isdigit()
 
 
 def _former_device(name: str, target: Target) -> Device:

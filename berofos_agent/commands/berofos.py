@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import WRONG_ARGUMENTS, Parser, guarded
+from berofos_agent.commands.commandline import WRONG_ARGUMENTS, Parser, guarded, with_output
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit status."""
+    return with_output("berofos", lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
         parser().print_help(sys.stderr)

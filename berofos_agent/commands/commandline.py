@@ -57,20 +57,48 @@ _COLOURS = {"green": "32", "red": "31"}
 
 def guarded(prog: str, work: Callable[[], int]) -> int:
     """Run a command's work and return its exit status; an error of this package is one line, not a traceback."""
+
+    def to_its_end() -> int:
+        try:
+            return work()
+        except BerofosError as exc:
+            complain(prog, exc)
+            return row_of(exc, EXIT_STATUS)
+        except KeyboardInterrupt:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)  # so that the shell's prompt starts on a new line
+            return INTERRUPTED
+
+    return with_output(prog, to_its_end)
+
+
+def with_output(prog: str, work: Callable[[], int]) -> int:
+    """Run a command's work and print all of it; an output that is closed or full is one line and FAILED.
+
+    A reader that has gone, as in `berofos status | head -1`, is no line at all.
+    """
+    open_outputs()
     try:
-        status = work()
-        sys.stdout.flush()
-    except BerofosError as exc:
-        complain(prog, exc)
-        return row_of(exc, EXIT_STATUS)
-    except KeyboardInterrupt:
-        if sys.stderr.isatty():
-            print(file=sys.stderr)  # so that the shell's prompt starts on a new line
-        return INTERRUPTED
-    except BrokenPipeError:  # berofos status | head -1
+        try:
+            return work()
+        finally:
+            sys.stdout.flush()  # also behind the --help of argparse, which exits
+    except BrokenPipeError:
         abandon_output()
-        return FAILED
-    return status
+    except OSError as exc:
+        if exc.filename is not None:
+            raise
+        abandon_output()
+        complain(prog, f"standard output: {exc.strerror}")
+    return FAILED
+
+
+def open_outputs() -> None:
+    """Open what is closed: Python would print to nowhere, or what goes to standard error to standard output."""
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115 - no write succeeds
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def abandon_output() -> None:
@@ -80,8 +108,14 @@ def abandon_output() -> None:
 
 def complain(prog: str, problem: object) -> None:
     """Print a problem to standard error, after all output so far."""
-    sys.stdout.flush()
-    print(f"{prog}: {problem}", file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        abandon_output()  # the problem matters more
+    try:
+        print(f"{prog}: {problem}", file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:

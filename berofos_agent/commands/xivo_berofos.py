@@ -31,8 +31,7 @@ berofos(8). The other devices are switched in any case."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    arguments = parser().parse_args(argv)
-    return commandline.guarded(PROG, lambda: _run(arguments))
+    return commandline.guarded(PROG, lambda: _run(parser().parse_args(argv)))
 
 
 def parser() -> argparse.ArgumentParser:

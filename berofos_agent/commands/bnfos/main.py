@@ -6,7 +6,6 @@ more than the standard library, and only they import it.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import Callable
 
 from berofos_agent.commands.bnfos import options
 from berofos_agent.commands.bnfos.context import Context, Lan, Reporter
+from berofos_agent.commands.commandline import with_output
 from berofos_agent.errors import BerofosError
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -21,7 +21,10 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 def main(argv: Sequence[str] | None = None, lan: Lan = Lan()) -> int:  # noqa: B008 - it is frozen
     """Run the command and return its exit status; `lan` says where devices listen, which only a test changes."""
-    words = sys.argv[1:] if argv is None else argv
+    return with_output("bnfos", lambda: _main(sys.argv[1:] if argv is None else argv, lan))
+
+
+def _main(words: Sequence[str], lan: Lan) -> int:
     if not words:
         options.new_parser().print_help(sys.stderr)
         return options.WRONG_ARGUMENTS
@@ -40,9 +43,6 @@ def main(argv: Sequence[str] | None = None, lan: Lan = Lan()) -> int:  # noqa: B
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # bnfos --show | head -1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
 
 
 def _work(mode: str) -> Callable[[Context], None]:
