@@ -152,9 +152,9 @@ PARAMETERS = (
         "integer",
         "60",
         "Seconds without an answer",
-        "For how many seconds (0 to 86400) devices that do not answer are taken to keep their position: the resource "
-        "is degraded that long and fails then. 0 fails at once. More than the monitor's interval and request_timeout "
-        "together, or the first monitor without an answer fails already.",
+        "Seconds (0 to 86400) for which devices that do not answer are assumed to be in position. The resource is "
+        "degraded during this time and fails after it; 0 fails at once. Use more than the monitor's interval plus "
+        "request_timeout, or the first monitor without an answer fails.",
         _seconds(0, 86400),
         reloadable=True,
     ),
@@ -163,9 +163,9 @@ PARAMETERS = (
         "integer",
         "0",
         "Interval of the devices' watchdog",
-        "Interval in seconds (1 to 65535) of the devices' own watchdog, or 0 for none. With one, a small process on "
-        "the node at port B kicks the devices every third of it; if that node dies or freezes, the devices put the "
-        "lines through to port D by themselves. 15 is a good value.",
+        "Interval in seconds (1 to 65535) of the devices' own watchdog; 0 is off. The kick daemon, a small process on "
+        "the node at port B, kicks the devices every third of the interval. If that node dies or freezes, the devices "
+        "move the lines to port D by themselves. 15 is a good value.",
         _seconds(0, 65535),
         reloadable=True,
     ),
@@ -174,9 +174,9 @@ PARAMETERS = (
         "string",
         None,
         "DAHDI spans that should be alive",
-        "Numbers of the DAHDI spans, the ISDN ports of the telephone server (N of /proc/dahdi/N), separated by spaces, "
-        "that must be out of alarm while the "
-        "lines are on this node. A monitor of depth 10 reports an alarm; a start never waits for them.",
+        "DAHDI spans that must be out of alarm while the lines are on this node: their numbers (N of /proc/dahdi/N), "
+        "separated by spaces. A span is an ISDN port of the telephony server. A monitor of depth 10 reports an alarm; "
+        "a start does not wait for the spans.",
         _spans,
         reloadable=True,
     ),

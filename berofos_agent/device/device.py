@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.reading import Difference, differences
 from berofos_agent.device.settings import REQUEST_SECONDS, SETTINGS, USER, Values, check, with_their_groups
+from berofos_agent.device.topology import PORT_OF_MODE
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import DeviceError, DidNotFollow, Moved, Refused, SectionError, Unreachable
 
@@ -213,5 +214,8 @@ def _is_writable(keyword: str, value: str) -> bool:
 def _not_taken(wrong: Sequence[Difference]) -> str:
     for one in wrong:
         if one.keyword == "mode":
-            return f"relay did not switch: mode is still {one.now} after writing {one.expected}"
+            return (
+                f"relay did not switch: mode is still {one.now} after writing {one.expected}; "
+                f"power-cycle it once, else move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}"
+            )
     return f"setting not taken: {', '.join(map(str, wrong))}"

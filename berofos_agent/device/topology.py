@@ -10,6 +10,8 @@ LINES: Mapping[str, str] = {"1": "A-B", "0": "A-D"}
 MODE_OF_PORT: Mapping[str, str] = {"b": "1", "d": "0"}
 """By the letter on the socket that gets the lines, the relay mode that brings them there."""
 
+PORT_OF_MODE: Mapping[str, str] = {mode: port for port, mode in MODE_OF_PORT.items()}
+
 SCENARIO: Mapping[str, str] = {"fallback": "0", "bypass": "1"}
 """By the topology's name, the setting `scenario`: two XiVOs on B and D, or one XiVO in front of a PBX on D."""
 

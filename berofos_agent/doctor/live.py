@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import INFINITY
-from berofos_agent.device.topology import LINES, MODE_OF_PORT
+from berofos_agent.device.topology import LINES, PORT_OF_MODE
 from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Inspected, Problem
 
-PORT_OF_MODE = {mode: port for port, mode in MODE_OF_PORT.items()}
 _LOOK = "crm_mon --one-shot --inactive"
 
 

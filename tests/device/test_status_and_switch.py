@@ -116,7 +116,10 @@ def test_switch_moves_the_others_when_one_does_not_follow(desk: Desk) -> None:
     desk.device("fos1").model.fault("stuck")
     ran = desk.berofos("switch", "b")
     assert ran.status == 8
-    assert ran.err == "berofos switch: fos1: relay did not switch: mode is still 0 after writing 1\n"
+    assert ran.err == (
+        "berofos switch: fos1: relay did not switch: mode is still 0 after writing 1; "
+        "power-cycle it once, else move its cables to B\n"
+    )
     assert desk.device("fos2").model.mode == "1"
 
 
