@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
+from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.cluster.recommendation import recommend
 from berofos_agent.cluster.rendering import RENDERERS
 from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
 from berofos_agent.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from berofos_agent.cluster.cib import Cluster
 
 _DESCRIPTION = """\
 Print the cluster configuration for the devices of bnfos.conf, ready to apply.
@@ -37,11 +40,16 @@ _PATH = re.compile(r"/[\w./@+ -]*")
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     arguments = parser().parse_args(argv)
+    cluster = _running_cluster()
+    _require(arguments, cluster)
     port_d = arguments.port_d or ""
+    for option, name in (("--port-b", arguments.port_b), ("--port-d", port_d)):
+        if cluster and name:
+            _known_node(option, name, cluster.nodes)
     if arguments.port_b.lower() == port_d.lower():
         raise ConfigurationError("--port-b and --port-d name the same node; leave --port-d out if D leads to a PBX")
     entries = bnfosconf.select(bnfosconf.read(arguments.config), [], arguments.config)
-    follow, role = _telephony(arguments.follow, arguments.role)
+    follow, role = _telephony(arguments.follow, arguments.role, cluster)
     wanted = recommend(
         arguments.name,
         follow,
@@ -55,24 +63,59 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _telephony(id: str, role: str | None) -> tuple[str, str]:
+def _running_cluster() -> Cluster | None:
+    from berofos_agent.cluster import cib
+
+    try:
+        return cib.read_live()
+    except ConfigurationError:
+        return None
+
+
+def _require(arguments: argparse.Namespace, cluster: Cluster | None) -> None:
+    """End with status 2 if an argument is missing, and name what the running cluster has to choose from."""
+    offers = {
+        "follow": ("resources", _resources(cluster)),
+        "port_b": ("nodes", list(cluster.nodes) if cluster else []),
+    }
+    for name, (what, known) in offers.items():
+        if getattr(arguments, name) is None:
+            offer = f"; this cluster has the {what} {', '.join(known)}" if known else ""
+            parser().error(f"--{name.replace('_', '-')} is required{offer}")
+
+
+def _resources(cluster: Cluster | None) -> list[str]:
+    """Return the resources that may be telephony: groups, clones and resources on their own, but no relay."""
+    if cluster is None:
+        return []
+    found = cluster.tree.iterfind("configuration/resources/*[@id]")
+    relays = {name for relay in cluster.relays for name in relay.names}
+    return [one.get("id", "") for one in found if one.get("class") != "stonith" and one.get("id") not in relays]
+
+
+def _known_node(option: str, name: str, nodes: Sequence[str]) -> None:
+    """Raise ConfigurationError for a name that no node has; a short name may stand for a full one."""
+    if nodes and not any(relay_mode_for(node, name, None) for node in nodes):
+        hint = commandline.did_you_mean(name, nodes) or f"; it has {', '.join(nodes)}"
+        raise ConfigurationError(f"{option} {name}: the cluster has no such node{hint}")
+
+
+def _telephony(id: str, role: str | None, cluster: Cluster | None) -> tuple[str, str]:
     """Return the resource to be colocated with and its role, as the cluster has it; without a cluster, as told.
 
     The instances of a clone are placed by the clone's constraints. Only the promoted one of a promotable clone has the
     lines. Before the CIB schema 3.7 (Pacemaker 2.1), the role is called Master.
     """
-    from berofos_agent.cluster import cib, shape
+    from berofos_agent.cluster import shape
 
-    try:
-        tree = cib.read_live().tree
-    except ConfigurationError:
+    if cluster is None:
         return id, role or ""
+    tree = cluster.tree
     telephony = shape.find(tree.find("configuration"), id)
     if telephony is None:
         ids = [one.get("id", "") for one in tree.iterfind("configuration/resources//*[@id]") if shape.is_resource(one)]
-        near = difflib.get_close_matches(id, ids, 1)
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(ids) or 'none'}"
-        raise ConfigurationError(f"--follow {id}: the cluster has no such resource; {hint}")
+        hint = commandline.did_you_mean(id, ids) or f"; it has {', '.join(ids) or 'none'}"
+        raise ConfigurationError(f"--follow {id}: the cluster has no such resource{hint}")
     if role is None:
         role = shape.promoted_role(tree) if telephony.promotable else ""
     return telephony.id, role
@@ -95,14 +138,16 @@ def parser() -> argparse.ArgumentParser:
     tool.add_argument("--pcs", dest="tool", action="store_const", const="pcs", help="commands for pcs")
     tool.add_argument("--xml", dest="tool", action="store_const", const="xml", help="part of a CIB, for cibadmin")
     parser.add_argument(
-        "--follow", type=_matching(_ID), required=True, metavar="RESOURCE", help="the telephony resource, such as xivo"
+        "--follow", type=_matching(_ID), metavar="RESOURCE", help="the telephony resource, such as xivo; required"
     )
     parser.add_argument(
         "--role",
         choices=("Promoted", "Master"),
         help="role of a promotable telephony resource that has the lines (default: as in the cluster, if it runs here)",
     )
-    parser.add_argument("--port-b", type=_matching(_NODE), required=True, metavar="NODE", help="node cabled to port B")
+    parser.add_argument(
+        "--port-b", type=_matching(_NODE), metavar="NODE", help="node cabled to port B, such as xivo-1; required"
+    )
     parser.add_argument(
         "--port-d",
         type=_matching(_NODE),

@@ -99,6 +99,17 @@ def test_test_mail_is_asked_for(devices: Simulator, bnfos: Bnfos) -> None:
     assert [entry["event"] for entry in devices["fos1"].model.history] == ["mail"]
 
 
+@pytest.mark.parametrize(("pair", "warns"), [("mode=1", True), ("modedef=1", False)])
+def test_moving_a_relay_that_a_cluster_manages_comes_with_a_warning(
+    bnfos: Bnfos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: str, warns: bool
+) -> None:
+    monkeypatch.setenv("HA_RSCTMP", str(tmp_path))
+    (tmp_path / "berofos-relay.state").touch()
+    ran = bnfos(f"--set {pair} -f fos1")
+    assert ran.status == 0
+    assert ("warning: the cluster manages the relay (resource relay) and will put it back" in ran.err) is warns
+
+
 def test_relay_that_does_not_move_is_an_error(devices: Simulator, bnfos: Bnfos) -> None:
     devices["fos1"].model.fault("stuck")
     ran = bnfos("--set mode=1 -f fos1")

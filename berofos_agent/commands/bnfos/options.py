@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import seconds
+from berofos_agent.commands.commandline import did_you_mean, seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -162,10 +162,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Ends the process with status 2 and one line for what is wrong, as argparse does.
     """
     parser = new_parser()
+    for word in argv:
+        if word[:1] == "-" and word[1:].partition("=")[0] in MODES:
+            parser.error(f"a mode has two dashes: -{word}")
     arguments, others = parser.parse_known_args(argv)
     unknown = [word for word in others if word.startswith("-")]
     if unknown:  # words without a dash are passed over, as by the vendor's client
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        meant = did_you_mean(unknown[0].partition("=")[0], [f"--{name}" for name in MODES])
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
     given = [name for name in MODES if getattr(arguments, name) is not None]
     if not given:
         parser.error(f"no mode given; one of {', '.join(f'--{name}' for name in MODES)} is needed")

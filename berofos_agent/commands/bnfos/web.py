@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Callable, TypeVar
 
+from berofos_agent.cluster import resources
 from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.device import Device, Written
@@ -57,6 +58,9 @@ def set_value(context: Context) -> None:
     device = Device(context.target(host_needed=True), context.seconds)
     if value is None:
         value = _ask_for(keyword)
+    managed_by = resources.relay_resources() if keyword == "mode" else []
+    if managed_by:
+        context.reporter.info(f"warning: {resources.warning(managed_by)}")
     before = _with_login(context, device, lambda: device.read(_deadline(context)))
     try:
         written = _write(context, device, {keyword: value}, before)

@@ -96,7 +96,9 @@ def test_flash_by_mac_needs_the_host_too() -> None:
         (["--ping", "-m", "00:19:32"], "not a MAC address"),
         (["--ping", "-h", "a b"], "not a host name"),
         (["--get", "nothing", "-f", "fos1"], "unknown setting 'nothing'; known are scenario, mode"),
-        (["--scn"], "unrecognized arguments: --scn"),
+        (["--scn"], "unrecognized arguments: --scn; did you mean --scan?"),
+        (["-scan"], "a mode has two dashes: --scan"),
+        (["-set", "mode=1", "-f", "fos1"], "a mode has two dashes: --set"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,3 +129,48 @@ def test_a_misspelt_telephony_resource_is_refused_with_the_nearest_name(
         "",
         "berofos cluster-config: --follow xvio: the cluster has no such resource; did you mean xivo?\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port-b", "xivo1"], "--port-b xivo1: the cluster has no such node; did you mean xivo-1?"),
+        (
+            ["--port-b", "xivo-1", "--port-d", "pbx"],
+            "--port-d pbx: the cluster has no such node; it has xivo-1, xivo-2",
+        ),
+    ],
+)
+def test_a_misspelt_node_is_refused_with_the_nearest_name(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    config: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    with_cluster(tmp_path, monkeypatch, "good-crm.xml")
+    assert main(["cluster-config", "--follow", "xivo", *arguments, "--config", str(config)]) == 3
+    assert capsys.readouterr() == ("", f"berofos cluster-config: {words}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port-b", "xivo-1"], "--follow is required; this cluster has the resources xivo"),
+        (["--follow", "xivo"], "--port-b is required; this cluster has the nodes xivo-1, xivo-2"),
+    ],
+)
+def test_a_missing_argument_is_named_with_what_the_cluster_offers(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    config: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    with_cluster(tmp_path, monkeypatch, "good-crm.xml")
+    with pytest.raises(SystemExit) as ended:
+        main(["cluster-config", *arguments, "--config", str(config)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{words}\n")
