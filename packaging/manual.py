@@ -111,7 +111,7 @@ def _berofos() -> Iterator[str]:
     )
     yield ".SH EXIT STATUS"
     yield "If several devices fail, the status is that of the first."
-    yield "check, doctor and rehearse have statuses of their own."
+    yield "check, doctor, drill and rehearse have statuses of their own."
     for status, meaning in EXIT_STATUS.items():
         yield from item(bold(str(status)), meaning)
     yield ".SH FILES"

@@ -34,6 +34,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     ),
     "doctor": Subcommand("berofos_agent.commands.doctor", "find problems in the cluster, in files and in devices"),
     "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do", False),
+    "drill": Subcommand("berofos_agent.commands.drill", "move telephony to the other node and back, and watch"),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
     "panel": Subcommand("berofos_agent.commands.panel", "serve a page that shows all devices and the cluster"),
     "simulate": Subcommand(

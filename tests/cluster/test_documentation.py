@@ -113,6 +113,8 @@ def done(cluster: Cluster) -> list[str]:
 def test_failover_drills(cluster: Cluster, console: Console) -> None:
     page = "drills.md"
     assert "relay-lines" in console.type(page, "where")
+    assert "done: there " in console.type(page, "drill")
+    cluster.wait_for("xivo-1")
     console.type(page, "move")
     cluster.wait_for("xivo-2")
     assert "[leftover-move-constraint]" in console.run("berofos doctor || true").stdout

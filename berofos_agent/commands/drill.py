@@ -1,0 +1,307 @@
+"""The command `berofos drill`: moves telephony to the other node and back, and shows what happens when."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Callable
+
+from berofos_agent.commands import commandline
+from berofos_agent.commands.commandline import DONE, FAILED
+from berofos_agent.errors import BerofosError, ConfigurationError
+
+if TYPE_CHECKING:
+    from berofos_agent.cluster.cib import Cluster
+    from berofos_agent.cluster.shape import Telephony
+    from berofos_agent.cluster.status import ClusterStatus
+    from berofos_agent.device.device import Device
+
+PROG = "berofos drill"
+
+_DESCRIPTION = """\
+Move telephony to the other node and back, while the lines follow, and print
+what happens when. Calls on the lines are cut twice. No constraint is left
+behind, also after Ctrl-C or when the terminal is lost. Refused if the cluster
+is not ready for it. Exit status: 0 all went where it should, 1 it did not,
+2 wrong arguments or not confirmed, 3 refused, 130 interrupted."""
+
+_EXAMPLES = """\
+examples:
+  berofos drill                # by moving telephony
+  berofos drill --standby      # by putting the node in standby
+  berofos drill --yes          # without asking"""
+
+COMMAND_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+"""Between two looks at the cluster and the devices."""
+
+GUARD = "PT15M"
+"""How long a move lasts at most if nobody can take it back, even the drill itself."""
+
+NOT_CONFIRMED = 2
+
+Tell = Callable[[str], None]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command and return its exit status; raise ConfigurationError if it is refused."""
+    arguments = parser().parse_args(argv)
+    from berofos_agent.cluster import cib
+
+    cluster = cib.read_live()
+    drill = Drill(cluster, arguments.standby, arguments.seconds)
+    reasons = drill.reasons_against()
+    if reasons and not arguments.force:
+        raise ConfigurationError(f"refused: {'; '.join(reasons)}; --force overrides")
+    for reason in reasons:
+        commandline.complain(PROG, f"warning: {reason}")
+    if not arguments.yes and not _confirmed(drill):
+        return NOT_CONFIRMED
+    return DONE if drill.run() else FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog=PROG, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--standby", action="store_true", help="put the node in standby instead of moving telephony")
+    parser.add_argument("--yes", action="store_true", help="do it without asking")
+    parser.add_argument("--force", action="store_true", help="do it though something speaks against it")
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long each way may take (%(default)g)",
+    )
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 1 to 3600")
+    return seconds
+
+
+def _confirmed(drill: Drill) -> bool:
+    if not sys.stdin.isatty():
+        commandline.complain(PROG, "nothing done: standard input is not a terminal, so --yes is required")
+        return False
+    question = f"Move {drill.telephony.id} from {drill.home} to {drill.other} and back? Calls are cut twice. [y/N] "
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+class Drill:
+    """One drill on the running cluster."""
+
+    def __init__(self, cluster: Cluster, standby: bool, seconds: float) -> None:
+        """Raise ConfigurationError if there is nothing to drill."""
+        from berofos_agent.cluster import shape, status
+
+        if not cluster.relays:
+            raise ConfigurationError("the cluster has no resource ocf:xivo:berofos; see berofos cluster-config --help")
+        telephony = shape.telephony_of(cluster, cluster.relays[0])
+        if telephony is None:
+            raise ConfigurationError(f"{cluster.relays[0].id} is colocated with nothing; see berofos doctor")
+        self.cluster = cluster
+        self.telephony: Telephony = telephony
+        self.role = shape.promoted_role(cluster.tree) if telephony.promotable else ""
+        self.standby = standby
+        self.seconds = seconds
+        self.status: ClusterStatus = status.read()
+        at = self.status.where(telephony.id, self.role)
+        if len(at) != 1:
+            raise ConfigurationError(f"{telephony.id} runs on {' and '.join(at) or 'no node'}, not on one")
+        self.home = at[0]
+        ports = {relay.parameters.get(name, "") for relay in cluster.relays for name in ("port_b_node", "port_d_node")}
+        self.other = next((name for name in cluster.members if name != self.home and name in ports), "")
+        if not self.other:
+            raise ConfigurationError(f"only {self.home} is cabled to the devices: there is no node to move to")
+
+    def reasons_against(self) -> list[str]:
+        """Return why this should not be done now, one line each."""
+        return [*self._not_ready(), *self._would_go_wrong()]
+
+    def _not_ready(self) -> Iterator[str]:
+        from berofos_agent.cluster.relays import relay_states
+
+        node = self.status.node(self.other)
+        condition = node.condition if node else "not in the cluster"
+        if condition != "online":
+            yield f"{self.other} is {condition}"
+        if self.status.maintenance:
+            yield "the cluster is in maintenance mode"
+        for state in relay_states(self.cluster, self.status):
+            if not state.managed:
+                yield f"{state.id} is not managed by the cluster"
+            ready = state.readiness.get(self.other, "yes")
+            if ready != "yes":
+                yield f"{self.other} is not ready for {state.id}: {ready}"
+            if list(state.nodes) != [self.home]:
+                yield f"{state.id} is not on {self.home}, where {self.telephony.id} is"
+        for id in self.cluster.moved:
+            yield f"the constraint {id} of an earlier move is still there"
+
+    def _would_go_wrong(self) -> Iterator[str]:
+        from berofos_agent.cluster.rehearsal import VIOLATIONS, rehearse
+        from berofos_agent.cluster.scheduler import Scheduler
+        from berofos_agent.cluster.situations import DECISIVE, SITUATIONS
+        from berofos_agent.doctor.files import has_quorum_device
+
+        standby = [one for one in SITUATIONS if one.id == "active-standby" and self.standby]
+        try:
+            with Scheduler() as scheduler:
+                rows = rehearse(self.cluster, scheduler, has_quorum_device(), situations=[*standby, *DECISIVE])
+        except ConfigurationError as exc:
+            yield f"it cannot be rehearsed: {exc}"
+            return
+        wrong = [row for row in rows if row.violations]
+        if wrong:
+            more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
+            yield f"if {wrong[0].text}: {VIOLATIONS[wrong[0].violations[0]]}{more} (see berofos rehearse)"
+
+    def run(self) -> bool:
+        """Go there and back; return True if everything arrived both times."""
+        with _interruptible():
+            self.began = time.monotonic()
+            try:
+                there = self._go(self.home, self.other)
+            finally:
+                self._take_back(self.home, self.other)
+            try:
+                back = self._move(self.other, self.home) if self._at() != [self.home] else self._watch(self.home)
+            finally:
+                self._take_back(self.other, self.home)
+        self._tell(f"done: there {_figure(there)}, back {_figure(back)}")
+        return there is not None and back is not None
+
+    def _go(self, source: str, target: str) -> float | None:
+        if not self.standby:
+            return self._move(source, target)
+        self._tell(f"{source} is put in standby")
+        _must(["crm_attribute", "--node", source, "--name", "standby", "--lifetime", "reboot", "--update", "on"])
+        return self._watch(target)
+
+    def _move(self, source: str, target: str) -> float | None:
+        self._tell(f"{self.telephony.id} is moved from {source} to {target}")
+        role = {"": [], "Promoted": ["--promoted"], "Master": ["--master"]}[self.role]
+        resource = ["--resource", self.telephony.id, "--node", target, "--lifetime", GUARD]
+        _must(["crm_resource", "--move", *resource, *role])
+        return self._watch(target)
+
+    def _take_back(self, source: str, target: str) -> None:
+        """Leave nothing behind; a second signal does not stop it."""
+        with _uninterruptible():
+            if self.standby and source == self.home:
+                _must(["crm_attribute", "--node", source, "--name", "standby", "--lifetime", "reboot", "--delete"])
+                self._tell(f"{source} is no longer in standby")
+            else:
+                _must(["crm_resource", "--clear", "--resource", self.telephony.id])
+                self._tell(f"the constraint that moved {self.telephony.id} to {target} is cleared")
+
+    def _at(self) -> list[str]:
+        from berofos_agent.cluster import status
+
+        return status.read().where(self.telephony.id, self.role)
+
+    def _watch(self, target: str) -> float | None:
+        """Tell what changes until everything is at the target; return how long it took, None if it did not arrive."""
+        from berofos_agent.cluster import status
+
+        began = time.monotonic()
+        seen: dict[str, str] = {}
+        while True:
+            with contextlib.suppress(ConfigurationError):  # while a node joins, crm_mon may not answer
+                now = status.read()
+                places = {self.telephony.id: now.where(self.telephony.id, self.role)}
+                places.update((relay.id, now.where(relay.id)) for relay in self.cluster.relays)
+                lines = self._lines()
+                told = {
+                    name: f"runs on {' and '.join(nodes)}" if nodes else "is stopped" for name, nodes in places.items()
+                }
+                told.update((name, f"lines at {node}") for name, node in lines.items())
+                for name, text in told.items():
+                    if seen.get(name, "") != text:
+                        self._tell(f"{name} {text}")
+                seen.update(told)
+                if all(nodes == [target] for nodes in places.values()) and set(lines.values()) <= {target}:
+                    return time.monotonic() - began
+            if time.monotonic() - began > self.seconds:
+                self._tell(f"not everything is on {target} after {self.seconds:g} s")
+                return None
+            time.sleep(LOOK_SECONDS)
+
+    def _lines(self) -> dict[str, str]:
+        """Return who has the lines of each device that answers."""
+        from berofos_agent.device.parallel import read_all
+
+        found = {}
+        for ports, devices in self._devices():
+            for reading in read_all(devices, time.monotonic() + 2.0):
+                found[reading.device] = ports.get(reading.mode or "", "") or "an unknown port"
+        return found
+
+    def _devices(self) -> Iterator[tuple[dict[str, str], list[Device]]]:
+        from berofos_agent.config import bnfosconf
+        from berofos_agent.device.device import Device
+
+        for relay in self.cluster.relays:
+            given = relay.parameters
+            path = given.get("config") or bnfosconf.DEFAULT_PATH
+            entries = bnfosconf.select(bnfosconf.read(path), given.get("devices", "").split(), path)
+            ports = {"1": given.get("port_b_node", ""), "0": given.get("port_d_node", "")}
+            yield ports, [Device(entry) for entry in entries]
+
+    def _tell(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads on when the terminal is lost
+            print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
+
+
+def _figure(seconds: float | None) -> str:
+    return "did not arrive" if seconds is None else f"{seconds:.1f} s"
+
+
+def _must(argv: Sequence[str]) -> None:
+    from berofos_agent.cluster.tools import run
+
+    ended = run(argv, COMMAND_SECONDS)
+    if ended.returncode:
+        lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise BerofosError(f"{argv[0]} failed (exit status {ended.returncode}): {lines[-1][:200]}")
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let a lost terminal or a polite end be what Ctrl-C is, so that what was begun is taken back."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGHUP, signal.SIGTERM)
+    before = [signal.signal(one, interrupt) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before):
+            signal.signal(one, handler)
+
+
+@contextlib.contextmanager
+def _uninterruptible() -> Iterator[None]:
+    signals = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    before = [signal.signal(one, signal.SIG_IGN) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before):
+            signal.signal(one, handler)
