@@ -11,13 +11,15 @@ from .lab.two_nodes import NODES
 from .test_documentation import Console
 
 INTERRUPTED = """\
+exec bash << 'END'
 set -m  # so that what runs in the background does not ignore SIGINT
-berofos drill --yes > {out} &
+berofos drill --yes > {out} 2>&1 &
 until grep -q 'is moved' {out}; do sleep 0.1; done
 kill -{signal} $!
 status=0; wait $! || status=$?
 echo "exit status $status"
 cat {out}
+END
 """
 
 
@@ -73,7 +75,7 @@ def test_it_is_refused_when_the_other_node_is_not_ready(cluster: Cluster, consol
 
 def test_it_is_refused_in_maintenance_mode(cluster: Cluster, console: Console) -> None:
     cluster.set_property("maintenance-mode", "true")
-    cluster.lab.wait_until(lambda: "maintenance" in console.run("crm_mon -1").stdout, 10, "the mode is known")
+    cluster.lab.wait_until(lambda: "DISABLED" in console.run("crm_mon --one-shot").stdout, 10, "the mode is known")
     refused = console.run("berofos drill --yes")
     assert refused.returncode == 3
     assert "the cluster is in maintenance mode" in refused.stderr
