@@ -6,9 +6,9 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
-	corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
+	python3-waitress corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-browser test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual completions packages clean
+.PHONY: demo test test-quick test-browser test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual pictures completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -113,6 +113,9 @@ test-versions:
 metadata:
 	$(PYTHON) -m berofos_agent.agent.metadata > metadata/berofos.xml
 	PYTHONPATH=. $(PYTHON) packaging/document_tables.py
+
+pictures:
+	PYTHONPATH=. $(PYTHON) packaging/pictures.py docs/pictures
 
 manual:
 	mkdir -p build/man

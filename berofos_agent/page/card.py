@@ -22,7 +22,7 @@ _ENDS: Mapping[str, str] = {"A": "lines in", "B": "port B", "C": "port C", "D": 
 _OFF = ("OFFLINE", "UNCLEAN", "killed")
 """Notes of a node that is not there; its box is dashed."""
 
-_WIDTH = 13
+_WIDTH = 11
 """Letters that fit a box of the drawing."""
 
 

@@ -15,6 +15,7 @@ from berofos_agent.commands.berofos import SUBCOMMANDS
 from tests.examples import CHECKOUT, DOCS, examples, unmarked
 
 TABLES: dict[str, Any] = runpy.run_path(str(CHECKOUT / "packaging" / "document_tables.py"))
+PICTURES: dict[str, Any] = runpy.run_path(str(CHECKOUT / "packaging" / "pictures.py"))
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 TESTS = Path(__file__).parents[1]
 
@@ -54,6 +55,18 @@ def test_every_page_is_in_the_index(page: str) -> None:
 @pytest.mark.parametrize("file", TABLES["TABLES"])
 def test_the_tables_match_the_code(file: str) -> None:
     assert TABLES["up_to_date"](file) == (CHECKOUT / file).read_text(), "run `make metadata`"
+
+
+@pytest.mark.parametrize("name", PICTURES["PICTURES"])
+def test_the_pictures_match_the_drawing(name: str) -> None:
+    made = PICTURES["text_of"](PICTURES["PICTURES"][name])
+    assert made == (DOCS / "pictures" / f"{name}.svg").read_text(), "run `make pictures`"
+
+
+def test_every_picture_is_shown_on_a_page_with_words_for_those_who_do_not_see_it() -> None:
+    text = "".join((DOCS / page).read_text() for page in PAGES)
+    shown = set(re.findall(r"!\[[^]]{20,}\]\(pictures/([\w-]+)\.svg\)", text))
+    assert shown == set(PICTURES["PICTURES"]) == {path.stem for path in (DOCS / "pictures").iterdir()}
 
 
 COMMANDS = sorted(

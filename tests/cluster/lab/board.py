@@ -34,6 +34,7 @@ class Topology:
 
     title: str
     ends: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the devices."""
     commands: Sequence[str] = ()
@@ -42,10 +43,15 @@ class Topology:
 
 TOPOLOGIES = {
     "xivos": Topology("two XiVOs", {"A": "provider", "B": NODES[0], "C": "nothing", "D": NODES[1]}),
-    "pbx": Topology("two XiVOs and a PBX", {"A": "provider, PBX", "B": NODES[0], "C": "nothing", "D": NODES[1]}),
+    "pbx": Topology(
+        "two XiVOs and a PBX",
+        {"A": "provider", "B": NODES[0], "C": "nothing", "D": NODES[1]},
+        {"A": "PBX at A3-4"},
+    ),
     "watchdog": Topology(
         "one XiVO and a PBX, with the watchdog",
         {"A": "provider", "B": NODES[0], "C": NODES[0], "D": "PBX"},
+        {},
         {"scenario": "1", "modedef": "1", "wdogdef": "1", "wdogitime": "10"},
         (
             f"pcs constraint location {TELEPHONY} avoids {NODES[1]}",
@@ -150,7 +156,7 @@ class Board:
 
     def state(self) -> dict[str, Any]:
         """Return all that the page shows."""
-        notes = {port: self._note(end) for port, end in self.topology.ends.items()}
+        notes = {**{port: self._note(end) for port, end in self.topology.ends.items()}, **self.topology.notes}
         events = [[f"{at:.1f} s", self._named(what)] for at, what in reversed(self.lab.events())]
         return {
             "title": f"Lab: {self.topology.title}",

@@ -54,7 +54,7 @@ def test_device_without_power_gives_none_to_its_power_ports() -> None:
 
 
 def test_long_name_fits_its_box() -> None:
-    assert card("fos1", ends={"B": "xivo-number-1.example.org"})["texts"]["endB"] == "xivo-number-…"
+    assert card("fos1", ends={"B": "xivo-number-1.example.org"})["texts"]["endB"] == "xivo-numbe…"
 
 
 def test_every_text_of_the_drawing_is_written_and_every_attribute_is_drawn() -> None:
