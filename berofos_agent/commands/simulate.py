@@ -1,4 +1,4 @@
-"""The command `berofos simulate`: puts simulated devices up until told to end, or tells a running one what to do."""
+"""The command `berofos simulate`: runs simulated devices, or gives orders to running ones."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Device:
         raise DidNotFollow(self.name, _not_taken(wrong))
 
     def switch(self, mode: str, deadline: float) -> Switched:
-        """Bring the relay to a mode ("0" or "1"), writing only if it is elsewhere; raise a DeviceError."""
+        """Bring the relay to a mode ("0" or "1"), writing only if it is in the other position; raise a DeviceError."""
         began = time.monotonic()
         settings = self.read_or_find(deadline)
         before = settings.get("mode", "")
@@ -191,7 +191,7 @@ class Device:
             raise
 
     def identify(self, deadline: float) -> ScanReply:
-        """Return what the device tells of itself over UDP; raise NotABerofos for a MAC other than bnfos.conf's."""
+        """Return what the device reports of itself over UDP; raise NotABerofos for a MAC other than bnfos.conf's."""
         return self.gbl4.scan(self.seconds(deadline))
 
     def seconds(self, deadline: float) -> float:

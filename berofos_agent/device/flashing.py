@@ -32,7 +32,7 @@ TO_FLASH_MODE = "hold the black button while powering it on, until the red LEDs 
 
 @dataclass
 class Progress:
-    """How far a flash has come; `pages` is 0 until the device has been told to prepare."""
+    """How far a flash has come; `pages` is 0 until the request to prepare has been sent."""
 
     pages: int = 0
     done: int = 0

@@ -115,7 +115,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class ScanReply:
-    """What a device tells of itself when asked with command 1."""
+    """What a device reports of itself in reply to command 1."""
 
     mac: bytes
     firmware: tuple[int, int]
@@ -169,7 +169,7 @@ def encode_scan_reply(reply: ScanReply) -> bytes:
 
 
 def decode_scan_reply(payload: bytes) -> ScanReply:
-    """Return what a device told; raise FrameError if the payload is too short."""
+    """Return what a device reports of itself; raise FrameError if the payload is too short."""
     _need(payload, _SCAN_REPLY.size)
     (mac, hardware, boot_major, boot_minor, major, minor, mode, address, netmask, gateway, phy, link, options, port) = (
         _SCAN_REPLY.unpack_from(payload)

@@ -42,7 +42,7 @@ class Gbl4Client:
     """Speaks to one device; `name` is what its errors call it.
 
     `host` may be a broadcast address, for a device whose own is not known or out of reach. Its MAC has to be known
-    then: it is what the device, and this client, tell requests and replies by.
+    then: the device and this client recognize requests and replies by it.
     """
 
     def __init__(self, name: str, host: str, mac: bytes | None = None, port: int = frame.PORT) -> None:
@@ -52,7 +52,7 @@ class Gbl4Client:
         self.port = port
 
     def scan(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> ScanReply:
-        """Return what the device tells of itself; raise Unreachable, NotABerofos or UnusableAnswer.
+        """Return what the device reports of itself; raise Unreachable, NotABerofos or UnusableAnswer.
 
         Anyone can forge a reply, so a wrong one is passed over, and is the answer only if no right one comes.
         """
@@ -115,7 +115,7 @@ class Gbl4Client:
             raise UnusableAnswer(self.name, f"refused the {what} with error {error}; is it in flash mode?")
 
     def known_mac(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> bytes:
-        """Return the MAC; if nobody told it, the device is asked, once. Raises as scan does."""
+        """Return the MAC; if it is not known, the device is asked, once. Raises as scan does."""
         if self.mac is None:
             self.mac = self.scan(seconds).mac
         return self.mac
@@ -253,11 +253,11 @@ def broadcast_scan(
             datagram, sender = heard
             reply = _reply_in(datagram, Command.SCAN)
             try:
-                told = frame.decode_scan_reply(reply.payload) if reply else None
+                scanned = frame.decode_scan_reply(reply.payload) if reply else None
             except FrameError:
-                told = None
-            if told and told.is_berofos and told.mac not in found and len(found) < MOST_DEVICES:
-                found[told.mac] = (sender[0], told)
+                scanned = None
+            if scanned and scanned.is_berofos and scanned.mac not in found and len(found) < MOST_DEVICES:
+                found[scanned.mac] = (sender[0], scanned)
                 quiet_until = min(end, time.monotonic() + quiet)
 
 

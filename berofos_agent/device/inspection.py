@@ -63,7 +63,7 @@ class Inspection(Reading):
 
     @property
     def has_old_firmware(self) -> bool:
-        """True before 1.53, which a scan tells as 1 and 53, or as 1 and 5: docs/protocol.md is not certain (?)."""
+        """True before 1.53, which a scan reports as 1 and 53, or as 1 and 5: docs/protocol.md is not certain (?)."""
         version = self.identity.firmware if self.identity else OLDEST_FIRMWARE
         return version < (1, 5) or (1, 10) <= version < OLDEST_FIRMWARE
 
@@ -99,12 +99,14 @@ def remarks(inspection: Inspection) -> list[Remark]:
         found.append(Remark(Severity.CRITICAL, "is in flash mode; switch it off and on again"))
     elif inspection.failure:
         found.append(Remark(Severity.CRITICAL, inspection.failure.what))
-    told = inspection.settings
-    if told.get("wdogstate") == WATCHDOG_FAILURE:
+    settings = inspection.settings
+    if settings.get("wdogstate") == WATCHDOG_FAILURE:
         found.append(Remark(Severity.CRITICAL, "watchdog failure: nobody kicked it in time, the lines went to port D"))
-    if told.get(MAGIC_KEY, MAGIC_VERSION) != MAGIC_VERSION:
-        found.append(Remark(Severity.WARNING, f"config.txt has version {told[MAGIC_KEY]}, known is {MAGIC_VERSION}"))
-    if told and not inspection.identity and not inspection.wrong_device:
+    if settings.get(MAGIC_KEY, MAGIC_VERSION) != MAGIC_VERSION:
+        found.append(
+            Remark(Severity.WARNING, f"config.txt has version {settings[MAGIC_KEY]}, known is {MAGIC_VERSION}")
+        )
+    if settings and not inspection.identity and not inspection.wrong_device:
         found.append(Remark(Severity.WARNING, "does not answer over UDP (port 50123), so cannot be kicked or scanned"))
     if inspection.has_old_firmware:
         found.append(Remark(Severity.WARNING, f"firmware {inspection.firmware} is older than 1.53 and loses settings"))
@@ -113,8 +115,8 @@ def remarks(inspection: Inspection) -> list[Remark]:
 
 def as_json(report: Inspection) -> dict[str, Any]:
     """Return the state of a device for a program; None is unknown."""
-    told = report.settings
-    scenario = {setting: name for name, setting in SCENARIO.items()}.get(told.get("scenario", ""))
+    settings = report.settings
+    scenario = {setting: name for name, setting in SCENARIO.items()}.get(settings.get("scenario", ""))
     return {
         "device": report.device,
         "host": report.entry.host,
@@ -128,6 +130,6 @@ def as_json(report: Inspection) -> dict[str, Any]:
         "mode": report.mode,
         "lines": LINES[report.mode] if report.mode else None,
         "scenario": scenario,
-        "watchdog": WATCHDOG.get(told.get("wdogstate", "")),
-        "settings": told,
+        "watchdog": WATCHDOG.get(settings.get("wdogstate", "")),
+        "settings": settings,
     }

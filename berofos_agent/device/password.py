@@ -47,11 +47,11 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
         was = old or entry.login
         device = Device(entry._replace(login=was), seconds)
         try:
-            told = device.read(time.monotonic() + seconds)
+            settings = device.read(time.monotonic() + seconds)
         except Refused as exc:
             what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
             raise Refused(entry.name, f"{what}; nothing changed") from exc
-        changes.append(Change(entry, path, seconds, was, login, told))
+        changes.append(Change(entry, path, seconds, was, login, settings))
     return changes
 
 
@@ -78,26 +78,26 @@ def _edited(path: str, section: str, login: Login) -> ConfFile:
 
 def _set(change: Change, deadline: float) -> DeviceError | None:
     """Bring the new password into force; return what else went wrong with a device that has it now."""
-    trouble = None
+    failure = None
     try:
         change.device(change.old).write({"apwd": change.new.password}, change.before, deadline)
     except Refused:
         raise
     except DeviceError as exc:
-        trouble = exc  # the device may have received it: the next step shows
+        failure = exc  # the device may have received it: the next step shows
     try:
         change.device(change.new).write({"pwd": "1"}, change.before, deadline)
     except DeviceError as exc:
-        if _told(change, change.new, deadline).get("pwd") == "1":
+        if _settings(change, change.new, deadline).get("pwd") == "1":
             return exc
-        raise _which(change, trouble or exc, deadline) from exc
+        raise _which(change, failure or exc, deadline) from exc
     return None
 
 
 def _which(change: Change, exc: DeviceError, deadline: float) -> DeviceError:
     """Return the error that says which password is in force after a step failed."""
     name, path = change.entry.name, change.path
-    protection = _told(change, change.old, deadline).get("pwd")
+    protection = _settings(change, change.old, deadline).get("pwd")
     if protection == "1":
         return DidNotFollow(name, f"did not take the password ({exc.what}); it and {path} keep the old one")
     if protection:
@@ -121,13 +121,13 @@ def _taken_back(change: Change, deadline: float) -> str:
             new.write({"pwd": "0"}, change.before, deadline)
     except DeviceError:
         pass  # whether it worked is seen below
-    if _told(change, change.old, deadline).get("pwd") == ("1" if was_protected else "0"):
+    if _settings(change, change.old, deadline).get("pwd") == ("1" if was_protected else "0"):
         return f"{name} has its old password again" if was_protected else f"{name} is unprotected again"
     return f"{name} has the new password, {change.path} does not: write it into the login of [{name}] by hand"
 
 
-def _told(change: Change, login: Login | None, deadline: float) -> Values:
-    """What the device tells with this login; nothing if it does not accept it or does not answer."""
+def _settings(change: Change, login: Login | None, deadline: float) -> Values:
+    """Return the settings read with this login; none if it is not accepted, or if the device does not answer."""
     try:
         return change.device(login).read(deadline)
     except DeviceError:

@@ -16,12 +16,12 @@ MAGIC_KEY = "bnfos_confmap_magic"
 MAGIC_VERSION = "0.1"
 MAXIMUM_PASSWORD = 15
 REQUEST_SECONDS = 3.0
-"""How long one exchange with a device may take, unless told otherwise."""
+"""How long one exchange with a device may take, unless an option says otherwise."""
 USER = "admin"
 """The only user that the device knows."""
 
 Values = dict[str, str]
-"""Values by keyword; a keyword the device did not tell is not in it."""
+"""Values by keyword; a keyword that the device does not report is not in it."""
 
 
 _FLAG_WORDS = {**dict.fromkeys(("1", "yes", "y", "true"), "1"), **dict.fromkeys(("0", "no", "n", "false"), "0")}
@@ -226,22 +226,22 @@ def parse_config(text: str) -> tuple[str, Values]:
 
     Unknown keys are passed over, missing ones stay unknown.
     Raises LookupError if the text has no bnfos_confmap_magic line (it is not from a bero*fos),
-    ValueError if a value cannot be understood, or a setting is told twice with different values.
+    ValueError if a value cannot be understood, or a setting is there twice with different values.
     """
-    told: dict[str, str] = {}
+    raw: dict[str, str] = {}
     for key, value in _lines(text):
-        if told.setdefault(key, value) != value and key in _READABLE:
-            raise ValueError(f"{key} is told twice, differently")
-    if MAGIC_KEY not in told:
+        if raw.setdefault(key, value) != value and key in _READABLE:
+            raise ValueError(f"{key} is there twice, with different values")
+    if MAGIC_KEY not in raw:
         raise LookupError(MAGIC_KEY)
     values: Values = {}
     for setting in SETTINGS.values():
-        if setting.read in told:
+        if setting.read in raw:
             try:
-                values[setting.keyword] = setting.kind.understand(told[setting.read])
+                values[setting.keyword] = setting.kind.understand(raw[setting.read])
             except ValueError as exc:
                 raise ValueError(f"{setting.read}: {exc}") from None
-    return _read_text(told[MAGIC_KEY]), values
+    return _read_text(raw[MAGIC_KEY]), values
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

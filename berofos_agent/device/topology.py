@@ -16,7 +16,7 @@ SCENARIO: Mapping[str, str] = {"fallback": "0", "bypass": "1"}
 """By the topology's name, the setting `scenario`: two XiVOs on B and D, or one XiVO in front of a PBX on D."""
 
 WATCHDOG_SECONDS: Mapping[str, int] = {"fallback": 0, "bypass": 15}
-"""By topology, the watchdog interval a device is set up with unless told otherwise; 0 is off.
+"""By topology, the watchdog interval a device is set up with unless an option says otherwise; 0 is off.
 
 Where D is a PBX, nobody switches when the XiVO dies, so the device has to do it by itself.
 """

@@ -199,7 +199,7 @@ def _exchange(
 
 
 def _text_in_full(response: requests.Response) -> bytes:
-    """Return the body, and only what is certain to be whole: half a line tells another value than the whole one."""
+    """Return the body, and only what is certain to be whole: half a line has another value than the whole one."""
     body = _body(response)
     if len(body) > MAXIMUM_BYTES:
         raise _UnusableBody(f"is longer than {MAXIMUM_BYTES // 1024} KiB")
@@ -233,8 +233,8 @@ def _authorization(challenge: str, login: Login, url: str) -> str:
     if "digest" in offered:
         digest: Any = HTTPDigestAuth(login.user, login.password)
         digest.init_per_thread_state()
-        told = {key: value for key, value in parse_dict_header(offered["digest"]).items() if value is not None}
-        digest._thread_local.chal = {"realm": "", "nonce": "", **told}
+        fields = {key: value for key, value in parse_dict_header(offered["digest"]).items() if value is not None}
+        digest._thread_local.chal = {"realm": "", "nonce": "", **fields}
         return digest.build_digest_header("GET", url) or ""
     if "basic" in offered:
         return "Basic " + base64.b64encode(f"{login.user}:{login.password}".encode()).decode()

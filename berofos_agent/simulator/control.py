@@ -1,4 +1,4 @@
-"""Orders over a Unix domain socket while a simulator runs, both ends of it; what orders there are, orders.py knows."""
+"""Orders to a running simulator over a Unix domain socket, both ends of it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Firmware:
     """One published version."""
 
     version: tuple[int, int]
-    """As a scan tells it: 1.53, also written 1.5.3, is sent as 1 and 53."""
+    """As a scan reports it: 1.53, also written 1.5.3, is sent as 1 and 53."""
     forgets_flags: bool = False
     """Fault of 1.3.3: a box that is not ticked is absent from its form, so an absent flag is cleared."""
     more_keys: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ FACTORY_SETTINGS: Mapping[str, str] = {
     "wdogaudio": "0",
     "wdogmail": "0",
 }
-"""What is kept without power, and how it is after a reset; the other keywords tell what is now."""
+"""What is kept without power, and how it is after a reset; the other keywords are the current state."""
 
 LONGEST_TEXT = 255
 _POWER_GROUP = "5"
@@ -103,7 +103,7 @@ def accept(keyword: str, value: str) -> str:
 
 
 def is_box(setting: Setting, scenario_is_one: bool) -> bool:
-    """Tell whether a setting is a tick box of the web form; `scenario` is probably a number, like `mode` (?)."""
+    """Return whether a setting is a tick box of the web form; `scenario` is probably a number, like `mode` (?)."""
     return setting.is_stored_flag and (scenario_is_one or setting.keyword != "scenario")
 
 

@@ -1,4 +1,4 @@
-"""What happened to a simulated device, for tests and people to look at afterwards; changes nothing itself."""
+"""What happened to a simulated device, for tests and people to look at afterwards."""
 
 from __future__ import annotations
 

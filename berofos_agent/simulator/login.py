@@ -39,16 +39,16 @@ def digest_accepts(authorization: str, user: str, password: str, method: str, ta
     if scheme.lower() != "digest":
         return False
     try:
-        told = parse_keqv_list(parse_http_list(rest))
+        fields = parse_keqv_list(parse_http_list(rest))
     except (ValueError, IndexError):
         return False
-    if (told.get("username"), told.get("uri"), told.get("nonce")) != (user, target, nonce):
+    if (fields.get("username"), fields.get("uri"), fields.get("nonce")) != (user, target, nonce):
         return False
     middle = nonce
-    if "qop" in told:
-        middle = ":".join((nonce, told.get("nc", ""), told.get("cnonce", ""), told["qop"]))
+    if "qop" in fields:
+        middle = ":".join((nonce, fields.get("nc", ""), fields.get("cnonce", ""), fields["qop"]))
     expected = _md5(f"{_md5(f'{user}:{REALM}:{password}')}:{middle}:{_md5(f'{method}:{target}')}")
-    return hmac.compare_digest(told.get("response", "").encode(), expected.encode())
+    return hmac.compare_digest(fields.get("response", "").encode(), expected.encode())
 
 
 def _md5(text: str) -> str:

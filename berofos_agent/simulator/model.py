@@ -1,4 +1,4 @@
-"""A bero*fos as docs/protocol.md describes it: relay, settings, watchdog, power; has no socket and no thread.
+"""A bero*fos as docs/protocol.md describes it: relay, settings, watchdog, power.
 
 Time is a function given from outside. Nothing happens by itself: each look at the device first catches up with what
 the clock says should have happened, so a watchdog runs out at its second, whenever somebody looks.

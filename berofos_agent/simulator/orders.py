@@ -66,10 +66,10 @@ ORDERS: Mapping[str, Order] = {
     "power": Order("on|off", _power, "power the device on, or cut its power"),
     "flash": Order("", _flash, "power it on in flash mode; `power on` ends that"),
     "move": Order("0|1", _move, "move the relay by hand"),
-    "state": Order("", _state, "tell how it is"),
-    "history": Order("", _history, "tell what happened, with times"),
+    "state": Order("", _state, "show its state"),
+    "history": Order("", _history, "show its history, with times"),
     "clear-faults": Order("", _clear_faults, "end all faults"),
-    "reset": Order("", _reset, "forget what happened"),
+    "reset": Order("", _reset, "clear the history"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The UDP side of simulated devices: what a datagram is answered with, and the sockets; decides nothing itself."""
+"""The UDP side of simulated devices: the answer to a datagram, and the server."""
 
 from __future__ import annotations
 

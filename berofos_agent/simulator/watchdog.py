@@ -1,4 +1,4 @@
-"""The dead-man timer of a simulated device: states 0 off, 1 armed, 2 failed; reads no clock and moves no relay."""
+"""The watchdog timer of a simulated device: states 0 off, 1 armed, 2 failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP side of a simulated device: what a request is answered with, and the server; decides nothing itself."""
+"""The HTTP side of a simulated device: the answer to a request, and the server."""
 
 from __future__ import annotations
 

@@ -315,4 +315,4 @@ def test_device_that_cannot_be_found_again_is_an_error(tmp_path: Path, capsys: p
         standin.leaves_at = "write"
         ran = bnfos_at(standin, tmp_path, capsys)("--set dhcp=1 -f fos1")
     assert ran.status == 1
-    assert "was told dhcp = 1, and does not answer" in ran.err
+    assert "since dhcp = 1 was written" in ran.err

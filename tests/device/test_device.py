@@ -224,7 +224,7 @@ def test_broadcast_finds_every_device_once(two: Simulator) -> None:
     assert sorted(address for address, _reply in found) == ["127.0.0.1", "127.0.0.2"]
 
 
-def test_a_bank_returns_results_and_errors_in_its_order(two: Simulator) -> None:
+def test_results_and_errors_come_back_in_the_order_of_the_devices(two: Simulator) -> None:
     two["fos1"].model.fault("status", "500")
     devices = [client_of(device) for device in two.devices]
     first, second = run_on_all(devices, lambda device, end: device.read(end), soon())
@@ -233,7 +233,7 @@ def test_a_bank_returns_results_and_errors_in_its_order(two: Simulator) -> None:
     assert second.value["mode"] == "0"
 
 
-def test_a_bank_gives_up_on_what_no_time_limit_reaches(two: Simulator) -> None:
+def test_work_that_no_time_limit_reaches_ends_as_an_unreachable_device(two: Simulator) -> None:
     devices = [client_of(device) for device in two.devices]
 
     def work(device: Device, _deadline: float) -> str:

@@ -126,10 +126,10 @@ def test_a_last_line_without_an_end_is_believed_only_if_its_length_was_promised(
         assert client_of(server).read(5) == {"mode": "1", "wdogitime": "60"}
 
 
-def test_a_value_told_twice_and_differently_is_no_value() -> None:
+def test_a_value_that_is_there_twice_and_differs_is_no_value() -> None:
     with (
         hostile_server([whole(CONFIG + b"4_mode=\n")]) as server,
-        pytest.raises(UnusableAnswer, match="4_mode is told twice"),
+        pytest.raises(UnusableAnswer, match="4_mode is there twice"),
     ):
         client_of(server).read(5)
 

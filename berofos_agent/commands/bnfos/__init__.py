@@ -1,1 +1,1 @@
-"""The command `bnfos`, a drop-in for the vendor's."""
+"""The command `bnfos`, which replaces the vendor's."""

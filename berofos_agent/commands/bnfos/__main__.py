@@ -1,4 +1,4 @@
-"""Lets `python3 -m berofos_agent.commands.bnfos` do what `bnfos` does, from a checkout."""
+"""Runs `bnfos` from a checkout: `python3 -m berofos_agent.commands.bnfos`."""
 
 from __future__ import annotations
 

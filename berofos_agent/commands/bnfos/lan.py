@@ -128,7 +128,7 @@ def add_found(file: ConfFile, found: list[Found]) -> list[str]:
     A device is known by its MAC, or by its address if its section has no MAC yet. It keeps its name, its login and
     the comments around it.
     """
-    told = []
+    lines = []
     for sender, reply in found:
         host = "" if sender == _NOWHERE else sender
         mac = format_mac(reply.mac)
@@ -147,8 +147,8 @@ def add_found(file: ConfFile, found: list[Found]) -> list[str]:
             for key, value in wanted.items():
                 file.set(entry.name, key, value)
             what = "new" if not known else "changed" if wanted else "known, unchanged"
-            told.append(f"{file.path}: [{entry.name}] {mac} {host or 'has no address yet'} ({what})")
-    return told
+            lines.append(f"{file.path}: [{entry.name}] {mac} {host or 'has no address yet'} ({what})")
+    return lines
 
 
 def _leads_to(name: str, address: str) -> bool:

@@ -123,7 +123,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("b", "", _switch, "do so in the background; implies -s"),
         Option("w", "SECONDS", seconds(0, 86400), "how long to wait between two rounds of -c; default: 2"),
         Option("t", "SECONDS", seconds(0, 600), "how long one exchange may take; default, and 0: 3"),
-        Option("s", "", _switch, "tell syslog instead of the terminal"),
+        Option("s", "", _switch, "log to syslog instead of standard error"),
         Option("x", "", _switch, "add what was found to the configuration file"),
         Option("f", "NAME", _switch, "take MAC, host and login from this section of that file"),
     )
@@ -265,7 +265,7 @@ def new_parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="the configuration file (%(default)s)"
     )
-    options.add_argument("--help", action="help", help="tell all this; -h is HOST")
+    options.add_argument("--help", action="help", help="show this help; -h is HOST")
     options.add_argument("--version", action="version", version=f"bnfos {__version__}")
     return parser
 

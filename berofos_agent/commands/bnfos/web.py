@@ -24,29 +24,29 @@ Result = TypeVar("Result")
 def get(context: Context) -> None:
     """Print one setting."""
     keyword = context.arguments.argument
-    entry, told = _read(context)
-    if keyword not in told:
+    entry, values = _read(context)
+    if keyword not in values:
         raise UnusableAnswer(entry.name, f"does not report {keyword}; its firmware may not know it")
-    context.show(f"{keyword} = {told[keyword]}")
+    context.show(f"{keyword} = {values[keyword]}")
 
 
 def show(context: Context) -> None:
     """Print all settings that the device reports."""
-    entry, told = _read(context)
+    entry, values = _read(context)
     context.reporter.info(f"Configuration of device {entry.name} at {entry.host}:")
     for keyword in SETTINGS:
-        if keyword in told:
-            context.show(f" {keyword:10}= {told[keyword]}")
+        if keyword in values:
+            context.show(f" {keyword:10}= {values[keyword]}")
 
 
 def _read(context: Context) -> tuple[Entry, Values]:
     device = Device(context.target(host_needed=True), context.seconds)
-    told = _with_login(context, device, lambda: device.read(_deadline(context)))
-    if MAGIC_KEY in told:
+    values = _with_login(context, device, lambda: device.read(_deadline(context)))
+    if MAGIC_KEY in values:
         context.reporter.error(
-            f"{device.name}: config.txt has the unknown version {told[MAGIC_KEY][:20]!r}; check the values"
+            f"{device.name}: config.txt has the unknown version {values[MAGIC_KEY][:20]!r}; check the values"
         )
-    return device.entry, told
+    return device.entry, values
 
 
 # --- set -------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def _write(context: Context, device: Device, values: Mapping[str, str], before: 
         if keyword not in _NEW_PLACE:
             raise
         moved = _NEW_PLACE[keyword](device.entry, value)
-        gone = f"was told {keyword} = {value}, and does not answer at {device.entry.host} since; find it: bnfos --scan"
+        gone = f"does not answer at {device.entry.host} since {keyword} = {value} was written; find it: bnfos --scan"
         if moved == device.entry:
             raise Unreachable(device.name, gone) from None
     try:

@@ -220,8 +220,8 @@ def test_what_is_told_is_read_as_it_is_but_for_what_cannot_be_shown(told: str, r
     assert parse_config(f"bnfos_confmap_magic=0.1\n3_dn={told}\n")[1] == {"hostname": read}
 
 
-def test_only_a_setting_told_twice_differently_is_an_error() -> None:
+def test_only_a_setting_that_is_there_twice_and_differs_is_an_error() -> None:
     text = "bnfos_confmap_magic=0.1\n2_mail=a\n2_mail=b\n4_mode=1\n4_mode=1\n"
     assert parse_config(text)[1] == {"mode": "1"}
-    with pytest.raises(ValueError, match="^4_mode is told twice, differently$"):
+    with pytest.raises(ValueError, match="^4_mode is there twice, with different values$"):
         parse_config(text + "4_mode=0\n")
