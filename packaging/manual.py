@@ -262,11 +262,11 @@ AGENT_EXIT_STATUS: Mapping[int, str] = {
     1: "Failure: no device answers, or a relay did not switch. The cluster recovers the resource.",
     2: "On this node, bnfos.conf is invalid, or the node is neither port_b_node nor port_d_node.",
     3: "Unknown action.",
-    4: "A start needs a password that bnfos.conf does not have. Correct login, then crm_resource --cleanup.",
+    4: "validate-all at level 10: a device refuses the login of bnfos.conf.",
     5: "bnfos.conf, python3-requests or resource-agents is missing on this node.",
     6: "A parameter is invalid, or the resource is cloned.",
     7: "Not running: not started on this node, or all relays are in the wrong position.",
-    190: "Degraded: the resource runs, but a device does not answer, or a setting is wrong. No recovery.",
+    190: "Degraded: the resource runs, but a device does not answer or refuses the login, or a setting is wrong.",
 }
 
 

@@ -50,7 +50,9 @@ class Row(NamedTuple):
 EXIT_CODE: Mapping[type[BerofosError], Row] = {
     ParameterError: Row(ocf.OCF_ERR_CONFIGURED),
     ConfigurationMissing: Row(ocf.OCF_ERR_INSTALLED),
-    Refused: Row(ocf.OCF_ERR_PERM),
+    # 4 from a start would ban this node until a cleanup. With 0, monitors report the device as degraded; once the login
+    # is right, a monitor sees the wrong position, and the cluster recovers the resource by itself.
+    Refused: Row(ocf.OCF_ERR_PERM, start=ocf.OCF_SUCCESS),
     NotCabled: Row(ocf.OCF_ERR_ARGS),
     ConfigurationError: Row(ocf.OCF_ERR_ARGS),
     # 2 would ban this node until a cleanup, though the right device may be plugged in again at any time.
@@ -78,14 +80,18 @@ def evaluate_start(errors: Sequence[DeviceError], in_position: int) -> Result:
     """Return the answer of a start that brought `in_position` devices there and met these errors on the others."""
     if not errors:
         return OK
-    worst = most_severe(errors)
-    row = row_of(worst, EXIT_CODE)
-    code = row.code if row.start is None else row.start
-    if code != ocf.OCF_SUCCESS:
-        return Result(code, together([worst, *errors]))
+    failed = [error for error in errors if _start_code(error) != ocf.OCF_SUCCESS]
+    if failed:
+        worst = most_severe(failed)
+        return Result(_start_code(worst), together([worst, *errors]))
     if in_position:
         return OK
-    return Result(row.code, _with_advice(errors))
+    return Result(ocf.OCF_ERR_GENERIC, _with_advice([most_severe(errors), *errors]))
+
+
+def _start_code(error: DeviceError) -> int:
+    row = row_of(error, EXIT_CODE)
+    return row.code if row.start is None else row.start
 
 
 def together(errors: Sequence[DeviceError]) -> str:
@@ -96,7 +102,7 @@ def together(errors: Sequence[DeviceError]) -> str:
 
 def _with_advice(errors: Sequence[DeviceError]) -> str:
     text = together(errors)
-    return text if isinstance(errors[0], (Moved, SectionError)) else f"{text}; check power and network"
+    return text if isinstance(errors[0], (Moved, SectionError, Refused)) else f"{text}; check power and network"
 
 
 def evaluate_monitor(

@@ -83,7 +83,6 @@ def test_start_with_one_silent_device_switches_the_other_and_says_so(devices: Si
         pytest.param(fault("fos2", "status", "500"), 1, "answered HTTP status 500", id="status-500"),
         pytest.param(fault("fos2", "redirect", "http://127.0.0.1:9/"), 1, "HTTP status 30", id="redirect"),
         pytest.param(fault("fos2", "endless"), 1, "fos2: ", id="a-gigabyte"),
-        pytest.param(protect("fos2"), 4, "requires a password", id="password-missing"),
     ],
 )
 def test_start_that_fails_switches_the_others_as_well(
@@ -105,15 +104,45 @@ def test_start_with_a_device_that_sends_a_byte_a_second_ends_in_time(devices: Si
     assert modes(devices) == ["0", "1"]
 
 
-def test_start_with_a_wrong_password(devices: Simulator, cluster: Cluster) -> None:
+def test_start_with_a_wrong_password_on_one_device_recovers_by_itself_once_the_login_is_right(
+    devices: Simulator, cluster: Cluster
+) -> None:
     protect("fos2")(devices, cluster)
+    cluster.node = "xivo-2"
     config = Path(cluster.parameters["config"])
-    config.write_text(config.read_text().replace("#login = <user>:<password>", "login = admin:guess"))
-    answer = cluster.call("start", node="xivo-2")
-    assert answer.code == 4
-    assert "fos2: password refused" in answer.reason
+    without = config.read_text()
+    config.write_text(without.replace("#login = <user>:<password>", "login = admin:guess"))
+    answer = cluster.call("start")
+    assert (answer.code, modes(devices)) == (0, ["0", "1"])
     assert "guess" not in answer.stderr
+    assert "fos2: password refused" in json.loads(cluster.state.read_text())["conditions"]["position"]
+    degraded = cluster.call("monitor")
+    assert degraded.code == 190
+    assert "fos2: password refused" in degraded.reason
+
+    config.write_text(without.replace("#login = <user>:<password>", "login = admin:secret"))
+    assert cluster.call("monitor").code == 1, "so the cluster stops and starts the resource"
+    assert cluster.call("stop").code == 0
+    assert cluster.call("start").code == 0
+    assert cluster.call("monitor").code == 0
+    assert modes(devices) == ["0", "0"]
+
+
+def test_start_with_a_password_missing_on_one_device_switches_the_other(devices: Simulator, cluster: Cluster) -> None:
+    protect("fos2")(devices, cluster)
+    assert cluster.call("start", node="xivo-2").code == 0
     assert modes(devices) == ["0", "1"]
+    assert "requires a password" in json.loads(cluster.state.read_text())["conditions"]["position"]
+
+
+def test_start_refused_by_every_device_is_a_failure_that_the_cluster_tries_again(
+    devices: Simulator, cluster: Cluster
+) -> None:
+    for name in ("fos1", "fos2"):
+        protect(name)(devices, cluster)
+    answer = cluster.call("start", node="xivo-2")
+    assert answer.code == 1, "4 would ban the node until a cleanup"
+    assert "requires a password; add its login to bnfos.conf" in answer.reason
 
 
 @pytest.mark.parametrize("scheme", ["basic", "digest"])

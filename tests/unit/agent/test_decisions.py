@@ -74,8 +74,9 @@ def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() 
         pytest.param([errors.DidNotFollow], 1, 1, id="one-does-not-follow"),
         pytest.param([errors.NotABerofos], 1, 1, id="one-is-no-berofos"),
         pytest.param([errors.UnusableAnswer], 1, 1, id="one-answers-nonsense"),
-        pytest.param([errors.Refused], 1, 4, id="password-refused"),
-        pytest.param([errors.Unreachable, errors.DidNotFollow, errors.Refused], 1, 4, id="the-gravest-decides"),
+        pytest.param([errors.Refused], 1, 0, id="password-refused-by-one"),
+        pytest.param([errors.Refused], 0, 1, id="password-refused-by-all"),
+        pytest.param([errors.Unreachable, errors.DidNotFollow, errors.Refused], 1, 1, id="the-gravest-decides"),
     ],
 )
 def test_start(kinds: list[type[errors.DeviceError]], in_position: int, code: int) -> None:
