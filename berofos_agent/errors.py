@@ -131,3 +131,8 @@ def row_of(error: BaseException, table: Mapping[type[BerofosError], T]) -> T:
         if kind in table:
             return table[kind]
     raise KeyError(type(error))
+
+
+def missing_module(exc: ImportError) -> str:
+    """Return what to install, in one line."""
+    return f"Python module {exc.name} is missing; install python3-{exc.name}" if exc.name else str(exc)

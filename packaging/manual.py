@@ -229,6 +229,7 @@ def _agent() -> Iterator[str]:
         facts = [f"interval {action.interval}s"] if action.interval else []
         facts.append(f"timeout {action.timeout}s")
         facts += [f"OCF_CHECK_LEVEL={action.depth}"] if action.depth else []
+        facts += [f"role={action.role}"] if action.role else []
         yield from item(bold(action.name), ", ".join(facts))
     yield from (
         ".SH EXIT STATUS",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, statepath
 from berofos_agent.agent import state as state_file
 from berofos_agent.agent.decisions import OK, Result
-from berofos_agent.agent.invocation import Invocation
+from berofos_agent.agent.invocation import DEEP, Invocation
 from berofos_agent.agent.parameters import Parameters
 from berofos_agent.agent.state import State
 from berofos_agent.config import bnfosconf
@@ -52,8 +52,6 @@ LOCK_SECONDS = 4.0
 """For another action on this resource, which only `crm_resource --force-...` lets run beside this one."""
 ATTRIBUTE_SECONDS = 0.1
 """With less than this left, the next action sets the node attribute."""
-DEEP = 10
-"""OCF_CHECK_LEVEL from which settings are checked too."""
 
 
 def run(action: str, call: Invocation) -> int:
@@ -61,7 +59,7 @@ def run(action: str, call: Invocation) -> int:
     ocf.open_syslog(call.instance)
     deadline = deadline_of(action, call)
     try:
-        with _alarm(deadline):
+        with alarm(deadline):
             result = _HANDLERS[action](call, deadline)
     except BerofosError as exc:
         if isinstance(exc, OutOfTime):
@@ -80,7 +78,7 @@ def deadline_of(action: str, call: Invocation) -> float:
 
 
 @contextlib.contextmanager
-def _alarm(deadline: float) -> Iterator[None]:
+def alarm(deadline: float) -> Iterator[None]:
     def ring(_signal: int, _frame: object) -> None:
         raise OutOfTime("the action did not end in time; see syslog")
 
@@ -97,9 +95,9 @@ def _alarm(deadline: float) -> Iterator[None]:
 
 def start(call: Invocation, deadline: float) -> Result:
     """Bring every device into this node's position."""
-    given = _parameters(call)
-    name, mode = _position(call, given, deadline)
-    devices = _devices(given)
+    given = parameters_of(call)
+    name, mode = position_of(call, given, deadline)
+    devices = devices_of(given)
     with state_file.locked(call.state, _patience(deadline)):
         before = state_file.load(call.state)[0]
         state = State(token=before.token, targets=before.targets, interval=before.interval, unsure=before.unsure)
@@ -123,8 +121,8 @@ def start(call: Invocation, deadline: float) -> Result:
 
 def monitor(call: Invocation, deadline: float) -> Result:
     """Say whether the relay is in this node's position; agent.main has made sure that the state file is there."""
-    given = _parameters(call)
-    _name, mode = _position(call, given, deadline)
+    given = parameters_of(call)
+    _name, mode = position_of(call, given, deadline)
     with state_file.locked(call.state, _patience(deadline)):
         state, damage = state_file.load(call.state)
         if damage:
@@ -140,7 +138,7 @@ def monitor(call: Invocation, deadline: float) -> Result:
 def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadline: float) -> Result:
     problem, devices = "", []
     try:
-        devices = _devices(given)
+        devices = devices_of(given)
     except ConfigurationError as exc:
         # 2 or 5 here would stop the relay resource for good, although the relay has not moved.
         problem = str(exc)
@@ -172,16 +170,21 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
         has_failed = answer.code not in (ocf.OCF_SUCCESS, ocf.OCF_DEGRADED)
         state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
         _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
+        if call.check_level >= DEEP:
+            name = node.this_node(call.environ, deadline - time.monotonic())
+            node.publish_config(call, name, [device.entry for device in devices], deadline)
+            # Whether this node could take over is no question while it has the lines.
+            node.publish(call.attribute("ready"), "", name, call.environ, deadline - time.monotonic())
     return answer
 
 
 def validate_all(call: Invocation, deadline: float) -> Result:
     """Check the parameters; from level 10 on also bnfos.conf and the devices."""
-    given = _parameters(call)
+    given = parameters_of(call)
     if call.check_level < DEEP:
         return OK
-    _position(call, given, deadline)
-    results = _run_on_all(_devices(given), _examine, deadline)
+    position_of(call, given, deadline)
+    results = _run_on_all(devices_of(given), _examine, deadline)
     errors = [result.error for result in results if result.error]
     if errors:
         worst = decisions.most_severe(errors)
@@ -198,7 +201,7 @@ def reload_agent(call: Invocation, deadline: float) -> Result:
     """
     reason = ""
     try:
-        given = _parameters(call)
+        given = parameters_of(call)
         if statepath.exists(call.state):
             with state_file.locked(call.state, _patience(deadline)):
                 reason = _reload_watchdog(call, given, deadline)
@@ -213,8 +216,8 @@ def reload_agent(call: Invocation, deadline: float) -> Result:
 
 def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> str:
     state = state_file.load(call.state)[0]
-    _name, mode = _position(call, given, deadline)
-    devices = _devices(given)
+    _name, mode = position_of(call, given, deadline)
+    devices = devices_of(given)
     watchdog = _watchdog(call, given, mode, state, devices, deadline)
     if not watchdog:
         return ""
@@ -228,13 +231,13 @@ def after_stop(call: Invocation, state: State) -> None:
     """Do what on_stop asks for, once the state file is gone; the caller catches what fails."""
     ocf.open_syslog(call.instance)
     deadline = deadline_of("stop", call)
-    with _alarm(deadline):
+    with alarm(deadline):
         try:
             problems: list[BerofosError] = []
             given, devices = None, []
             try:
-                given = _parameters(call)
-                devices = _devices(given)
+                given = parameters_of(call)
+                devices = devices_of(given)
             except BerofosError as exc:
                 problems.append(exc)
             if state.targets or state.unsure:  # before the relay is moved or left: a stop must not end in an alarm
@@ -249,7 +252,9 @@ def after_stop(call: Invocation, state: State) -> None:
                 ocf.tell_syslog(f"stop: {problem}", syslog.LOG_WARNING)
         finally:
             if state.attribute:
-                node.set_attribute(_attribute_name(call), _last_seen(state), call.environ, deadline - time.monotonic())
+                node.set_attribute(
+                    call.attribute("lines"), _last_seen(state), call.environ, deadline - time.monotonic()
+                )
 
 
 def _last_seen(state: State) -> str:
@@ -341,13 +346,13 @@ def _undone_if_stopped(call: Invocation, watchdog: Watchdog | None) -> Iterator[
 # --- what the actions share ------------------------------------------------------------------------------------
 
 
-def _parameters(call: Invocation) -> Parameters:
+def parameters_of(call: Invocation) -> Parameters:
     if call.clones > 1:
         raise ParameterError("must not be cloned: two instances would fight over one relay; remove the clone")
     return parameters.parse(call.parameter)
 
 
-def _position(call: Invocation, given: Parameters, deadline: float) -> tuple[str, str]:
+def position_of(call: Invocation, given: Parameters, deadline: float) -> tuple[str, str]:
     """Return this node's name and the relay mode that brings the lines here; raise NotCabled."""
     name = node.this_node(call.environ, deadline - time.monotonic())
     mode = node.relay_mode_for(name, given.port_b_node, given.port_d_node)
@@ -361,7 +366,7 @@ def _patience(deadline: float) -> float:
     return min(LOCK_SECONDS, (deadline - time.monotonic()) / 2)
 
 
-def _devices(given: Parameters) -> list[Device]:
+def devices_of(given: Parameters) -> list[Device]:
     """Return the resource's devices; raise ConfigurationError."""
     from berofos_agent.device.device import Device
 
@@ -446,8 +451,4 @@ def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float,
             raise
         ocf.tell_syslog(f"warning: {exc}", syslog.LOG_WARNING)
     if is_due:
-        node.set_attribute(_attribute_name(call), value, call.environ, deadline - time.monotonic())
-
-
-def _attribute_name(call: Invocation) -> str:
-    return call.instance.replace(":", "-") + "-lines"
+        node.set_attribute(call.attribute("lines"), value, call.environ, deadline - time.monotonic())

@@ -18,6 +18,8 @@ LARGEST_MARGIN_SECONDS = 2.0
 SMALLEST_MARGIN_SECONDS = 0.5
 """What an action needs from its deadline to the end of its process on a busy machine: 0.37 s at worst in 350 calls."""
 LONGEST_AGE_SECONDS = 10.0
+DEEP = 10
+"""OCF_CHECK_LEVEL from which settings are checked too."""
 
 _PARAMETER = "OCF_RESKEY_"
 
@@ -33,6 +35,7 @@ class Invocation:
         "deadline",
         "environ",
         "instance",
+        "interval",
         "reason_prefix",
         "role",
         "state",
@@ -49,12 +52,23 @@ class Invocation:
         self.reason_prefix: Final = given("OCF_EXIT_REASON_PREFIX") or "ocf-exit-reason:"
         self.role: Final = given("OCF_RESKEY_CRM_meta_role") or ""
         self.clones: Final = _number(given("OCF_RESKEY_CRM_meta_clone_max"))
+        self.interval: Final = _number(given("OCF_RESKEY_CRM_meta_interval"))
+        """In milliseconds; 0 for a probe."""
         self.check_level: Final = _number(given("OCF_CHECK_LEVEL"))
         self.dahdi: Final = given("BEROFOS_PROC_DAHDI") or ""
         self.began: Final = time.monotonic() - age
         """When this process started (time.monotonic())."""
         self.deadline: Final = self.began + usable_seconds(given("OCF_RESKEY_CRM_meta_timeout"))
         """When the action has to end (time.monotonic())."""
+
+    @property
+    def asks_for_readiness(self) -> bool:
+        """True for the recurring monitor that Pacemaker runs, with role=Stopped, where the resource does not run."""
+        return self.role == "Stopped" and self.interval > 0 and self.check_level >= DEEP
+
+    def attribute(self, what: str) -> str:
+        """Return the name of a node attribute of this resource."""
+        return f"{self.instance.replace(':', '-')}-{what}"
 
     def parameter(self, name: str) -> str | None:
         """Return a parameter of the resource as it was given; None if it was not, or is empty."""

@@ -11,6 +11,7 @@ import sys
 
 from berofos_agent.agent import statepath
 from berofos_agent.agent.invocation import Invocation
+from berofos_agent.errors import missing_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _act(action: str, call: Invocation, before_giving_up: Callable[[], None]) ->
     # First of all: nothing that is wrong here may make a probe say anything but "not running", for that would ban
     # the node or stop a resource that was never started.
     if action == "monitor" and not statepath.exists(call.state):
-        return NOT_RUNNING
+        return _look_whether_ready(call) if call.asks_for_readiness else NOT_RUNNING
     try:
         from berofos_agent.agent import actions
 
@@ -76,6 +77,17 @@ def _act(action: str, call: Invocation, before_giving_up: Callable[[], None]) ->
     except ImportError as exc:
         before_giving_up()
         return _installation_error(exc)
+
+
+def _look_whether_ready(call: Invocation) -> int:
+    """Any other answer than "not running" from a monitor with role=Stopped would count as a failure."""
+    try:
+        from berofos_agent.agent import readiness
+
+        readiness.publish(call)
+    except BaseException as exc:
+        _log_traceback(f"readiness: {exc}")
+    return NOT_RUNNING
 
 
 def _stop(call: Invocation) -> int:
@@ -163,8 +175,7 @@ _PRINTED: dict[str, Callable[[], str]] = {
 
 def _installation_error(exc: ImportError) -> int:
     # The shim may be what is missing, so the reason is written without it.
-    missing = f"Python module {exc.name} is missing; install python3-{exc.name}" if exc.name else str(exc)
-    _say(f"ocf-exit-reason:{missing[:128]}\n")
+    _say(f"ocf-exit-reason:{missing_module(exc)[:128]}\n")
     _log_traceback(f"cannot be loaded: {exc}")
     return ERR_INSTALLED
 

@@ -68,6 +68,8 @@ def _add_action(parent: etree._Element, action: Action) -> None:
         element.set("interval", f"{action.interval}s")
     if action.depth is not None:
         element.set("depth", str(action.depth))
+    if action.role:
+        element.set("role", action.role)
 
 
 if __name__ == "__main__":

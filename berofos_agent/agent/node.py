@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from berofos_agent.config.bnfosconf import Entry, digest
+
+if TYPE_CHECKING:
+    from berofos_agent.agent.invocation import Invocation
 
 COMMAND_SECONDS = 2.0
 """crm_node and attrd_updater wait for ever for a Pacemaker that does not answer."""
+
+_VALUE = re.compile(r'^name="[^"]*" host="([^"]*)" value="(.*)"$', re.MULTILINE)
+"""A line of `attrd_updater --query`."""
 
 
 def this_node(environ: Mapping[str, str], seconds: float = COMMAND_SECONDS) -> str:
@@ -40,6 +51,27 @@ def set_attribute(name: str, value: str, environ: Mapping[str, str], seconds: fl
     """Set (or, without a value, delete) a transient attribute of this node; a failure is ignored."""
     change = ["-U", value] if value else ["-D"]
     _output_of(["attrd_updater", "-n", name, *change], environ, seconds)
+
+
+def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadline: float) -> str:
+    """Show a digest of what bnfos.conf declares here; return what is wrong if another node's differs."""
+    mine = digest(entries) if entries else ""
+    known = publish(call.attribute("config"), mine, node, call.environ, deadline - time.monotonic())
+    others = [other for other, theirs in sorted(known.items()) if other != node and theirs and theirs != mine]
+    return f"bnfos.conf declares other devices than on {', '.join(others)}" if mine and others else ""
+
+
+def publish(name: str, value: str, node: str, environ: Mapping[str, str], seconds: float) -> dict[str, str]:
+    """Set a transient attribute of this node unless it has that value; return each node's value before.
+
+    The attribute daemon is asked, as Pacemaker forgets these attributes when it restarts.
+    """
+    # With the node's name in the environment, attrd_updater tells of this node only.
+    plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}
+    before = dict(_VALUE.findall(_output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, seconds)))
+    if before.get(node, "") != value:
+        set_attribute(name, value, environ, seconds)
+    return before
 
 
 def _output_of(command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:

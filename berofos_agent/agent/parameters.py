@@ -42,6 +42,7 @@ class Action(NamedTuple):
     timeout: int
     interval: int | None = None
     depth: int | None = None
+    role: str = ""
 
 
 def _seconds(lowest: int, highest: int) -> Callable[[str], int]:
@@ -196,6 +197,7 @@ ACTIONS = (
     Action("stop", timeout=20),
     Action("monitor", timeout=20, interval=10, depth=0),
     Action("monitor", timeout=20, interval=60, depth=10),
+    Action("monitor", timeout=20, interval=61, depth=10, role="Stopped"),
     Action("validate-all", timeout=20),
     Action("reload-agent", timeout=20),
     Action("meta-data", timeout=5),

@@ -37,10 +37,14 @@ class Operation:
     interval: int = 0
     depth: int = 0
     on_fail: str = ""
+    role: str = ""
+    """The role in which a monitor runs: "Stopped" where the resource does not run, "" where it does."""
 
 
 OPERATIONS = tuple(
-    Operation(action.name, action.timeout, action.interval or 0, action.depth or 0, ON_FAIL.get(action.name, ""))
+    Operation(
+        action.name, action.timeout, action.interval or 0, action.depth or 0, ON_FAIL.get(action.name, ""), action.role
+    )
     for action in ACTIONS
     if action.name in ("start", "stop", "monitor")
 )

@@ -107,6 +107,8 @@ def _settings(operation: Operation) -> dict[str, str]:
     settings = {"interval": f"{operation.interval}s", "timeout": f"{operation.timeout}s"}
     if operation.on_fail:
         settings["on-fail"] = operation.on_fail
+    if operation.role:
+        settings["role"] = operation.role
     if operation.depth:
         settings["OCF_CHECK_LEVEL"] = str(operation.depth)
     return settings

@@ -206,3 +206,14 @@ def _with_host(entry: Entry, path: str) -> Entry:
     if entry.host or entry.problem:
         return entry
     return entry._replace(problem=f"{path}, line {entry.line}: [{entry.name}] has no host; `bnfos --scan -x` finds it")
+
+
+def digest(entries: Sequence[Entry]) -> str:
+    """Return a short digest of names, addresses, ports and MACs, equal wherever the same devices are declared.
+
+    Nothing of a login is in it, so that it helps nobody to guess a password.
+    """
+    import hashlib
+
+    lines = sorted(f"{one.name} {one.host.lower()} {one.port} {(one.mac or b'').hex()}\n" for one in entries)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]

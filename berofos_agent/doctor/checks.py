@@ -185,6 +185,12 @@ CHECKS = (
     Check("waiting-order", WARNING, "an order makes the lines wait for telephony", placement.waiting_order),
     Check("short-timeout", WARNING, "an operation has a shorter timeout than recommended", recovery.short_timeouts),
     Check("no-deep-monitor", WARNING, "latent misconfiguration of a device goes unnoticed", recovery.no_deep_monitor),
+    Check(
+        "no-readiness-monitor",
+        WARNING,
+        "nothing looks whether the other node could take over",
+        recovery.no_readiness_monitor,
+    ),
     Check("span-alarm", WARNING, "a DAHDI span is in alarm", devices.span_alarms),
     Check("old-firmware", WARNING, "firmware with known faults", devices.old_firmware),
     Check("no-udp", WARNING, "a device does not answer over UDP and cannot be identified", devices.no_udp),

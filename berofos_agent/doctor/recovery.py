@@ -71,25 +71,36 @@ def shared_devices(facts: Facts) -> Iterator[Problem]:
 
 def no_monitor(facts: Facts) -> Iterator[Problem]:
     """Without a monitor a relay that was moved by hand goes unnoticed."""
-    yield from _missing_monitors(facts, deep=False)
+    yield from _missing_monitor(facts, _SHALLOW)
 
 
 def no_deep_monitor(facts: Facts) -> Iterator[Problem]:
     """Only a monitor at level 10 checks the device's settings."""
-    yield from _missing_monitors(facts, deep=True)
+    yield from _missing_monitor(facts, _DEEP)
 
 
-def _missing_monitors(facts: Facts, *, deep: bool) -> Iterator[Problem]:
-    monitors = [one for one in OPERATIONS if one.name == "monitor"]
-    what = "has no monitor at level 10: latent misconfiguration of a device goes unnoticed"
-    if not deep:
-        what = "has no monitor: a relay that was moved by hand goes unnoticed"
+def no_readiness_monitor(facts: Facts) -> Iterator[Problem]:
+    """Only a monitor with role=Stopped looks whether the other node could take over."""
+    yield from _missing_monitor(facts, _STOPPED)
+
+
+_SHALLOW, _DEEP, _STOPPED = (one for one in OPERATIONS if one.name == "monitor")
+_MISSING: Mapping[Recommended, str] = {
+    _SHALLOW: "has no monitor: a relay that was moved by hand goes unnoticed",
+    _DEEP: "has no monitor at level 10: latent misconfiguration of a device goes unnoticed",
+    _STOPPED: "has no monitor with role=Stopped: what is wrong on the other node shows only when it has to take over",
+}
+
+
+def _missing_monitor(facts: Facts, wanted: Recommended) -> Iterator[Problem]:
     for relay in facts.relays:
-        levels = {bool(op.depth) for op in relay.operations if op.name == "monitor" and op.interval > 0}
-        missing = [one for one in monitors if bool(one.depth) not in levels]
-        # If both are missing, that is one finding (no-monitor).
-        if any(bool(one.depth) == deep for one in missing) and not (deep and not levels):
-            yield Problem(relay.id, what, " && ".join(remedies.add_operation(relay.id, one) for one in missing))
+        missing = [one for one in _MISSING if not any(_is(op, one) for op in relay.operations)]
+        # If both monitors of the running resource are missing, that is one finding (no-monitor).
+        together = [one for one in (_SHALLOW, _DEEP) if one in missing]
+        here = [wanted] if wanted == _STOPPED else together
+        if wanted in missing and not (wanted == _DEEP and len(together) > 1):
+            fix = " && ".join(remedies.add_operation(relay.id, one) for one in here)
+            yield Problem(relay.id, _MISSING[wanted], fix)
 
 
 def short_timeouts(facts: Facts) -> Iterator[Problem]:
@@ -191,7 +202,8 @@ def _is(op: Operation, recommended: Recommended) -> bool:
     return (
         op.name == recommended.name
         and bool(op.interval) == bool(recommended.interval)
-        and op.depth == recommended.depth
+        and bool(op.depth) == bool(recommended.depth)
+        and (op.role == "Stopped") == bool(recommended.role)
     )
 
 

@@ -74,6 +74,8 @@ def add_operation(resource: str, recommended: Operation) -> str:
     )
     if recommended.on_fail:
         attributes += f' on-fail="{recommended.on_fail}"'
+    if recommended.role:
+        attributes += f' role="{recommended.role}"'
     op = f"<op {attributes}/>"
     if recommended.depth:
         level = f'<nvpair id="{id}-level" name="OCF_CHECK_LEVEL" value="{recommended.depth}"/>'

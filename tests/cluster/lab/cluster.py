@@ -13,6 +13,7 @@ from .lan import GATEWAY
 from .two_nodes import NODES, Lab
 
 MONITOR_SECONDS = 3
+READINESS_SECONDS = 5
 TELEPHONY, RELAY, VIP = "xivo", "relay", "vip"
 VIP_ADDRESS = "10.42.0.10"
 DUMMY = "ocf:pacemaker:Dummy"
@@ -27,6 +28,7 @@ primitive {RELAY} ocf:xivo:berofos \\
   op stop timeout=20s interval=0 on-fail=ignore \\
   op monitor interval={MONITOR_SECONDS}s timeout=20s \\
   op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
+  op monitor role=Stopped interval={READINESS_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10 \\
   meta critical=false failure-timeout=60s migration-threshold=3
 colocation relay-with-xivo inf: {RELAY} {TELEPHONY}
 """
@@ -39,6 +41,7 @@ WITH_FENCING = (
     f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
     f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
+    f" op monitor role=Stopped interval={READINESS_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10"
     " meta critical=false failure-timeout=60s migration-threshold=3",
     f"constraint colocation add {RELAY} with {TELEPHONY} score=INFINITY",
     f"stonith create fencing fence_pdu ip={GATEWAY} pcmk_host_list={','.join(NODES)}",
