@@ -119,6 +119,8 @@ class Cluster:
     """By id of a location constraint that a move or ban left behind, the resource it places."""
     tree: Any = field(default=None, compare=False, repr=False)
     """The whole CIB, as lxml read it."""
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By node, its transient attributes, from the status section."""
     feature_set: str = ""
     """What the cluster's Pacemaker supports, such as 3.16.1; empty if the CIB does not name it."""
 
@@ -203,6 +205,10 @@ class _Reader:
             colocations=[*self._colocations(), *self._groups(relays)],
             orders=self._orders(),
             moved=self._moved(),
+            attributes={
+                state.get("uname", ""): self._pairs(state.iterfind("transient_attributes/instance_attributes"))
+                for state in self.tree.iterfind("status/node_state")
+            },
             tree=self.tree,
             feature_set=self.tree.get("crm_feature_set", ""),
         )

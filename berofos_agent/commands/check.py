@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
 from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
@@ -26,12 +28,14 @@ _EXAMPLES = """\
   berofos check               # all devices of /etc/bnfos.conf
   berofos check --port b      # critical when the lines are not on port B
   berofos check --port cluster   # ... not where the cluster runs telephony
+  berofos check --cluster     # ... and the nodes, the resources, the other node
   berofos check --scenario bypass --watchdog 15 fos1
 
 exit status:
   0 OK
   1 WARNING: a setting is wrong, the firmware is old, or no answer over UDP
-  2 CRITICAL: no answer, wrong position, watchdog failure, or flash mode
+  2 CRITICAL: no answer, wrong position, watchdog failure, or flash mode;
+    with --cluster also a stopped resource, or a node that could not take over
   3 UNKNOWN: no configuration, wrong arguments, or no answer of the cluster"""
 
 
@@ -61,6 +65,11 @@ def parser() -> argparse.ArgumentParser:
         help="the port that should have the lines, or the one the cluster says; default: either",
     )
     parser.add_argument(
+        "--cluster",
+        action="store_true",
+        help="also check the cluster: telephony, the relay resource, whether the other node could take over",
+    )
+    parser.add_argument(
         "--scenario", choices=SCENARIO, help="the scenario that should be set; default: the one that is set"
     )
     parser.add_argument(
@@ -88,12 +97,16 @@ def _run(arguments: argparse.Namespace) -> int:
         elif result.error:
             found.append((name, Remark(Severity.CRITICAL, result.error.what)))
     reports = [result.value for result in results if result.value]
+    states: list[str] = []
+    if arguments.cluster:
+        problems, states = _cluster(arguments.config, reports)
+        found += problems
     where = [f"{report.device} {LINES[report.mode]}" for report in reports if report.mode]
-    if len({report.mode for report in reports if report.mode}) > 1 and not arguments.port:
+    if len({report.mode for report in reports if report.mode}) > 1 and not (arguments.port or arguments.cluster):
         found.append(("devices", Remark(Severity.WARNING, "are in different positions")))
     found.sort(key=lambda item: -item[1].severity)
     worst = found[0][1].severity if found else Severity.OK
-    told = "; ".join([*(f"{name}: {remark.text}" for name, remark in found), ", ".join(where)]).rstrip("; ")
+    told = "; ".join([*(f"{name}: {remark.text}" for name, remark in found), ", ".join([*where, *states])]).rstrip("; ")
     data = " ".join(_performance(report) for report in reports)
     return _tell(worst.name, f"{told} | {data}", int(worst))
 
@@ -114,6 +127,26 @@ def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict
             raise ConfigurationError(f"{state.telephony or state.id} runs on no node that is cabled to {name}")
         expected[name] = state.mode
     return expected
+
+
+def _cluster(config: str, reports: Sequence[Inspection]) -> tuple[list[tuple[str, Remark]], list[str]]:
+    """Return what is wrong with the cluster at this moment, and what its resources and nodes do."""
+    from berofos_agent.commands.clusterview import read_view
+    from berofos_agent.device.inspection import Remark, Severity
+    from berofos_agent.doctor import live
+    from berofos_agent.doctor.checks import examine_present
+    from berofos_agent.doctor.findings import Inspected
+
+    view = read_view(config)
+    if view is None:
+        raise ConfigurationError("the cluster has no relay resource; berofos cluster-config prints one")
+    facts = dataclasses.replace(view.facts, inspected=[Inspected(config, report) for report in reports])
+    findings = [one for one in examine_present(facts) if one.check.evaluate.__module__ == live.__name__]
+    found = [(one.problem.subject, Remark(Severity(one.check.severity), one.problem.text)) for one in findings]
+    states = [f"{state.id} on {' and '.join(state.nodes) or 'no node'}" for state in facts.states]
+    for state in facts.states:
+        states += [f"{node} ready" for node, reason in state.readiness.items() if reason == READY]
+    return found, states
 
 
 def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) -> list[Remark]:

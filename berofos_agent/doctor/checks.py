@@ -41,6 +41,8 @@ CHECKS = (
         live.different_positions,
     ),
     Check("node-offline", ERROR, "a node is not in the cluster and cannot take over", live.node_offline),
+    Check("standby-not-ready", ERROR, "the node without the lines could not take over", live.not_ready),
+    Check("config-differs", ERROR, "bnfos.conf declares other devices on the other node", live.different_files),
     Check("fail-count", ERROR, "the cluster counts failures of the relay resource", live.fail_counts),
     Check("banned", ERROR, "a constraint keeps the relay resource away from a node", live.banned),
     Check("no-relay", ERROR, "no resource switches the lines", placement.no_relay),

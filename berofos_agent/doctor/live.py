@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.agent.readiness import READY
+from berofos_agent.cluster.cib import Relay
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import INFINITY
+from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.device.topology import LINES, PORT_OF_MODE
 from berofos_agent.doctor import remedies
+from berofos_agent.doctor.files import how_to_compare
 from berofos_agent.doctor.findings import CLUSTER, Facts, Inspected, Problem
 
 _LOOK = "crm_mon --one-shot --inactive"
@@ -141,6 +146,47 @@ def degraded(facts: Facts) -> Iterator[Problem]:
     for state in facts.states:
         if state.nodes and state.reason and not any(f"{name}: " in state.reason for name in seen):
             yield Problem(state.id, f"is degraded on {state.nodes[0]}: {state.reason}", "see docs/troubleshooting.md")
+
+
+def not_ready(facts: Facts) -> Iterator[Problem]:
+    """A node without the lines found that it could not take over; its own monitor with role=Stopped says why."""
+    for relay, node, reason in _attributes(facts, "ready"):
+        running = any(state.id == relay.id and node in state.nodes for state in facts.states)
+        if reason != READY and not running and not _is_third_node(facts, relay, node):
+            fix = (
+                f"correct that on {node}; its next monitor says so in {relay.id}-ready (crm_mon --show-node-attributes)"
+            )
+            yield Problem(node, f"could not take over {relay.id}: {reason}", fix)
+
+
+def different_files(facts: Facts) -> Iterator[Problem]:
+    """The nodes' bnfos.conf declare different devices, so a failover moves other lines than those that are here."""
+    for relay in facts.relays:
+        digests = {node: digest for one, node, digest in _attributes(facts, "config") if one == relay}
+        if len(set(digests.values())) > 1:
+            path = relay.parameters.get("config") or DEFAULT_PATH
+            yield Problem(
+                relay.id,
+                f"has other devices in {path} on {' than on '.join(sorted(digests))}",
+                how_to_compare(path, sorted(digests)),
+            )
+
+
+def _attributes(facts: Facts, what: str) -> Iterator[tuple[Relay, str, str]]:
+    """The node attributes RESOURCE-what: resource, node and value."""
+    for relay in facts.relays:
+        for node, attributes in facts.cluster.attributes.items() if facts.cluster else ():
+            if attributes.get(f"{relay.id}-{what}"):
+                yield relay, node, attributes[f"{relay.id}-{what}"]
+
+
+def _is_third_node(facts: Facts, relay: Relay, node: str) -> bool:
+    """Tell whether a node is at neither port, and rightly so: the ports' nodes are others of the cluster."""
+    ports = [relay.parameters.get(name, "") for name in ("port_b_node", "port_d_node")]
+    known = facts.cluster.nodes if facts.cluster else ()
+    return relay_mode_for(node, ports[0], ports[1] or None) is None and all(
+        any(relay_mode_for(name, port, None) for name in known) for port in ports if port
+    )
 
 
 # --- what the checks share -------------------------------------------------------------------------------------

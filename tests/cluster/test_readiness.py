@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from .lab.cluster import READINESS_SECONDS, RELAY, TELEPHONY, Cluster
 from .lab.devices import LOGIN
+from .test_status import Console
 
 ACTIVE, PASSIVE = "xivo-1", "xivo-2"
 READY = f"{RELAY}-ready"
@@ -111,6 +113,16 @@ def ready(cluster: Cluster, node: str = PASSIVE) -> str:
     return cluster.attribute(node, READY)
 
 
+def doctor(console: Console) -> list[tuple[str, str]]:
+    """Return the findings of the doctor on the node with the lines: check and subject."""
+    return [(one["check"], one["subject"]) for one in console.json(ACTIVE, "berofos doctor")["findings"]]
+
+
+@pytest.fixture
+def console(cluster: Cluster, tmp_path: Path) -> Console:
+    return Console(cluster, tmp_path)
+
+
 def wait_for(cluster: Cluster, value: str) -> None:
     cluster.lab.wait_until(lambda: value in ready(cluster), WITHIN, f"{READY} of {PASSIVE} is {value!r}")
 
@@ -126,16 +138,22 @@ def ready_cluster(cluster: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_shows_as_its_reason_and_nothing_fails_or_moves(ready_cluster: Cluster, name: str) -> None:
+def test_a_fault_shows_as_its_reason_and_nothing_fails_or_moves(
+    ready_cluster: Cluster, console: Console, name: str
+) -> None:
     cluster, fault = ready_cluster, FAULTS[name]
     telephony = cluster.starts(TELEPHONY)
     fault.begin(cluster)
     moved = len(cluster.lab.movements())  # a device in flash mode has its relay at D
     try:
         wait_for(cluster, fault.reason)
+        assert ("standby-not-ready", PASSIVE) in doctor(console)
+        assert f"{PASSIVE}: could not take over {RELAY}: " in console.run(ACTIVE, "berofos check --cluster")
+        assert fault.reason in " ".join(console.run(ACTIVE, "berofos status").split())
     finally:
         fault.end(cluster)
     wait_for(cluster, "yes")
+    assert not [check for check, _subject in doctor(console) if check in ("standby-not-ready", "config-differs")]
     # A device in flash mode answers the other node as little, which is degraded there.
     assert {failure.code for failure in cluster.failures()} <= ({DEGRADED} if name == "flash-mode" else set())
     assert not [one for one in cluster.failures() if one.node == PASSIVE]

@@ -178,3 +178,53 @@ def test_check_without_a_cluster_to_ask_is_unknown(node: Node) -> None:
     ran = node.status("healthy", "1", "1", command="check", arguments=("--port", "cluster"))
     assert (ran.status, ran.out.count("\n")) == (3, 1)
     assert ran.out.startswith("BEROFOS UNKNOWN - ")
+
+
+def put_readiness(node: Node, **values: str) -> None:
+    """Put transient attributes of xivo-2 into the status section of the CIB, and of xivo-1 its digest."""
+    for device in node.desk.devices:
+        device.model.write("cmd=1&rm=1")
+    cib = (node._folder / "cibadmin.out").read_text()
+    pairs = "".join(f'<nvpair id="2-{name}" name="relay-{name}" value="{value}"/>' for name, value in values.items())
+    states = (
+        '<node_state id="1" uname="xivo-1"><transient_attributes id="1"><instance_attributes id="status-1">'
+        '<nvpair id="1-config" name="relay-config" value="2e1ef99e04d0"/>'
+        "</instance_attributes></transient_attributes></node_state>"
+        '<node_state id="2" uname="xivo-2"><transient_attributes id="2"><instance_attributes id="status-2">'
+        f"{pairs}</instance_attributes></transient_attributes></node_state>"
+    )
+    assert "<status/>" in cib
+    node.tool("cibadmin", cib.replace("<status/>", f"<status>{states}</status>"))
+
+
+def test_check_of_a_healthy_cluster(node: Node) -> None:
+    put_readiness(node, ready="yes", config="2e1ef99e04d0")
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--cluster",))
+    assert ran.status == 0
+    assert ran.out.startswith("BEROFOS OK - fos1 A-B, fos2 A-B, relay on xivo-1, xivo-2 ready | 'fos1 reachable'=1")
+
+
+def test_check_is_critical_when_the_other_node_could_not_take_over(node: Node) -> None:
+    put_readiness(node, ready="fos1: no answer from 10.34.1.20 within 3 s", config="2e1ef99e04d0")
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--cluster",))
+    assert ran.status == 2
+    reason = "xivo-2: could not take over relay: fos1: no answer from 10.34.1.20 within 3 s; fos1 A-B"
+    assert ran.out.startswith(f"BEROFOS CRITICAL - {reason}")
+
+
+def test_status_and_check_name_another_bnfos_conf(node: Node) -> None:
+    reason = "bnfos.conf declares other devices than on xivo-1"
+    put_readiness(node, ready=reason, config="c77f8eb954a5")
+    shown = " ".join(node.status("healthy", "1", "1").out.split())
+    assert f"verdict ERROR: xivo-2 could not take over relay: {reason}" in shown
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--cluster",))
+    assert ran.status == 2
+    assert "relay: has other devices in" in ran.out
+    assert "on xivo-1 than on xivo-2" in ran.out
+
+
+def test_check_of_a_cluster_whose_relay_is_stopped(node: Node) -> None:
+    ran = node.status("start-failed", "1", "0", command="check", arguments=("--cluster",))
+    assert ran.status == 2
+    assert "relay: is stopped: fos1: relay did not switch" in ran.out
+    assert "relay on no node" in ran.out
