@@ -18,7 +18,7 @@ SYSLOG_NAME = "berofos-heartbeat"
 _EXAMPLES = """\
   berofos heartbeat
   berofos heartbeat --watchdog 30 --on-stop leave fos1
-  berofos heartbeat --health "asterisk -rx 'core show uptime'"
+  berofos heartbeat --health "systemctl is-active --quiet xivo-ctid"
   berofos heartbeat --event "logger -t lines"
 
 On each event the command of --event is run with the event's name appended, and
@@ -59,9 +59,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--health",
         type=_command,
-        default=_command("systemctl is-active --quiet asterisk"),
+        default=[],
         metavar="COMMAND",
-        help="health check: exit status 0 means healthy (systemctl is-active --quiet asterisk)",
+        help="health check: exit status 0 means healthy (asks Asterisk, else systemd for its unit)",
     )
     parser.add_argument(
         "--interval",

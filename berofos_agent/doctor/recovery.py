@@ -80,8 +80,9 @@ def no_deep_monitor(facts: Facts) -> Iterator[Problem]:
 
 
 def no_readiness_monitor(facts: Facts) -> Iterator[Problem]:
-    """Only a monitor with role=Stopped looks whether the other node could take over."""
-    yield from _missing_monitor(facts, _STOPPED)
+    """Only a monitor with role=Stopped looks whether the other node could take over, where there is one."""
+    alone = [relay.id for relay in facts.relays if not relay.parameters.get("port_d_node")]
+    yield from (problem for problem in _missing_monitor(facts, _STOPPED) if problem.subject not in alone)
 
 
 _SHALLOW, _DEEP, _STOPPED = (one for one in OPERATIONS if one.name == "monitor")

@@ -17,6 +17,7 @@ from typing import Any, Callable
 
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.heartbeat.decisions import EXCHANGES, Condition, Health, Lines, Place
+from berofos_agent.heartbeat.health import default_check
 from berofos_agent.heartbeat.notify import notify, watchdog_seconds
 from berofos_agent.heartbeat.task import Task
 from berofos_agent.watchdog import kickd
@@ -37,6 +38,7 @@ class Options:
     """The options of `berofos heartbeat`. Times are in seconds."""
 
     health: Sequence[str]
+    """The health command; empty for the default check."""
     check_seconds: float
     fall: int
     watchdog: int
@@ -58,6 +60,8 @@ class Daemon:
         self._targets: dict[str, Target] = {}
         self._errors: dict[str, str] = {}
         self._waits_for = ""
+        self._command: Sequence[str] = options.health
+        self._asks = ""
         self._check: subprocess.Popen[bytes] | None = None
         self._check_ended: int | None = None
         self._check_at = 0.0
@@ -134,10 +138,15 @@ class Daemon:
         if self._check or now < self._check_at:
             return
         self._check_at = now + self._options.check_seconds
+        if not self._options.health:
+            self._command, asks = default_check()
+            if asks != self._asks:
+                self._log(f"health check: {asks}")
+            self._asks = asks
         try:
-            self._check = _start_silently(self._options.health)
+            self._check = _start_silently(self._command)
         except OSError as exc:
-            self._take_check(False, f"{self._options.health[0]}: {exc.strerror}")
+            self._take_check(False, f"{self._command[0]}: {exc.strerror}")
             return
         self._check_ended = os.pidfd_open(self._check.pid)
 
@@ -152,7 +161,7 @@ class Daemon:
             os.close(self._check_ended)
         self._check = self._check_ended = None
         why = "timed out" if status is None else f"status {status}"
-        self._take_check(status == 0, f"{self._options.health[0]}: {why}")
+        self._take_check(status == 0, f"{self._command[0]}: {why}")
 
     def _take_check(self, good: bool, why: str) -> None:
         if not self._health.checked(good):

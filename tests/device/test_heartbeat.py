@@ -16,6 +16,7 @@ import pytest
 
 from berofos_agent import simulator
 from berofos_agent.device import frame
+from berofos_agent.heartbeat.health import ASKS_SYSTEMD, default_check
 from berofos_agent.simulator import DeviceSpec, Simulator
 from berofos_agent.simulator.model import Power
 from tests.measured import MEASURED
@@ -58,17 +59,23 @@ class Site:
         self.notices.bind(str(folder / "notify"))
         self.process: subprocess.Popen[str] | None = None
 
-    def begin(self, *arguments: str) -> None:
+    def begin(self, *arguments: str, health: str | None = None, control: str = "") -> None:
         command = [sys.executable, "-m", "berofos_agent", "heartbeat", "--config", str(self.config), "--timeout", "1"]
         command += ["--interval", "0.1", "--watchdog", "2", "--recover", "0.5"]
-        command += ["--health", f"test -e {self.telephony}"]
+        if health is None:
+            command += ["--health", f"test -e {self.telephony}"]
         command += ["--event", f"sh -c 'echo $* >> {self.event_file}' event", *arguments]
         self.process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
-            env={**MEASURED, "PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(self.notices.getsockname())},
+            env={
+                **MEASURED,
+                "PATH": os.environ["PATH"],
+                "NOTIFY_SOCKET": str(self.notices.getsockname()),
+                "BEROFOS_ASTERISK_CTL": control,
+            },
         )
 
     def end(self) -> str:
@@ -235,3 +242,75 @@ def test_wrong_arguments_and_no_configuration_are_one_line(site: Site) -> None:
     site.begin("--watchdog", "0")
     assert site.process.wait(20) == 2
     assert "must be an integer from 1 to 65535, not '0'" in site.end()
+
+
+# --- the default health check ------------------------------------------------------------------------------------
+
+ASTERISK = """\
+#!/usr/bin/python3
+import os, socket, sys
+path = os.environ["BEROFOS_ASTERISK_CTL"]
+if sys.argv[1:] == ["-rx", "core show uptime seconds"]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        sys.stdout.write(sock.recv(99).decode())
+else:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(2)
+    while True:
+        try:
+            server.accept()[0].sendall(b"System uptime: 1\\n")
+        except BrokenPipeError:  # a console that was killed while this process was frozen
+            continue
+"""
+"""A stand-in for Asterisk, and for its remote console."""
+
+
+@pytest.fixture
+def asterisk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "asterisk"
+    program.write_text(ASTERISK)
+    program.chmod(0o755)
+    control = tmp_path / "asterisk.ctl"
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("BEROFOS_ASTERISK_CTL", str(control))
+    with subprocess.Popen([program]) as process:
+        eventually(control.exists)
+        yield process
+        process.kill()
+
+
+def test_a_frozen_asterisk_is_unhealthy_and_the_lines_go_to_the_pbx(
+    site: Site, asterisk: subprocess.Popen[bytes]
+) -> None:
+    site.begin("--interval", "0.5", health="", control=os.environ["BEROFOS_ASTERISK_CTL"])
+    eventually(lambda: "RUNNING" in site.events_so_far())
+    assert site.modes == ["1", "1"]
+    asterisk.send_signal(signal.SIGSTOP)
+    eventually(lambda: site.modes == ["0", "0"])
+    asterisk.send_signal(signal.SIGCONT)
+    eventually(lambda: site.modes == ["1", "1"])
+    log = site.end()
+    assert log.count("health check: asks Asterisk (core show uptime seconds)") == 1
+    assert "health check failed; kicking stopped" in log
+    assert "asterisk: timed out" in log
+
+
+def test_where_the_control_socket_may_not_be_used_the_unit_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = tmp_path / "asterisk.ctl"
+    environ = {"PATH": str(tmp_path), "BEROFOS_ASTERISK_CTL": str(control)}
+    assert default_check(environ) == (ASKS_SYSTEMD, "state of the unit asterisk, as there is no program asterisk")
+    (tmp_path / "asterisk").write_text(ASTERISK)
+    (tmp_path / "asterisk").chmod(0o755)
+    assert default_check(environ) == (ASKS_SYSTEMD, f"state of the unit asterisk, as there is no {control}")
+    control.touch()
+    assert default_check(environ)[0] == (f"{tmp_path}/asterisk", "-rx", "core show uptime seconds")
+    monkeypatch.setattr(os, "access", lambda path, _mode: str(path) != str(control))
+    assert default_check(environ) == (
+        ASKS_SYSTEMD,
+        f"state of the unit asterisk, as this user may not use {control}",
+    )
