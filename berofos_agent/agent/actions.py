@@ -107,6 +107,7 @@ def start(call: Invocation, deadline: float) -> Result:
         with _undone_if_stopped(call, watchdog):
             errors, in_position = _switch(devices, mode, deadline, f"start on {name}", state)
             state.mark_in_position(in_position, state_file.clock())
+            state.waking = bool(state.moved_at and given.spans)
             answer = decisions.evaluate_start(errors, len(in_position))
             if answer == OK:
                 state.conditions["position"] = decisions.together(errors) if errors else ""
@@ -164,8 +165,11 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
             answer = decisions.evaluate_settings(readings, _expected(given, mode))
             reasons["settings"] = answer.reason
         if answer == OK and call.check_level >= DEEP and now - state.moved_at > dahdi.WAKING_SECONDS:
-            reasons["spans"] = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
+            reasons["spans"] = _spans(call, given, deadline)
             answer = _degraded(reasons["spans"])
+        if state.waking and reasons["position"] == "" and not _spans(call, given, deadline):
+            state.waking = False
+            ocf.tell_syslog(f"spans {' '.join(given.spans)} are up, {now - state.moved_at:.0f} s after the switch")
         answer = answer._replace(is_news=_note_conditions(state, reasons, answer.reason))
         has_failed = answer.code not in (ocf.OCF_SUCCESS, ocf.OCF_DEGRADED)
         state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
@@ -360,6 +364,16 @@ def position_of(call: Invocation, given: Parameters, deadline: float) -> tuple[s
         cabled = ", ".join(filter(None, (given.port_b_node, given.port_d_node)))
         raise NotCabled(f"node {name} is neither port_b_node nor port_d_node ({cabled})")
     return name, mode
+
+
+def _spans(call: Invocation, given: Parameters, deadline: float) -> str:
+    """Return what is wrong with the spans; of layer 2 only what Asterisk says, as it need not run here."""
+    reason = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
+    until = min(deadline, time.monotonic() + node.COMMAND_SECONDS)
+    for span in given.spans if given.layer2 and not reason else ():
+        told = node.output_of(["asterisk", "-rx", f"pri show span {span}"], call.environ, until - time.monotonic())
+        reason = reason or dahdi.evaluate_layer2(span, told)
+    return reason
 
 
 def _patience(deadline: float) -> float:

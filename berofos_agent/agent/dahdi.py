@@ -20,6 +20,9 @@ ALARMS = ("BLUE", "YELLOW", "RED", "LOOP", "RECOVERING", "NOTOPEN")
 
 _FIRST_LINE = re.compile(r'Span ([0-9]+): (\S+) "(.*)"(.*)')
 
+_D_CHANNEL = re.compile(r"^\w+ D-channel: ([0-9]+)\nStatus: (Provisioned.*)$", re.MULTILINE)
+"""What `pri show span` of Asterisk's chan_dahdi says of a D-channel: Provisioned, [In Alarm, ]Up or Down, Active ..."""
+
 
 class Span(NamedTuple):
     """One span: its number, its name and its alarms, or why nothing is known of it."""
@@ -49,6 +52,17 @@ def parse(number: str, line: str) -> Span:
         return Span(number, problem=f"{line[:40].strip()!r} is not understood")
     words = match.group(4).split()
     return Span(number, match.group(2), tuple(alarm for alarm in ALARMS if alarm in words))
+
+
+def evaluate_layer2(number: str, told: str) -> str:
+    """Return what is wrong with a span by what Asterisk says of it, empty if nothing or if it says nothing.
+
+    A span with a D-channel in reserve is up if one of them is.
+    """
+    channels = _D_CHANNEL.findall(told)
+    if not channels or any("Up" in status.split(", ") for _channel, status in channels):
+        return ""
+    return f"span {number}: layer 2 is down (D-channel {channels[0][0]}); try a call over it, else restart chan_dahdi"
 
 
 def evaluate(spans: Iterable[Span]) -> str:

@@ -28,7 +28,7 @@ def this_node(environ: Mapping[str, str], seconds: float = COMMAND_SECONDS) -> s
     Every cluster operation has it in its environment; `crm_resource --force-*` does not, so there crm_node is asked.
     """
     named = environ.get("OCF_RESKEY_CRM_meta_on_node")
-    return named or _output_of(["crm_node", "-n"], environ, seconds).strip() or socket.gethostname()
+    return named or output_of(["crm_node", "-n"], environ, seconds).strip() or socket.gethostname()
 
 
 def relay_mode_for(node: str, port_b_node: str, port_d_node: str | None) -> str | None:
@@ -50,7 +50,7 @@ def _short_against_full(one: str, other: str) -> bool:
 def set_attribute(name: str, value: str, environ: Mapping[str, str], seconds: float) -> None:
     """Set (or, without a value, delete) a transient attribute of this node; a failure is ignored."""
     change = ["-U", value] if value else ["-D"]
-    _output_of(["attrd_updater", "-n", name, *change], environ, seconds)
+    output_of(["attrd_updater", "-n", name, *change], environ, seconds)
 
 
 def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadline: float) -> str:
@@ -68,13 +68,14 @@ def publish(name: str, value: str, node: str, environ: Mapping[str, str], second
     """
     # With the node's name in the environment, attrd_updater tells of this node only.
     plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}
-    before = dict(_VALUE.findall(_output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, seconds)))
+    before = dict(_VALUE.findall(output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, seconds)))
     if before.get(node, "") != value:
         set_attribute(name, value, environ, seconds)
     return before
 
 
-def _output_of(command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
+def output_of(command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
+    """Return what a command prints; empty if it fails, is not there, or takes longer than `seconds`."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(
             command,

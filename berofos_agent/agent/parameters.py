@@ -63,6 +63,12 @@ def _choice(*words: str) -> Callable[[str], str]:
     return check
 
 
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise ParameterError("must be true or false")
+    return text.lower() in ("true", "yes", "on", "1")
+
+
 def _node(text: str) -> str:
     if not re.fullmatch(r"[^\s/]{1,255}", text):
         raise ParameterError("must be one node name")
@@ -182,6 +188,16 @@ PARAMETERS = (
         reloadable=True,
     ),
     Parameter(
+        "layer2",
+        "boolean",
+        "false",
+        "Layer 2 of the spans should be up too",
+        "Whether a monitor of depth 10 also asks Asterisk (pri show span) if layer 2 of these spans is up: one without "
+        "alarm can still be dead. Not for BRI in point to multipoint mode, where layer 2 rests between calls.",
+        _boolean,
+        reloadable=True,
+    ),
+    Parameter(
         "state",
         "string",
         None,
@@ -217,6 +233,7 @@ class Parameters(NamedTuple):
     unreachable_grace: int
     watchdog: int
     spans: list[str]
+    layer2: bool
 
 
 Given = Callable[[str], Optional[str]]

@@ -54,6 +54,8 @@ class State:
     """Why the last start or monitor failed; the stop that follows leaves it in the node attribute."""
     moved_at: float = 0.0
     """When start switched a relay, in seconds since boot; 0 if it did not."""
+    waking: bool = False
+    """The start switched a relay, and its spans have not been seen up since."""
     token: str = ""
     """Of the start that this belongs to; the kick daemon ends when the file does not contain it any more."""
     targets: dict[str, Target] = field(default_factory=dict)
@@ -117,6 +119,7 @@ def _parse(found: dict[str, Any], now: float) -> State:
         attribute=str(found["attribute"]),
         failure=str(found.get("failure", "")),
         moved_at=float(moved_at) if 0 <= moved_at <= now else now,
+        waking=bool(found.get("waking", False)),
         token=str(found.get("token", "")),
         targets={name: Target(**target) for name, target in found.get("targets", {}).items()},
         interval=_sixteen_bits(found.get("interval", 0), 0),

@@ -46,3 +46,26 @@ def test_what_is_not_understood_or_not_there_is_told() -> None:
 )
 def test_one_line_for_all(numbers: str, reason: str) -> None:
     assert dahdi.evaluate(dahdi.read(number, FOLDER) for number in numbers) == reason
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ("Primary D-channel: 16\nStatus: Provisioned, Up, Active\nSwitchtype: EuroISDN\n", ""),
+        ("Primary D-channel: 16\nStatus: Provisioned, In Alarm, Up, Active\n", ""),
+        (
+            "Primary D-channel: 16\nStatus: Provisioned, Down, Active\n",
+            "span 1: layer 2 is down (D-channel 16); try a call over it, else restart chan_dahdi",
+        ),
+        (
+            "Primary D-channel: 16\nStatus: Provisioned, Down, Active\n\n"
+            "Secondary D-channel: 48\nStatus: Provisioned, Up, Standby\n",
+            "",
+        ),
+        ("No PRI running on span 1\n", ""),
+        ("", ""),
+    ],
+    ids=["up", "layer-1-in-alarm", "down", "the-reserve-is-up", "no-pri", "nothing"],
+)
+def test_layer_2_is_down_if_no_d_channel_is_up(told: str, reason: str) -> None:
+    assert dahdi.evaluate_layer2("1", told) == reason

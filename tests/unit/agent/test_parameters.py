@@ -24,6 +24,7 @@ def test_defaults() -> None:
         unreachable_grace=60,
         watchdog=0,
         spans=[],
+        layer2=False,
     )
 
 

@@ -78,6 +78,7 @@ RETURNED = {
     "_not_taken",
     "_why_refused",
     "_with_advice",
+    "evaluate_layer2",
     "missing_module",
     "_reason",
     "publish_config",
