@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
 	python3-waitress corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
-.PHONY: demo test test-quick test-browser test-root lint bench fuzz coverage mutation test-versions chaos chaos-short metadata manual pictures completions packages clean
+.PHONY: demo test test-quick test-browser test-root lint bench fuzz soak coverage mutation test-versions chaos chaos-short metadata manual pictures completions packages clean
 
 demo: packages
 	$(PYTHON) -m tests.cluster.lab.demo
@@ -16,7 +16,7 @@ demo: packages
 test: packages lint test-quick test-browser test-root test-package
 
 test-quick: $(VENV)/installed
-	$(PYTEST) --numprocesses 6 tests/unit tests/device tests/ocf
+	SEQUENCES=1000 $(PYTEST) --numprocesses 6 tests/unit tests/device tests/ocf
 
 # The pages, in Debian's chromium without a window; SCREENSHOTS=FOLDER keeps its pictures there.
 BROWSER_PACKAGES = chromium fonts-dejavu-core
@@ -94,6 +94,10 @@ SAMPLE =
 .PHONY: rehearsal
 rehearsal: packages $(VENV)/installed
 	$(BIN)/python -m tests.rehearsal --sample '$(SAMPLE)' --seed '$(SEED)'
+
+# Hours; interrupted, it goes on where it was.
+soak: $(VENV)/installed
+	$(BIN)/python -m tests.soak --sequences $(or $(SEQUENCES),100000)
 
 coverage: $(VENV)/installed
 	mkdir -p build/coverage

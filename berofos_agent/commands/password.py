@@ -74,13 +74,14 @@ def _run(arguments: argparse.Namespace) -> int:
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
     before = status
     for change in changes:
-        try:
-            password.make(change)
-        except BerofosError as exc:
-            commandline.complain(PROG, exc)
-            status = status or row_of(exc, EXIT_STATUS)
-        else:
-            print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}")
+        with password.uninterrupted():
+            try:
+                password.make(change)
+            except BerofosError as exc:
+                commandline.complain(PROG, exc)
+                status = status or row_of(exc, EXIT_STATUS)
+                continue
+            print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}", flush=True)
             commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")
     if status == before:
         commandline.complain(PROG, f"now copy the file to each other node: {_how_to_copy(arguments.config)}")
@@ -94,7 +95,7 @@ def _how_to_copy(path: str) -> str:
 
     file, nodes = quote(os.path.abspath(path)), ["NODE"]
     with contextlib.suppress(ConfigurationError):
-        here = this_node({}).lower()
+        here = this_node(os.environ).lower()
         nodes = [node for node in cib.read_live().members if node.lower() != here] or nodes
     return "; ".join(f"scp -p {file} {node}:{file}" for node in nodes)
 

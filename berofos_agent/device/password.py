@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.config.editor import ConfFile
@@ -49,10 +51,26 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
         try:
             settings = device.read(time.monotonic() + seconds)
         except Refused as exc:
+            half_done = Change(entry, path, seconds, login, login, {})
+            told = _told(half_done, login, time.monotonic() + seconds)
+            if told:  # a change that was killed halfway: the device has the new password, the file does not
+                changes.append(replace(half_done, before=told))
+                continue
             what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
             raise Refused(entry.name, f"{what}; nothing changed") from exc
         changes.append(Change(entry, path, seconds, was, login, settings))
     return changes
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C, a lost terminal and kill wait until a device and the file agree again: some seconds at most."""
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make(change: Change) -> None:

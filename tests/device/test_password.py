@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -190,3 +194,36 @@ def test_a_change_ends_with_the_command_that_copies_the_file(desk: Desk) -> None
 def test_a_change_that_failed_asks_for_no_copy(desk: Desk) -> None:
     desk.device("fos2").model.fault("silent")
     assert "scp" not in desk.berofos("password", typed=typed()).err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("wait", [0.0, 0.1, 0.25, 0.45])
+def test_an_interrupted_change_leaves_the_same_password_on_both_sides(
+    desk: Desk, number: signal.Signals, wait: float
+) -> None:
+    device = desk.device("fos1")
+    device.model.fault("slow", "0.1")
+    command = [sys.executable, "-m", "berofos_agent", "password", "fos1", f"--config={desk.config}"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        process.stdin.write(typed())
+        process.stdin.close()
+        while not device.model.requests.get("read") and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.send_signal(number)
+        assert process.wait(60) in (130, -number, 0)
+        assert process.stderr
+        assert "Traceback" not in process.stderr.read()
+    assert password_of(device) == password_in(desk.config, "fos1")
+
+
+def test_a_second_run_completes_a_change_that_was_killed_halfway(desk: Desk) -> None:
+    desk.berofos("password", typed=typed(new="first", again="first"))
+    desk.device("fos1").model.write("cmd=3&apwd=second&pwd=1")
+    ran = desk.berofos("password", typed=typed(new="second", again="second"))
+    assert ran.status == 0, ran
+    for name in ("fos1", "fos2"):
+        assert password_of(desk.device(name)) == password_in(desk.config, name) == "second"
