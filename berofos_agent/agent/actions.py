@@ -199,7 +199,7 @@ def validate_all(call: Invocation, deadline: float) -> Result:
 
 
 def reload_agent(call: Invocation, deadline: float) -> Result:
-    """Take changed reloadable parameters: every action reads them anew, only the watchdog has to be told.
+    """Take changed reloadable parameters: every action reads them anew, only the watchdog has to be adapted.
 
     Another answer than success would count as a failed start, so what is wrong is logged here.
     """

@@ -43,7 +43,7 @@ def main(
 ) -> int:
     """Do the action named by argv[1] and return its exit code; never raises.
 
-    `before_giving_up` is called before the cluster is told of a fault of the agent itself; it need not return.
+    `before_giving_up` is called before the cluster hears of a fault of the agent itself; it need not return.
     `age` is for how many seconds this process runs already.
     """
     action = argv[1] if len(argv) == 2 else ""

@@ -328,9 +328,9 @@ def test_monitor(devices: Simulator, cluster: Cluster, broken: Break, code: int,
 
 def test_monitor_beyond_the_grace_fails(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, everywhere("silent"))
-    memory = json.loads(cluster.state.read_text())
-    memory["seen"] = {name: at - 61 for name, at in memory["seen"].items()}
-    cluster.state.write_text(json.dumps(memory))
+    known = json.loads(cluster.state.read_text())
+    known["seen"] = {name: at - 61 for name, at in known["seen"].items()}
+    cluster.state.write_text(json.dumps(known))
     answer = cluster.call("monitor")
     assert answer.code == 1
     assert "check power and network" in answer.reason

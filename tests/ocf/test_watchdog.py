@@ -409,7 +409,7 @@ def test_a_foreign_process_in_the_kick_daemons_place_is_left_alone(devices: Simu
     assert cluster.call("start").code == 0
 
 
-def test_a_node_whose_cluster_was_away_keeps_no_kick_daemon_when_the_lines_are_elsewhere(
+def test_a_node_whose_cluster_was_away_keeps_no_kick_daemon_when_another_node_has_the_lines(
     devices: Simulator, cluster: Cluster
 ) -> None:
     assert cluster.call("start").code == 0

@@ -157,7 +157,7 @@ def test_one_line_for_several_errors() -> None:
     assert decisions.together([errors_[1], *errors_[:2]]) == "fos2: no answer (also fos1)"
 
 
-def test_a_watchdog_that_ran_out_is_why_the_relay_is_elsewhere() -> None:
+def test_an_expired_watchdog_is_the_reason_of_a_wrong_position() -> None:
     answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
     assert answer == decisions.Result(7, "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired")
     armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Reading("fos2", {"wdogstate": "2"})], "1", 0, GRACE)

@@ -166,8 +166,8 @@ class Promises(RuleBasedStateMachine):
         if not self._started():
             return set()
         state = state_file.load(self.world.state)[0]
-        macs = {target.kick.rpartition(":")[2][10:22] for target in state.targets.values()}
-        known = {name for name, mac in MACS.items() if mac.replace(":", "").lower() in macs}
+        kicks = {(one.kick.partition(":")[0], one.kick.rpartition(":")[2][10:22]) for one in state.targets.values()}
+        known = {name for name, mac in MACS.items() if (ADDRESSES[name], mac.replace(":", "").lower()) in kicks}
         return known | (set(self._configured()) if state.unsure else set())
 
     def _all_in_position(self) -> None:

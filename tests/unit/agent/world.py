@@ -21,7 +21,7 @@ from unittest import mock
 from berofos_agent.agent import actions, node, ocf
 from berofos_agent.agent import main as agent_main
 from berofos_agent.agent import state as state_file
-from berofos_agent.device import frame, parallel
+from berofos_agent.device import frame, parallel, resolver
 from berofos_agent.device.frame import Command, Frame
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.web import WebClient
@@ -100,6 +100,8 @@ class World:
         }
         for device in self.devices.values():
             device.move_by_hand("1")
+        self.names: dict[str, str] = {}
+        self.replaced_by: dict[tuple[Any, str], Any] = {}
         self.reasons: list[str] = []
         self.effects = 0
         self.crash_at = 0
@@ -164,7 +166,11 @@ class World:
     # --- the network -------------------------------------------------------------------------------------------
 
     def device_at(self, host: str) -> SimulatedDevice | None:
-        return self.devices.get(HOSTS.get(host, ""))
+        return self.devices.get(HOSTS.get(self.names.get(host, host), ""))
+
+    def resolve(self, host: str, port: int, _seconds: float) -> tuple[str, int]:
+        """What the name server says."""
+        return self.names.get(host, host), port
 
     def datagram(self, host: str, datagram: bytes) -> bytes | None:
         device = self.device_at(host)
@@ -240,6 +246,7 @@ class World:
                 (parallel, "threading", SimpleNamespace(Thread=Inline)),
                 (WebClient, "_get", get),
                 (Gbl4Client, "conversation", conversation),
+                (resolver, "resolve", self.resolve),
                 (process, "launch", launch),
                 (process, "end", end),
                 (process, "pid_of", lambda _state: os.getpid() if world.daemon else 0),
@@ -255,6 +262,8 @@ class World:
                 (actions, "LOCK_SECONDS", 0.0),
                 (agent_main, "STOP_WAITS_SECONDS", 0.0),
             ):
+                stack.enter_context(mock.patch.object(owner, name, new))
+            for (owner, name), new in self.replaced_by.items():
                 stack.enter_context(mock.patch.object(owner, name, new))
             yield
 

@@ -64,7 +64,7 @@ def test_a_lost_kick_is_followed_after_a_third_of_it_and_counted() -> None:
 
 
 @pytest.mark.parametrize("sender", [("10.100.0.202", 50123), ("10.100.0.201", 50124)])
-def test_an_answer_from_elsewhere_is_none(sender: tuple[str, int]) -> None:
+def test_an_answer_of_another_sender_does_not_count(sender: tuple[str, int]) -> None:
     fos1 = target()
     fos1.sent(100, 5)
     assert not fos1.heard(reply(), sender, 100.2, 5)

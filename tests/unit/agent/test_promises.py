@@ -1,0 +1,189 @@
+"""What the state machine and the review found, each as a story; a start that fails half-way leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from berofos_agent.agent import watchdog
+from berofos_agent.errors import DidNotFollow, KickDaemonError
+from berofos_agent.simulator import Power
+from berofos_agent.watchdog import process
+
+from .world import MACS, World
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """fos1 and fos2 in bnfos.conf, fos3 not; a watchdog of 15 s."""
+    made = World()
+    made.parameters["watchdog"] = "15"
+    declare(made)
+    yield made
+    made.close()
+
+
+def declare(world: World, host1: str = "10.0.0.1", mac1: str = MACS["fos1"]) -> None:
+    mac = f"mac = {mac1}\n" if mac1 else ""
+    world.config.write_text(f"[fos1]\nhost = {host1}\n{mac}[fos2]\nhost = 10.0.0.2\nmac = {MACS['fos2']}\n")
+
+
+def armed(world: World) -> list[str]:
+    return [device.state()["watchdog"] for device in world.devices.values()]
+
+
+def modes(world: World) -> list[str]:
+    return [device.mode for device in world.devices.values()]
+
+
+def nothing_is_left(world: World) -> bool:
+    return not world.daemon and armed(world) == ["0", "0", "0"]
+
+
+# --- a start that fails half-way -------------------------------------------------------------------------------
+
+
+def test_a_device_that_refuses_its_watchdog_settings_fails_the_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = watchdog.write_armed
+
+    def write_armed(device: Any, *rest: Any) -> Any:
+        if device.name == "fos2":
+            raise DidNotFollow("fos2", "wdogitime=60, expected 15")
+        return own(device, *rest)
+
+    monkeypatch.setattr(watchdog, "write_armed", write_armed)
+    assert world.call("start") == 1
+    assert world.reasons == ["fos2: wdogitime=60, expected 15"]
+    assert nothing_is_left(world)
+
+
+def test_a_kick_daemon_that_does_not_start_fails_the_start(world: World) -> None:
+    world.devices["fos1"].write("cmd=6&wen=1")
+
+    def launch(*_args: object) -> None:
+        raise KickDaemonError("the kick daemon cannot be started: no memory")
+
+    world.replaced_by = {(process, "launch"): launch}
+    assert world.call("start") == 1
+    assert world.reasons == ["the kick daemon cannot be started: no memory"]
+    assert nothing_is_left(world)
+
+
+def test_a_relay_that_leaves_its_position_while_it_is_armed_fails_the_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = watchdog.write_armed
+
+    def write_armed(device: Any, *rest: Any) -> Any:
+        world.devices[device.name].move_by_hand("0")
+        return own(device, *rest)
+
+    monkeypatch.setattr(watchdog, "write_armed", write_armed)
+    assert world.call("start") == 1
+    assert world.reasons == ["fos1, fos2: relay is in position A-D, expected A-B"]
+    assert nothing_is_left(world)
+
+
+# --- what changes while it runs --------------------------------------------------------------------------------
+
+
+def test_a_host_name_that_means_another_address_is_followed(world: World) -> None:
+    world.names["fos1.example.org"] = "10.0.0.1"
+    declare(world, "fos1.example.org", "")
+    assert world.call("start") == 0
+    world.devices["fos1"].switch_power(Power.OFF)
+    world.names["fos1.example.org"] = "10.0.0.3"
+    assert world.call("monitor") == 0
+    assert ("10.0.0.3", MACS["fos3"].replace(":", "").lower()) in world.kicked()
+    assert armed(world)[1:] == ["1", "1"]
+    world.advance(100)
+    assert modes(world)[1:] == ["1", "1"]
+
+
+def test_a_former_device_that_is_off_is_given_up_after_its_interval(world: World) -> None:
+    assert world.call("start") == 0
+    world.devices["fos1"].switch_power(Power.OFF)
+    declare(world, "10.0.0.3", MACS["fos3"])
+    assert world.call("monitor") == 0
+    assert len(world.kicked()) == 3
+    world.advance(20)
+    assert world.call("monitor") == 0
+    assert len(world.kicked()) == 2
+
+
+def test_a_section_that_means_another_device_just_before_a_stop_leaves_the_former_disarmed(world: World) -> None:
+    assert world.call("start") == 0
+    declare(world, "10.0.0.3", MACS["fos3"])
+    assert world.call("stop") == 0
+    assert nothing_is_left(world)
+
+
+def test_what_a_killed_start_left_goes_with_the_stop(world: World) -> None:
+    for effect in range(1, 15):
+        world.call("start", crash_at=effect)
+        assert world.call("stop") == 0
+        assert list((world.folder / "run").iterdir()) == []
+        assert nothing_is_left(world), f"killed at effect {effect}"
+
+
+def test_a_shorter_and_a_longer_interval_are_kicked_in_time(world: World) -> None:
+    assert world.call("start") == 0
+    for interval in ("3", "60", "6"):
+        assert world.call("reload-agent", watchdog=interval) == 0
+        assert world.daemon
+        assert world.daemon.seconds == int(interval) / 3
+        world.advance(200)
+        assert modes(world) == ["1", "1", "1"]
+    assert armed(world) == ["1", "1", "0"]
+
+
+def test_the_lines_stay_through_every_action_and_every_kill_of_one(world: World) -> None:
+    """A restart, a reload or a monitor that is killed anywhere leaves devices that are kicked, or disarmed, or both."""
+    assert world.call("start") == 0
+    for action in ("start", "monitor", "reload-agent"):
+        for effect in range(1, 10):
+            world.call(action, crash_at=effect)
+            world.advance(4)
+            assert world.call("monitor") in (0, 190)
+            world.advance(30)
+            assert modes(world)[:2] == ["1", "1"], f"{action} killed at effect {effect}"
+
+
+def test_a_device_whose_kicks_are_not_answered_is_disarmed_and_keeps_its_lines(world: World) -> None:
+    assert world.call("start") == 0
+    world.devices["fos2"].fault("refuse-kick")
+    world.advance(10)
+    assert world.call("monitor") == 190
+    assert "kicks not answered" in world.reasons[0]
+    assert armed(world) == ["1", "0", "0"]
+    world.advance(100)
+    assert modes(world) == ["1", "1", "1"]
+    world.devices["fos2"].clear_faults()
+    assert world.call("monitor") == 0
+    assert armed(world) == ["1", "1", "0"]
+
+
+@pytest.mark.parametrize("action", ["start", "monitor", "reload-agent"])
+def test_what_a_late_action_armed_it_disarms_when_the_resource_was_stopped(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """The stop comes between the order to arm and what the action does next."""
+    assert world.call("start") == 0
+    world.devices["fos1"].write("cmd=6&wen=0")
+    own = watchdog.write_armed
+
+    def write_armed(device: Any, *rest: Any) -> Any:
+        settings = own(device, *rest)
+        Path(world.state).unlink(missing_ok=True)
+        return settings
+
+    monkeypatch.setattr(watchdog, "write_armed", write_armed)
+    assert world.call(action) == {"start": 1, "monitor": 7, "reload-agent": 0}[action]
+    assert not Path(world.state).exists()
+    assert not world.daemon
+    assert armed(world)[0] == "0"
