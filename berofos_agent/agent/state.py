@@ -36,8 +36,7 @@ class Target:
     interval: int
     """Its watchdog's interval in seconds."""
     port: int = 80
-    """Its HTTP port; with it and the login a device is disarmed that is no longer in bnfos.conf."""
-    login: str = field(default="", repr=False)
+    """Its HTTP port: by it a device is disarmed that is no longer in bnfos.conf."""
 
 
 @dataclass
@@ -128,7 +127,7 @@ def _parse(found: dict[str, Any], now: float) -> State:
     for name, target in state.targets.items():
         _sixteen_bits(target.interval, 1)
         _sixteen_bits(target.port, 1)
-        if not _NAME.fullmatch(name) or not _KICK.fullmatch(target.kick) or not isinstance(target.login, str):
+        if not _NAME.fullmatch(name) or not _KICK.fullmatch(target.kick):
             raise ValueError(name)
     return state
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from berofos_agent.agent import ocf
 from berofos_agent.agent import state as state_file
 from berofos_agent.agent.state import State, Target
-from berofos_agent.config.bnfosconf import Entry, Login
+from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.device import frame
 from berofos_agent.device.device import Device
 from berofos_agent.device.parallel import run_on_all
@@ -249,7 +249,8 @@ class Watchdog:
         if not former:
             return [], set()
         report = process.read_report(self._path)
-        results = run_on_all([_former_device(name, former[name]) for name in former], _disarm_if_same, self._deadline)
+        gone_devices = [self._former_device(name, target) for name, target in former.items()]
+        results = run_on_all(gone_devices, _disarm_if_same, self._deadline)
         errors, gone = [], set()
         for name, result in zip(former, results):
             kicks = report.devices.get(name)
@@ -260,6 +261,16 @@ class Watchdog:
             elif not isinstance(result.error, Unreachable):
                 errors.append(result.error)
         return errors, gone
+
+    def _former_device(self, name: str, target: Target) -> Device:
+        """Return the device of a target, with the login that bnfos.conf has now for its section, or for another.
+
+        The state file contains no password; `berofos password` gives all devices the same one.
+        """
+        section, address = name.partition(_FORMER)[0], target.kick.partition(":")[0]
+        logins = {device.name: device.entry.login for device in self._devices if device.entry.login}
+        login = logins.get(section) or next(iter(logins.values()), None)
+        return Device(Entry(section, address, _mac_of(target), login, target.port))
 
     # --- the kick daemon ---------------------------------------------------------------------------------------
 
@@ -284,8 +295,7 @@ class Watchdog:
             if state_in(actual) == WATCHDOG_ON:
                 interval = int(actual.get("wdogitime") or self._interval)
             if result.value:
-                login = f"{entry.login.user}:{entry.login.password}" if entry.login else ""
-                wanted[name] = Target(result.value, interval, entry.port, login)
+                wanted[name] = Target(result.value, interval, entry.port)
             elif known:
                 wanted[name] = known  # no answer from the name server, or from the device: it is where it was
             elif result.error and name in here:
@@ -341,13 +351,6 @@ def _is_of(target: Target, entry: Entry | None) -> bool:
     if entry is None or entry.mac not in (None, _mac_of(target)):
         return False
     return entry.host == target.kick.partition(":")[0] or not entry.host.replace(".", "").isdigit()
-
-
-def _former_device(name: str, target: Target) -> Device:
-    user, colon, password = target.login.partition(":")
-    login = Login(user, password) if colon else None
-    address = target.kick.partition(":")[0]
-    return Device(Entry(name.partition(_FORMER)[0], address, _mac_of(target), login, target.port))
 
 
 def _disarm_if_same(device: Device, deadline: float) -> Values:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from berofos_agent import simulator
-from berofos_agent.agent import state
 from berofos_agent.device import frame
 from berofos_agent.simulator import DeviceSpec, Power, Simulator
 from berofos_agent.watchdog import process
@@ -364,7 +363,15 @@ def test_a_frozen_action_does_not_keep_a_stop_waiting_and_undoes_nothing_when_it
     assert watchdogs(devices) == ["0", "0", "0"]
 
 
-def test_the_login_of_a_former_device_is_readable_by_nobody_else(cluster: Cluster) -> None:
+def test_a_former_device_with_a_password_is_disarmed_and_no_password_is_in_the_state_file(
+    devices: Simulator, cluster: Cluster
+) -> None:
+    for device in devices:
+        device.model.write("cmd=3&apwd=secret&pwd=1")
+    config = Path(cluster.parameters["config"])
+    config.write_text(config.read_text().replace("mac =", "login = admin:secret\nmac ="))
     assert cluster.call("start").code == 0
-    assert cluster.state.stat().st_mode & 0o777 == 0o600
-    assert "admin" not in repr(state.Target("", 1, login="admin:secret"))
+    assert "secret" not in cluster.state.read_text()
+    config.write_text(config.read_text().partition("[fos2]")[0])
+    assert cluster.call("monitor").code == 0
+    assert watchdogs(devices) == ["1", "0", "0"]

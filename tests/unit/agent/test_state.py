@@ -13,7 +13,7 @@ import pytest
 
 from berofos_agent.agent import state, statepath
 
-TARGET = state.Target("10.100.0.201:50123:47424c040b00193200121d0062", 15, 8080, "admin:a:b=c")
+TARGET = state.Target("10.100.0.201:50123:47424c040b00193200121d0062", 15, 8080)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -243,7 +243,6 @@ def test_a_damaged_file_is_written_anew_by_who_found_it(tmp_path: Path) -> None:
         {"interval": 0},
         {"interval": "15"},
         {"port": 70000},
-        {"login": None},
         {"unknown": 1},
     ],
 )
