@@ -187,3 +187,53 @@ def test_what_a_late_action_armed_it_disarms_when_the_resource_was_stopped(
     assert not Path(world.state).exists()
     assert not world.daemon
     assert armed(world)[0] == "0"
+
+
+def test_reload_to_0_ends_the_kick_daemon(world: World) -> None:
+    assert world.call("start") == 0
+    assert world.call("reload-agent", watchdog="0") == 0
+    assert nothing_is_left(world)
+
+
+def test_on_stop_fallback_moves_the_relay_after_the_watchdog_is_off(world: World) -> None:
+    assert world.call("start") == 0
+    assert world.call("stop", on_stop="keep") == 0
+    assert modes(world) == ["1", "1", "1"]
+    assert world.call("start") == 0
+    assert world.call("stop", on_stop="fallback") == 0
+    assert modes(world) == ["0", "0", "1"]
+    assert nothing_is_left(world)
+
+
+def test_a_device_without_a_known_mac_is_not_armed_and_says_why(world: World) -> None:
+    declare(world, mac1="")
+    world.devices["fos1"].fault("not-berofos")
+    world.devices["fos2"].fault("refuse-kick")
+    assert world.call("start") == 1, "it is no bero*fos over HTTP either"
+    world.devices["fos1"].clear_faults()
+    world.devices["fos1"].fault("wrong-mac", "00:19:32:00:12:AA")
+    assert world.call("start") == 0
+    assert armed(world) == ["0", "0", "0"]
+    warning = next(line for line in world.log if "watchdog not armed" in line)
+    assert warning.startswith("warning: fos1: no answer from 10.0.0.1")
+    assert "(also fos2)" in warning
+
+
+def test_a_reason_behind_the_one_that_is_answered_is_logged_and_shown_as_well(world: World) -> None:
+    assert world.call("start") == 0
+    world.devices["fos1"].write("cmd=6&wen=0")
+    world.devices["fos1"].fault("refuse-kick")
+    world.devices["fos2"].fault("silent")
+    world.log.clear()
+    assert world.call("monitor") == 190
+    assert world.reasons[0].startswith("fos2: no answer")
+    refused = [line for line in world.log if "refused the kick" in line]
+    assert len(refused) == 1
+    assert "fos1: 10.0.0.1 refused the kick" in world.attributes[-1][1]
+    world.log.clear()
+    assert world.call("monitor") == 190
+    assert world.log == [], "nothing has changed"
+    for device in world.devices.values():
+        device.clear_faults()
+    assert world.call("monitor") == 0
+    assert sum(line.startswith("recovered: ") for line in world.log) == 2

@@ -103,6 +103,8 @@ class World:
         self.names: dict[str, str] = {}
         self.replaced_by: dict[tuple[Any, str], Any] = {}
         self.reasons: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.log: list[str] = []
         self.effects = 0
         self.crash_at = 0
 
@@ -252,10 +254,10 @@ class World:
                 (process, "pid_of", lambda _state: os.getpid() if world.daemon else 0),
                 (kickd, "clock", lambda: world.now),
                 (state_file, "clock", lambda: world.now),
-                (node, "set_attribute", lambda *_args: None),
+                (node, "set_attribute", lambda name, value, *_rest: self.attributes.append((name, value))),
                 (ocf, "exit_reason", exit_reason),
                 (ocf, "open_syslog", lambda _instance: None),
-                (ocf, "tell_syslog", lambda *_args: None),
+                (ocf, "tell_syslog", lambda line, *_priority: self.log.append(line)),
                 (agent_main, "_log", lambda _line: None),
                 (os, "replace", replace),
                 (os, "unlink", unlink),
