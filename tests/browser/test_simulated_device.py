@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import json
+import resource
+import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -321,3 +325,27 @@ def test_help_names_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         berofos.main(["simulate", "--help"])
     assert "http://127.0.0.1:8080/" in capsys.readouterr().out
+
+
+def test_thousand_connections_and_clients_that_never_read_keep_neither_page_nor_device_waiting(
+    tab: Tab, device: RunningDevice
+) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    with contextlib.ExitStack() as stack:
+        for number in range(1000):
+            client = stack.enter_context(socket.create_connection(device.http_address, timeout=20))
+            if number % 2:
+                client.sendall(b"GET /panel/panel.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        urllib.request.urlopen(f"{device.url}/?cmd=4&mode=1", timeout=20).read()
+        shows(tab, device, mode="1")
+
+
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/panel/../page.py", "/panel/%2e%2e/card.py", "/panel/"])
+def test_path_leads_out_of_nothing(devices: Simulator, path: str) -> None:
+    client = http.client.HTTPConnection(*devices["fos1"].http_address, timeout=10)
+    client.request("GET", path)
+    answer = client.getresponse()
+    assert answer.status == 404
+    assert b"root:" not in answer.read()
+    client.close()
