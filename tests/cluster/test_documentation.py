@@ -141,6 +141,6 @@ def test_first_look_at_a_trouble(cluster: Cluster, console: Console) -> None:
     cluster.lab.device("fos2").misbehave("silent")
     page = "troubleshooting.md"
     told = console.run(examples(page)["first-look"].replace("berofos", "! berofos")).stdout
-    assert "ERROR: fos2 no answer from" in told, told
+    assert "ERROR: fos2 cannot be reached: no answer from" in told, told
     cluster.lab.device("fos2").clear_faults()
     console.type(page, "cleanup")
