@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from berofos_agent.simulator import DeviceSpec, Simulator
 from berofos_agent.simulator.model import Power
 from tests.measured import MEASURED
 from tests.ocf.conftest import fresh_address
+from tests.slips import SLIPS, with_slip
 
 SLOWNESS = 2
 """Simulated time runs slower than real time, so that a busy host causes no watchdog failure."""
@@ -314,3 +316,16 @@ def test_where_the_control_socket_may_not_be_used_the_unit_is_asked(
         ASKS_SYSTEMD,
         f"state of the unit asterisk, as this user may not use {control}",
     )
+
+
+def test_a_slip_in_one_section_does_not_keep_the_other_device_from_being_guarded(site: Site) -> None:
+    site.config.write_text(with_slip(site.config.read_text(), 1, SLIPS["unknown-key"]))
+    site.telephony.touch()
+    site.begin()
+    eventually(lambda: (site.modes, site.watchdogs) == (["1", "0"], ["1", "0"]))
+    kicks = site.devices["fos1"].model.state()["kicks"]
+    eventually(lambda: site.devices["fos1"].model.state()["kicks"] > kicks)
+    assert "RUNNING" not in site.events_so_far()
+    log = site.end()
+    assert re.search(rf"fos2: .*{re.escape(str(site.config))}, line \d+: unknown key hots", log), log
+    assert not site.devices["fos2"].model.requests
