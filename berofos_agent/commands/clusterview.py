@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NARROW_COLUMNS = 60
 """Below this width, a table becomes one block of lines for each row."""
 
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "red", Severity.CLEAN: "green"}
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.CLEAN: "green"}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ EXIT_STATUS: Mapping[type[BerofosError], int] = {
 HELP_COLUMNS = 80
 """The width of a help text; the examples have it too."""
 
-_COLOURS = {"green": "32", "red": "31"}
+_COLOURS = {"green": "32", "red": "31", "yellow": "33"}
 
 
 def guarded(prog: str, work: Callable[[], int]) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from berofos_agent.commands import commandline
+from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 from berofos_agent.errors import ConfigurationError
 
@@ -54,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.json:
         print(json.dumps(as_json(findings, hints, status), indent=2))
     else:
-        print(as_text(findings, hints, facts))
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        print(as_text(findings, hints, facts, columns, commandline.painter(sys.stdout, os.environ)))
     return int(status)
 
 
@@ -175,12 +179,24 @@ def _hints(facts: Facts) -> list[str]:
     return [how_to_compare(file.path, nodes) for file in facts.files if len(nodes) > 1 and file.entries]
 
 
-def as_text(findings: Sequence[Finding], hints: Sequence[str], facts: Facts) -> str:
-    """Return the findings as text."""
+def as_text(
+    findings: Sequence[Finding], hints: Sequence[str], facts: Facts, columns: int = 0, paint: Paint = plain
+) -> str:
+    """Return the findings as text; on a terminal with this many columns, wrapped between words.
+
+    A command is never wrapped: it is there to be copied.
+    """
+    from berofos_agent.doctor.findings import Severity
+
     lines = []
     for finding in findings:
         problem = finding.problem
-        lines.append(f"{finding.check.severity.name}: {problem.subject} {problem.text}  [{finding.check.id}]")
+        line = f"{finding.check.severity.name}: {problem.subject} {problem.text}  [{finding.check.id}]"
+        wrapped = textwrap.wrap(
+            line, columns or 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        colour = "red" if finding.check.severity is Severity.ERROR else "yellow"
+        lines += [paint(part, colour) for part in (wrapped if columns else [line])]
         lines.append(f"    {problem.fix}")
     lines += [f"bnfos.conf has to be the same on all nodes; to compare:\n    {hint}" for hint in hints]
     checked = [f"resource {relay.id}" for relay in facts.relays]

@@ -9,7 +9,7 @@ from typing import Callable
 from berofos_agent.device.topology import SCENARIO, connections
 
 Paint = Callable[[str, str], str]
-"""Returns a text in a colour ("green" or "red")."""
+"""Returns a text in a colour ("green", "red" or "yellow")."""
 
 _WIDTH = 49
 _COLUMN = {"A": 6, "B": 18, "C": 30, "D": 42}

@@ -12,6 +12,7 @@ from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, FAILED, printable
 from berofos_agent.device.settings import SETTINGS
 from berofos_agent.device.topology import LINES, SCENARIO, WATCHDOG_SECONDS
+from berofos_agent.doctor.remedies import page
 
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device
@@ -140,7 +141,9 @@ def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Value
             continue
         name = result.device.name
         if result.value:
-            print(f"{name}: the firmware lost {', '.join(result.value)}; written again. Update it: docs/firmware.md")
+            print(
+                f"{name}: the firmware lost {', '.join(result.value)}; written again. Update it: {page('firmware.md')}"
+            )
         print(f"{name}: set up for {arguments.scenario}, verified; no other setting changed")
         commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
     return commandline.complain_of(PROG, [result.error for result in results])

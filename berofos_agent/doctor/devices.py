@@ -9,7 +9,7 @@ from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import expected_settings
 from berofos_agent.doctor.findings import Facts, Inspected, Problem
-from berofos_agent.doctor.remedies import with_config
+from berofos_agent.doctor.remedies import page, with_config
 from berofos_agent.errors import DeviceError, Moved, NotABerofos, Refused, SectionError, Unreachable
 
 
@@ -110,7 +110,8 @@ def old_firmware(facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 device.name,
                 f"has firmware {device.inspection.firmware}, older than 1.53: it loses settings",
-                with_config(f"bnfos --flash bnfos_v153.bin -f {device.name}", device.path) + " (docs/firmware.md)",
+                with_config(f"bnfos --flash bnfos_v153.bin -f {device.name}", device.path)
+                + f"; see {page('firmware.md')}",
             )
 
 

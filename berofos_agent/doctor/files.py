@@ -13,7 +13,7 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
 from berofos_agent.doctor.findings import ConfigFile, Facts, Problem
-from berofos_agent.doctor.remedies import with_config
+from berofos_agent.doctor.remedies import page, with_config
 from berofos_agent.errors import ConfigurationError
 
 GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
@@ -87,7 +87,7 @@ def nobody_switches(facts: Facts) -> Iterator[Problem]:
                 file.path,
                 "declares devices, but nothing switches them: "
                 "no cluster runs here, berofos-heartbeat is not enabled, and no script calls xivo-berofos",
-                "set up a cluster (berofos cluster-config), or the hook in docs/migrating-from-xivo-berofos.md",
+                f"set up a cluster (berofos cluster-config), or the hook in {page('migrating-from-xivo-berofos.md')}",
             )
 
 

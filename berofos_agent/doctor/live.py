@@ -145,7 +145,11 @@ def degraded(facts: Facts) -> Iterator[Problem]:
     seen = {device.name for device in facts.inspected if device.inspection.failure}
     for state in facts.states:
         if state.nodes and state.reason and not any(f"{name}: " in state.reason for name in seen):
-            yield Problem(state.id, f"is degraded on {state.nodes[0]}: {state.reason}", "see docs/troubleshooting.md")
+            yield Problem(
+                state.id,
+                f"is degraded on {state.nodes[0]}: {state.reason}",
+                f"see {remedies.page('troubleshooting.md')}",
+            )
 
 
 def not_ready(facts: Facts) -> Iterator[Problem]:

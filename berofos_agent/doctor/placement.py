@@ -17,7 +17,7 @@ from berofos_agent.errors import ParameterError
 OLDEST_FEATURE_SET = (3, 7, 0)
 """Debian 11's Pacemaker 2.0.5 has 3.6.1 and no `critical`; builds with 3.7.1 have it, and so has all from 2.1.0 on."""
 _TELEPHONY = "TELEPHONY"
-_CREATE_FENCING = "create a stonith resource, see fencing in docs/concepts.md"
+_CREATE_FENCING = f"create a stonith resource, see {remedies.page('quick-start.md')}"
 
 
 def not_judged(facts: Facts) -> Iterator[Problem]:

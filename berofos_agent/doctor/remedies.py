@@ -10,6 +10,14 @@ from shlex import quote
 from berofos_agent.cluster.recommendation import META, PRIORITY, Operation
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 
+DOCUMENTATION = "/usr/share/doc/resource-agents-berofos"
+"""Where the package installs docs/."""
+
+
+def page(name: str) -> str:
+    """Return the place of a page of docs/ on a host with the package."""
+    return f"{DOCUMENTATION}/{name}"
+
 
 def with_config(command: str, path: str) -> str:
     """Return the command for a device, with --config unless the file is the default one."""

@@ -87,3 +87,11 @@ def test_the_pages_have_commands() -> None:
 def test_every_command_of_the_pages_is_accepted_by_its_parser(command: str) -> None:
     name, *arguments = shlex.split(command)
     assert importlib.import_module(SUBCOMMANDS[name].module).parser().parse_args(arguments)
+
+
+def test_every_page_that_a_message_names_exists() -> None:
+    source = "".join(path.read_text() for path in (CHECKOUT / "berofos_agent").rglob("*.py"))
+    named = set(re.findall(r"\bpage\(['\"]([^'\"]+)['\"]\)", source))
+    assert "firmware.md" in named
+    assert named <= set(PAGES)
+    assert not re.search(r"""["'][^"'\n]*see docs/|\(docs/""", source), "a path that a host with the package has not"

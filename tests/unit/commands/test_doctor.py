@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.cluster import cib
 from berofos_agent.commands.berofos import main
+from berofos_agent.commands.doctor import as_text
+from berofos_agent.doctor.checks import examine
+from berofos_agent.doctor.findings import Facts
 
 CIBS = Path(__file__).parents[2] / "data" / "cib"
 
@@ -115,3 +119,17 @@ def test_a_hanging_cluster_is_given_up_after_the_time_limit(
     monkeypatch.setattr("berofos_agent.cluster.cib.QUERY_SECONDS", 0.1)
     assert main(["doctor", "--config", str(tmp_path / "none.conf")]) == 2
     assert "does not answer within 0.1 s" in capsys.readouterr().out
+
+
+def test_on_a_terminal_findings_are_wrapped_between_words_and_commands_are_not() -> None:
+    facts = Facts(cib.read_file(str(CIBS / "no-failure-timeout.xml")))
+    text = as_text(examine(facts), [], facts, 40, lambda line, colour: f"<{colour}>{line}")
+    assert text.splitlines()[:3] == [
+        "<yellow>WARNING: relay has no failure-timeout: a",
+        "<yellow>  failed start is not tried again",
+        "<yellow>  [no-failure-timeout]",
+    ]
+    assert (
+        "    crm_resource --resource relay --meta --set-parameter failure-timeout --parameter-value 60s"
+        in text.splitlines()
+    )
