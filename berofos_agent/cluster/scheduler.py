@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +56,10 @@ class Answer:
 class Scheduler:
     """Runs crm_simulate in a private folder, as the CIBs in it may contain passwords; a context manager."""
 
-    def __init__(self, seconds: float = RUN_SECONDS) -> None:
+    def __init__(self, seconds: float = RUN_SECONDS, total: float = math.inf) -> None:
+        """Give one run, and all runs together, so many seconds."""
         self.seconds = seconds
+        self._end = time.monotonic() + total
         self.runs = 0
         self._closing = contextlib.ExitStack()
 
@@ -69,11 +73,14 @@ class Scheduler:
     def run(self, cib: Any, options: Sequence[str]) -> Answer:
         """Let the scheduler act once on a CIB; raise ConfigurationError if crm_simulate is missing, fails or hangs."""
         self.runs += 1
+        seconds = min(self.seconds, self._end - time.monotonic())
+        if seconds <= 0:
+            raise ConfigurationError("the scheduler needs too long for this configuration")
         descriptor, path = tempfile.mkstemp(dir=self._folder)
         os.close(descriptor)
         try:
             argv = ["crm_simulate", "--xml-pipe", "--simulate", "--save-output", path, "--output-as=xml", *options]
-            ended = run_tool(argv, self.seconds, stdin=etree.tostring(cib))
+            ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
             if ended.returncode:
                 raise ConfigurationError(_why(ended.returncode, ended.stderr))
             try:

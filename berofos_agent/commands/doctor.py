@@ -37,6 +37,9 @@ examples:
 
 DEVICES_SECONDS = 5.0
 
+REHEARSAL_SECONDS = 60.0
+"""All of it takes 2 to 6 s; a configuration of thousands of resources is for `berofos rehearse`."""
+
 UNUSABLE = 2
 """The file named on the command line could not be read."""
 
@@ -134,7 +137,7 @@ def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | No
     if not find("crm_simulate"):
         return None, ""
     try:
-        with Scheduler() as scheduler:
+        with Scheduler(total=REHEARSAL_SECONDS) as scheduler:
             return rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE), ""
     except ConfigurationError as exc:
         return None, str(exc)

@@ -20,7 +20,10 @@ PAIRS = list(itertools.permutations(FAULTS, 2))
 
 Pair = tuple[Situation, Situation]
 
-KNOWN = {frozenset(("relay-stop-fails", "relay-start-fails")): frozenset((STARTS, RESTLESS))}
+KNOWN = {
+    frozenset(("relay-stop-fails", start)): frozenset((STARTS, RESTLESS))
+    for start in ("relay-start-fails", "relay-unreachable")
+}
 """What Pacemaker itself does against what has to hold; docs/rehearsal.md says why."""
 
 

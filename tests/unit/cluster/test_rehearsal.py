@@ -191,3 +191,9 @@ def test_a_scheduler_that_cannot_be_asked_is_one_line(
         scheduler.run(etree.fromstring("<cib/>"), [])
     assert words in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_all_runs_together_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("berofos_agent.cluster.scheduler.run_tool", lambda *_: pytest.fail("it was asked"))
+    with Scheduler(total=0) as scheduler, pytest.raises(ConfigurationError, match="needs too long"):
+        scheduler.run(etree.fromstring("<cib/>"), [])
