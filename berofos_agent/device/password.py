@@ -52,9 +52,9 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
             settings = device.read(time.monotonic() + seconds)
         except Refused as exc:
             half_done = Change(entry, path, seconds, login, login, {})
-            told = _told(half_done, login, time.monotonic() + seconds)
-            if told:  # a change that was killed halfway: the device has the new password, the file does not
-                changes.append(replace(half_done, before=told))
+            settings = _settings(half_done, login, time.monotonic() + seconds)
+            if settings:  # a change that was killed halfway: the device has the new password, the file does not
+                changes.append(replace(half_done, before=settings))
                 continue
             what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
             raise Refused(entry.name, f"{what}; nothing changed") from exc

@@ -209,7 +209,7 @@ def test_a_device_without_a_known_mac_is_not_armed_and_says_why(world: World) ->
     declare(world, mac1="")
     world.devices["fos1"].fault("not-berofos")
     world.devices["fos2"].fault("refuse-kick")
-    assert world.call("start") == 1, "it is no bero*fos over HTTP either"
+    assert world.call("start") == 1, "it is not a bero*fos over HTTP either"
     world.devices["fos1"].clear_faults()
     world.devices["fos1"].fault("wrong-mac", "00:19:32:00:12:AA")
     assert world.call("start") == 0
