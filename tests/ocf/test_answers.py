@@ -181,7 +181,7 @@ UNUSABLE = [
     pytest.param(write_config(b""), 2, "declares no device", id="empty-config"),
     pytest.param(write_config(b"[fos1]\nhost = 127.0.0.1\nlog"), 2, "line 3: neither", id="half-written-config"),
     pytest.param(write_config(os.urandom(100) + b"\0"), 2, "binary", id="binary-config"),
-    pytest.param(write_config(b"#" * (10 << 20)), 2, "larger than 1 MiB", id="ten-mebibytes"),
+    pytest.param(write_config(b"#" * (10 << 20)), 2, "is not a bnfos.conf", id="ten-mebibytes"),
     pytest.param(write_config(b"[fos1]\nhots = 1\n"), 2, "line 2: unknown key hots", id="malformed-config"),
     pytest.param(parameter(config="/"), 2, "cannot be read: Is a directory", id="unreadable-config"),
     pytest.param(parameter(devices="fos1 fos7"), 2, "declares no [fos7]", id="undeclared-device"),
