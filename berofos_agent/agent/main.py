@@ -182,11 +182,18 @@ def _installation_error(exc: ImportError) -> int:
 
 def _internal_error(action: str, exc: BaseException) -> int:
     what = f"internal error ({type(exc).__name__}); syslog has the details"
-    if isinstance(exc, MemoryError):
+    if isinstance(exc, MemoryError) or (isinstance(exc, SystemError) and _has_memory_limit()):
         what = "this node is out of memory"
     _say(f"ocf-exit-reason:{action}: {what}\n")
     _log_traceback(f"{action}: {what}")
     return ERR_GENERIC
+
+
+def _has_memory_limit() -> bool:
+    """Tell whether `ulimit -v` is set: CPython turns some allocations that fail into a SystemError."""
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def _say(text: str) -> None:
@@ -198,10 +205,13 @@ def _say(text: str) -> None:
 
 
 def _log_traceback(what: str) -> None:
-    import traceback
+    try:
+        import traceback
 
-    for line in [what, *traceback.format_exc().splitlines()]:
-        _log(line)
+        for line in [what, *traceback.format_exc().splitlines()]:
+            _log(line)
+    except (MemoryError, SystemError, ImportError):
+        return  # too little memory even to log: the exit code is what counts
 
 
 def _log(line: str) -> None:

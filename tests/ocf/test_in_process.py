@@ -62,6 +62,11 @@ def protected(devices: Simulator, _given: Given) -> None:
     devices["fos2"].model.write("cmd=3&apwd=secret&pwd=1")
 
 
+def all_protected(devices: Simulator, _given: Given) -> None:
+    for device in devices.devices:
+        device.model.write("cmd=3&apwd=secret&pwd=1")
+
+
 def stuck(devices: Simulator, _given: Given) -> None:
     devices["fos2"].model.move_by_hand("0")
     devices["fos2"].model.fault("stuck")
@@ -74,7 +79,8 @@ ROWS = [
     ("start", [silent("fos2")], 0, ""),
     ("start", [silent("fos1", "fos2")], 1, "fos1: no answer"),
     ("start", [stuck], 1, "fos2: relay did not switch"),
-    ("start", [protected], 4, "password"),
+    ("start", [protected], 0, ""),
+    ("start", [all_protected], 1, "password"),
     ("start", [parameter(port_b_node="a", port_d_node="b")], 2, "node xivo-1 is neither port_b_node nor"),
     ("start", [without_config], 5, "is missing on this node"),
     ("start", [parameter(devices="fos7")], 2, "declares no [fos7]"),
