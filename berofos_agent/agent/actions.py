@@ -80,7 +80,7 @@ def deadline_of(action: str, call: Invocation) -> float:
 @contextlib.contextmanager
 def alarm(deadline: float) -> Iterator[None]:
     def ring(_signal: int, _frame: object) -> None:
-        raise OutOfTime("the action did not end in time; see syslog")
+        raise OutOfTime("action timed out; see syslog")
 
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(0.05, deadline - time.monotonic() + ALARM_SECONDS))
@@ -352,7 +352,9 @@ def _undone_if_stopped(call: Invocation, watchdog: Watchdog | None) -> Iterator[
 
 def parameters_of(call: Invocation) -> Parameters:
     if call.clones > 1:
-        raise ParameterError("must not be cloned: two instances would fight over one relay; remove the clone")
+        raise ParameterError(
+            "must not be cloned: two instances would switch one relay back and forth; remove the clone"
+        )
     return parameters.parse(call.parameter)
 
 

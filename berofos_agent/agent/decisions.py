@@ -135,10 +135,12 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
     """Return degraded for the first device with a latent misconfiguration, or a latched watchdog failure."""
     for one in readings:
         if one.settings.get("wdogstate") == WATCHDOG_FAILURE:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: watchdog failure latched; clear it: --set wdog=0")
+            return Result(
+                ocf.OCF_DEGRADED, f"{one.device}: watchdog failure latched; find the cause, then bnfos --set wdog=0"
+            )
         found = differences(one.settings, expected)
         if found:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; correct it with bnfos --set")
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; run berofos provision")
     return OK
 
 

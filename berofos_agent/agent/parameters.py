@@ -257,7 +257,7 @@ def parse(given: Given) -> Parameters:
 def _checked(parameter: Parameter, text: str | None) -> object:
     if not text:
         if parameter.required:
-            raise ParameterError(f"{parameter.name} is not set, but required")
+            raise ParameterError(f"{parameter.name} is required")
         text = parameter.default
     if text is None:
         return None

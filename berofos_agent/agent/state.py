@@ -93,7 +93,7 @@ def load(path: str) -> tuple[State, str]:
     except OSError as exc:
         damage = f"{path}: {exc.strerror}"
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-        damage = f"{path}: is corrupted, a fresh one is written"
+        damage = f"{path}: is corrupted; replaced by a new one"
     if damage:
         state = State(unsure=True)
         state.loaded_token = ""

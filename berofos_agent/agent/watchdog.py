@@ -167,7 +167,7 @@ class Watchdog:
             *map(str, silent),
             *(f"{error}; watchdog not armed" for error in not_armed),
             *(f"{error}; watchdog still on" for error in former),
-            *(f"{name}: watchdog failure latched; clear it: --set wdog=0" for name in failed),
+            *(f"{name}: watchdog failure latched; find the cause, then bnfos --set wdog=0" for name in failed),
         ]
         return written, next(iter(reasons), "")
 

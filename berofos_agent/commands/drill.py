@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--standby", action="store_true", help="put the node in standby instead of moving telephony")
     parser.add_argument("--yes", action="store_true", help="do it without asking")
-    parser.add_argument("--force", action="store_true", help="do it though something speaks against it")
+    parser.add_argument("--force", action="store_true", help="do it despite the reasons against it")
     parser.add_argument(
         "--seconds",
         type=_seconds,
@@ -163,7 +163,7 @@ class Drill:
             with Scheduler() as scheduler:
                 rows = rehearse(self.cluster, scheduler, has_quorum_device(), situations=[*standby, *DECISIVE])
         except ConfigurationError as exc:
-            yield f"it cannot be rehearsed: {exc}"
+            yield f"the rehearsal failed: {exc}"
             return
         wrong = [row for row in rows if row.violations]
         if wrong:

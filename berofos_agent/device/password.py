@@ -119,7 +119,7 @@ def _which(change: Change, exc: DeviceError, deadline: float) -> DeviceError:
     if protection == "1":
         return DidNotFollow(name, f"did not take the password ({exc.what}); it and {path} keep the old one")
     if protection:
-        return DidNotFollow(name, f"does not turn protection on ({exc.what}); {path} is unchanged and still fits")
+        return DidNotFollow(name, f"did not turn protection on ({exc.what}); {path} is unchanged and still valid")
     return type(exc)(
         name,
         f"{exc.what}; it may have the new password while {path} has the old one. Once it answers, run "

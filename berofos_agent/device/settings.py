@@ -82,7 +82,7 @@ def _read_flag(text: str) -> str:
         return text
     if text in ("", "checked"):
         return "1" if text else "0"
-    raise ValueError(f"{text[:20]!r} is no flag")
+    raise ValueError(f"{text[:20]!r} is not 0 or 1")
 
 
 def _read_text(text: str) -> str:

@@ -172,7 +172,7 @@ class WebClient:
                 return Unreachable(self.name, f"{self.host}: {cause.strerror}")
             if isinstance(cause, _UnusableBody):
                 return UnusableAnswer(self.name, f"the answer of {self.host} {cause}")
-        return UnusableAnswer(self.name, f"{self.host} answers, but not in HTTP ({type(exc).__name__})")
+        return UnusableAnswer(self.name, f"{self.host} does not answer in HTTP ({type(exc).__name__})")
 
 
 class _UnusableBody(urllib3.exceptions.HTTPError):

@@ -102,7 +102,7 @@ def _await_ready(process: Popen[bytes], until: float) -> None:
 
 def _check_started(process: Popen[bytes], until: float) -> None:
     if process.poll() is not None:
-        raise KickDaemonError(f"the kick daemon ended at once with status {process.returncode}; see syslog")
+        raise KickDaemonError(f"the kick daemon exited at once with status {process.returncode}; see syslog")
     if time.monotonic() > until:
         raise KickDaemonError("the kick daemon did not start in time; is this node overloaded?")
 

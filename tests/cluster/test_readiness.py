@@ -79,7 +79,7 @@ FAULTS = {
         lambda cluster: show(cluster, "/etc"),
     ),
     "section-different": Fault(
-        "bnfos.conf declares other devices than on xivo-1",
+        "bnfos.conf differs in its devices from that on xivo-1",
         lambda cluster: conf(cluster, PASSIVE, lambda text: text.replace("fos2", "fos3")),
         lambda cluster: conf(cluster, PASSIVE, lambda text: text.replace("fos3", "fos2")),
     ),

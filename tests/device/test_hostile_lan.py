@@ -52,15 +52,15 @@ CHUNKED = b"Transfer-Encoding: chunked"
 ENDLESS: tuple[type[DeviceError], str] = (Unreachable, "no answer")
 """What an endless run of interim responses or trailer fields ends with: our deadline, or http.client's own limit."""
 if sys.version_info >= (3, 14):
-    ENDLESS = (UnusableAnswer, "not in HTTP")
+    ENDLESS = (UnusableAnswer, "answer in HTTP")
 
 HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "closes-at-once": ([], Unreachable, "closed the connection without an answer"),
     "trickles-its-status": (trickle(head() + CONFIG), Unreachable, "no answer .* within 0.4 s"),
     "trickles-its-body": (itertools.chain([head(b"Content-Length: 44")], trickle(CONFIG)), Unreachable, "no answer"),
-    "endless-headers": (endlessly(b"HTTP/1.1 200 OK\r\n", b"A: 0\r\n"), UnusableAnswer, "not in HTTP"),
+    "endless-headers": (endlessly(b"HTTP/1.1 200 OK\r\n", b"A: 0\r\n"), UnusableAnswer, "answer in HTTP"),
     "endless-wide-headers": (endlessly(b"HTTP/1.1 200 OK\r\n", b"A: %b\r\n" % (b"0" * 65000)), UnusableAnswer, "HTTP"),
-    "endless-status-line": (endlessly(b"HTTP/1.1 200 ", BLOCK), UnusableAnswer, "not in HTTP"),
+    "endless-status-line": (endlessly(b"HTTP/1.1 200 ", BLOCK), UnusableAnswer, "answer in HTTP"),
     "flood-of-100-continue": (endlessly(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500), *ENDLESS),
     "103-and-nothing-more": ([head(status=b"103 Early Hints")], UnusableAnswer, "HTTP status 103"),
     "101-switches-protocol": ([head(status=b"101 Switching Protocols")], UnusableAnswer, "HTTP status 101"),
@@ -82,15 +82,15 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     ),
     "small-bomb": ([whole(gzip.compress(CONFIG), b"Content-Encoding: gzip")], UnusableAnswer, "is encoded"),
     "closes-early": ([head(b"Content-Length: 100") + CONFIG], UnusableAnswer, "broke off after 44 of 100 bytes"),
-    "two-lengths": ([head(b"Content-Length: 44", b"Content-Length: 10") + CONFIG], UnusableAnswer, "not in HTTP"),
-    "chunk-of-no-number": ([head(CHUNKED) + b"xyz\r\n" + CONFIG], UnusableAnswer, "not in HTTP"),
-    "chunk-closes-early": ([head(CHUNKED) + b"ff\r\n" + CONFIG], UnusableAnswer, "not in HTTP"),
-    "chunks-without-an-end": ([head(CHUNKED) + b"2c\r\n" + CONFIG + b"\r\n"], UnusableAnswer, "not in HTTP"),
-    "chunk-of-negative-size": ([head(CHUNKED) + b"-1\r\n" + CONFIG], UnusableAnswer, "not in HTTP"),
+    "two-lengths": ([head(b"Content-Length: 44", b"Content-Length: 10") + CONFIG], UnusableAnswer, "answer in HTTP"),
+    "chunk-of-no-number": ([head(CHUNKED) + b"xyz\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
+    "chunk-closes-early": ([head(CHUNKED) + b"ff\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
+    "chunks-without-an-end": ([head(CHUNKED) + b"2c\r\n" + CONFIG + b"\r\n"], UnusableAnswer, "answer in HTTP"),
+    "chunk-of-negative-size": ([head(CHUNKED) + b"-1\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
     "chunk-larger-than-the-world": (endlessly(head(CHUNKED) + b"f" * 15 + b"\r\n", BLOCK), UnusableAnswer, "longer"),
     "endless-chunks": (endlessly(head(CHUNKED), b"400\r\n%b\r\n" % BLOCK[:1024]), UnusableAnswer, "longer than"),
     "endless-trailer": (endlessly(head(CHUNKED) + b"0\r\n", b"A: 0\r\n" * 500), *ENDLESS),
-    "no-http": ([b"SSH-2.0-OpenSSH_9.2\r\n"], UnusableAnswer, "not in HTTP"),
+    "no-http": ([b"SSH-2.0-OpenSSH_9.2\r\n"], UnusableAnswer, "answer in HTTP"),
     "empty-page": ([whole(b"")], NotABerofos, "no bnfos_confmap_magic"),
     "binary-page": ([whole(bytes(range(256)))], NotABerofos, "no bnfos_confmap_magic"),
 }
@@ -246,7 +246,7 @@ def test_an_error_of_a_write_shows_no_password_even_as_a_traceback() -> None:
             client_of(server).write({"apwd": NEW_PASSWORD}, 5)
         except DeviceError:
             shown = traceback.format_exc()
-    assert "UnusableAnswer: fos1: 127.0.0.1 answers, but not in HTTP" in shown
+    assert "UnusableAnswer: fos1: 127.0.0.1 does not answer in HTTP" in shown
     assert NEW_PASSWORD not in shown
 
 

@@ -213,7 +213,7 @@ def test_check_is_critical_when_the_other_node_could_not_take_over(node: Node) -
 
 
 def test_status_and_check_name_another_bnfos_conf(node: Node) -> None:
-    reason = "bnfos.conf declares other devices than on xivo-1"
+    reason = "bnfos.conf differs in its devices from that on xivo-1"
     put_readiness(node, ready=reason, config="c77f8eb954a5")
     shown = " ".join(node.status("healthy", "1", "1").out.split())
     assert f"verdict ERROR: xivo-2 could not take over relay: {reason}" in shown

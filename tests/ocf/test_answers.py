@@ -189,7 +189,7 @@ UNUSABLE = [
     pytest.param(parameter(request_timeout="abc"), 6, "request_timeout=abc", id="not-a-number"),
     pytest.param(parameter(request_timeout="0"), 6, "from 1 to 60", id="out-of-range"),
     pytest.param(parameter(scenario="both"), 6, "fallback or bypass", id="unknown-choice"),
-    pytest.param(parameter(port_b_node=""), 6, "port_b_node is not set", id="required-missing"),
+    pytest.param(parameter(port_b_node=""), 6, "port_b_node is required", id="required-missing"),
     pytest.param(parameter(CRM_meta_clone_max="2"), 6, "must not be cloned", id="cloned"),
 ]
 

@@ -107,7 +107,7 @@ ROWS = [
     ("monitor", [started, DEEP, parameter(scenario="bypass")], 190, "scenario=0, expected 1"),
     ("monitor", [started, variable("OCF_CHECK_LEVEL", "9" * 5000), parameter(scenario="bypass")], 0, ""),
     ("validate-all", [without_config], 0, ""),
-    ("validate-all", [parameter(port_b_node="")], 6, "port_b_node is not set"),
+    ("validate-all", [parameter(port_b_node="")], 6, "port_b_node is required"),
     ("validate-all", [DEEP], 0, ""),
     ("validate-all", [DEEP, without_config], 5, "is missing on this node"),
     ("validate-all", [DEEP, silent("fos1")], 1, "fos1: no answer"),

@@ -205,7 +205,7 @@ def test_a_start_without_a_kick_daemon_fails_and_disarms(devices: Simulator, clu
     (cluster.folder / "berofos-relay.state.kickd").mkdir()
     answer = cluster.call("start")
     assert answer.code == 1
-    assert "the kick daemon ended at once" in answer.reason
+    assert "the kick daemon exited at once" in answer.reason
     assert watchdogs(devices) == ["0", "0"]
 
 
@@ -288,7 +288,10 @@ def test_a_latched_failure_is_reported_and_not_cleared(devices: Simulator, clust
     for device in devices:
         device.model.move_by_hand("1")
     answer = cluster.call("monitor")
-    assert (answer.code, answer.reason) == (190, "fos1: watchdog failure latched; clear it: --set wdog=0")
+    assert (answer.code, answer.reason) == (
+        190,
+        "fos1: watchdog failure latched; find the cause, then bnfos --set wdog=0",
+    )
     assert watchdogs(devices) == ["2", "2"]
 
 

@@ -32,6 +32,7 @@ NO_CONSEQUENCE = {
     "fencing-without-delay--same-for-both": "the fencer delays, not the scheduler",
     "leftover-move-constraint--of-xivo": "telephony prefers a node, which is a policy like any other",
     "no-deep-monitor": "the scheduler does not know what a monitor looks at",
+    "no-readiness-monitor": "the scheduler does not know what a monitor looks at",
     "no-monitor--only-deep": "the failure is noticed, only later",
     "no-relay": "there is nothing to rehearse",
     "no-fencing--switched-off-by-its-new-name": "Pacemaker 2.1 knows the option by its old name alone",

@@ -67,7 +67,7 @@ def test_wrong_by_itself(name: str, value: str, words: str) -> None:
 
 
 def test_the_node_at_port_b_is_required() -> None:
-    with pytest.raises(ParameterError, match="port_b_node is not set"):
+    with pytest.raises(ParameterError, match="port_b_node is required"):
         parse(lambda _name: None)
 
 

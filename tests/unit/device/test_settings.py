@@ -174,7 +174,7 @@ def test_text_without_magic_is_no_berofos(text: str) -> None:
 
 
 def test_value_that_is_no_flag_is_an_error_not_a_zero() -> None:
-    with pytest.raises(ValueError, match="4_mode: 'banana' is no flag"):
+    with pytest.raises(ValueError, match="4_mode: 'banana' is not 0 or 1"):
         parse_config("bnfos_confmap_magic=0.1\n4_mode=banana\n")
 
 
