@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml import etree
 
+from berofos_agent.cluster.cib import seconds
 from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
@@ -113,15 +114,37 @@ def _answer(after: Any, result: Any) -> Answer:
         raise ConfigurationError("crm_simulate gave an unusable answer: no revised_cluster_status")
     transition = result.find("transition")
     steps = () if transition is None else transition
+    places = _places(status)
+    for resource, node in _cancelled_readiness(after, steps):
+        places.get(resource, {}).pop(node, None)
     return Answer(
         after,
-        _places(status),
+        places,
         [action for step in steps for action in _actions(step)],
         [step.get("target", "") for step in steps if step.tag == "fencing_action"],
         [node.get("name", "") for node in status.iterfind("nodes/node") if node.get("online") == "true"],
         # An operation that fails is followed by its fail-count, and ends the transition.
         not any(step.tag == "inject_attr" for step in steps),
     )
+
+
+def _cancelled_readiness(after: Any, steps: Any) -> set[tuple[str, str]]:
+    """Return where a monitor with role=Stopped was cancelled, and nothing started: resource and node.
+
+    crm_simulate 2.1.5 notes the cancellation as an operation that ended with 0, and then takes the resource to be
+    active there. Pacemaker cancels that monitor on a node without quorum.
+    """
+    at_rest = {
+        (primitive.get("id"), round(1000 * seconds(op.get("interval", "0"))))
+        for primitive in after.iter("primitive")
+        for op in primitive.iterfind("operations/op[@role='Stopped']")
+    }
+    calls = [(step.get("resource"), step.get("node"), step.get("op"), step.get("interval", "0")) for step in steps]
+    started = {(resource, node) for resource, node, op, _interval in calls if op == "start"}
+    cancelled = {
+        (resource, node) for resource, node, op, ms in calls if op == "cancel" and (resource, int(ms)) in at_rest
+    }
+    return cancelled - started
 
 
 def _actions(step: Any) -> Iterator[Action]:

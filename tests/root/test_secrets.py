@@ -151,7 +151,7 @@ def test_no_password_is_left_behind_by_a_day_of_work(
 
     assert actions(10)[:2] == [0, 0]
     login(config, OLD, WRONG)
-    assert actions(10)[0] == 4
+    assert actions(10)[0] == 1
     assert witness.run(*bnfos, "--show", "-f", "fos1") == 1
     login(config, WRONG, OLD)
     for order in ("noise", "trickle", "digest"):
