@@ -22,7 +22,7 @@ Pair = tuple[Situation, Situation]
 
 KNOWN = {
     frozenset(("relay-stop-fails", start)): frozenset((STARTS, RESTLESS))
-    for start in ("relay-start-fails", "relay-unreachable")
+    for start in ("relay-start-fails", "relay-unreachable", "relay-keeps-failing")
 }
 """What Pacemaker itself does against what has to hold; docs/rehearsal.md says why."""
 
