@@ -116,7 +116,8 @@ def _answer(after: Any, result: Any) -> Answer:
     steps = () if transition is None else transition
     places = _places(status)
     for resource, node in _cancelled_readiness(after, steps):
-        places.get(resource, {}).pop(node, None)
+        if len(places.get(resource, {})) > 1:
+            places[resource].pop(node, None)
     return Answer(
         after,
         places,
