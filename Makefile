@@ -95,7 +95,7 @@ SAMPLE =
 rehearsal: packages $(VENV)/installed
 	$(BIN)/python -m tests.rehearsal --sample '$(SAMPLE)' --seed '$(SEED)'
 
-# Hours; interrupted, it goes on where it was.
+# On every core; interrupted, it goes on where it was.
 soak: $(VENV)/installed
 	$(BIN)/python -m tests.soak --sequences $(or $(SEQUENCES),100000)
 

@@ -1,8 +1,9 @@
 """A node, its devices and its kick daemon in one process, without sockets, with a clock that the test moves.
 
 The agent is the real one, called through main(argv, environ); so are the devices' model and the parts of the kick
-daemon. Only what lies between them is replaced: HTTP, UDP, processes, the clock. `crash_at` kills an action at its
-n-th effect: nothing that it does after that has an effect, as after kill -9.
+daemon. Only what lies between them is replaced: HTTP, UDP, processes, the clock. Where the agent sleeps, the clock
+moves and the kick daemon goes on. `crash_at` kills an action at its n-th effect: nothing that it does after that has
+an effect, as after kill -9.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import functools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
-from unittest import mock
+
+import pytest
 
 from berofos_agent.agent import actions, node, ocf
 from berofos_agent.agent import main as agent_main
 from berofos_agent.agent import state as state_file
-from berofos_agent.device import frame, parallel, resolver
-from berofos_agent.device.frame import Command, Frame
+from berofos_agent.device import frame, gbl4, parallel, resolver
+from berofos_agent.device.frame import Command, Frame, ScanReply
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import KickDaemonError, Refused, Unreachable, UnusableAnswer
@@ -32,6 +35,8 @@ from berofos_agent.watchdog import kickd, paths, process
 MACS = {"fos1": "00:19:32:00:12:1D", "fos2": "00:19:32:00:12:1E", "fos3": "00:19:32:00:12:1F"}
 HOSTS = {"10.0.0.1": "fos1", "10.0.0.2": "fos2", "10.0.0.3": "fos3"}
 ADDRESSES = {name: host for host, name in HOSTS.items()}
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where a world's files are: some runs make a hundred thousand of them."""
 
 
 class Killed(BaseException):
@@ -76,7 +81,9 @@ class Daemon:
                     target.heard(answer, target.address, self.world.now, self.seconds)
                 changed = True
         if changed:
-            kickd.write_report(paths.report_path(self.world.state), self.targets)
+            with self.world.by_others(), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(kickd, "clock", lambda: self.world.now)
+                kickd.write_report(paths.report_path(self.world.state), self.targets)
 
     @property
     def next_due(self) -> float:
@@ -87,8 +94,8 @@ class World:
     """Everything outside the agent."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
-        self.folder = Path(tempfile.mkdtemp(prefix="berofos-world-"))
+        self.now = self.began = 1000.0
+        self.folder = Path(tempfile.mkdtemp(prefix="berofos-world-", dir=MEMORY))
         (self.folder / "run").mkdir()
         self.config = self.folder / "bnfos.conf"
         self.state = str(self.folder / "run" / "berofos-relay.state")
@@ -105,8 +112,10 @@ class World:
         self.reasons: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.log: list[str] = []
+        self.orders: list[str] = []
         self.effects = 0
         self.crash_at = 0
+        self._others = False
 
     def close(self) -> None:
         shutil.rmtree(self.folder)
@@ -114,8 +123,9 @@ class World:
     # --- the cluster -------------------------------------------------------------------------------------------
 
     def call(self, action: str, level: int = 0, crash_at: int = 0, **parameters: str) -> int:
-        """Do an action; return its exit code, with its reasons in `reasons`."""
-        self.reasons, self.effects, self.crash_at = [], 0, crash_at
+        """Do an action; return its exit code; `reasons` has its reasons and `orders` what it wrote to devices."""
+        self.reasons, self.orders, self.effects, self.crash_at = [], [], 0, crash_at
+        self.began = self.now
         given = {
             "HA_RSCTMP": str(self.folder / "run"),
             "OCF_RESOURCE_INSTANCE": "relay",
@@ -134,8 +144,19 @@ class World:
         """True once the action was killed."""
         return bool(self.crash_at) and self.effects >= self.crash_at
 
+    @contextlib.contextmanager
+    def by_others(self) -> Iterator[None]:
+        """What happens here is no effect of the action."""
+        before, self._others = self._others, True
+        try:
+            yield
+        finally:
+            self._others = before
+
     def effect(self, error: BaseException) -> None:
         """Count an effect; the n-th kills, and what a killed action still tries fails with this error."""
+        if self._others:
+            return
         if self.dead:
             raise error
         self.effects += 1
@@ -151,10 +172,10 @@ class World:
                 break
             self.now = max(self.now, due)
             if not kickd.still_wanted(self.state, self.daemon.token):
-                self.kill_daemon(tidy=True)
+                with self.by_others():
+                    self.kill_daemon(tidy=True)
                 break
-            with mock.patch.object(kickd, "clock", return_value=self.now):
-                self.daemon.kick()
+            self.daemon.kick()
         self.now = end
         for device in self.devices.values():
             device.catch_up()
@@ -178,6 +199,15 @@ class World:
         device = self.device_at(host)
         return udp.answer(device, datagram) if device else None
 
+    def broadcast_scan(self, **_limits: float) -> list[tuple[str, ScanReply]]:
+        """What answers a broadcast, and where."""
+        found = []
+        for host in HOSTS:
+            datagram = self.datagram(host, frame.encode(Command.SCAN))
+            with contextlib.suppress(frame.FrameError):
+                found.append((host, frame.decode_scan_reply(frame.decode(datagram or b"").payload)))
+        return found
+
     def reaches(self, name: str) -> bool:
         """True if a device answers HTTP as it should."""
         device = self.devices[name]
@@ -189,7 +219,7 @@ class World:
 
     def kicked(self) -> set[tuple[str, str]]:
         """The devices that the daemon kicks, unless it hangs for so long that an action should notice: address, MAC."""
-        silent = self.now - process.read_report(self.state).at
+        silent = self.began - process.read_report(self.state).at
         if not self.daemon or (self.daemon.frozen and silent >= 2 * self.daemon.seconds):
             return set()
         return {(target.address[0], target.kick[5:11].hex()) for target in self.daemon.targets}
@@ -205,6 +235,7 @@ class World:
                 raise Unreachable(self.name, f"no answer from {self.host} within 1 s")
             if "?" in target:
                 world.effect(Unreachable(self.name, "killed"))
+                world.orders.append(target.partition("?")[2])
             reply = web.answer(device, "nonce", target, "")
             if reply.status == 401:
                 raise Refused(self.name, f"{self.host} requires a password")
@@ -236,24 +267,28 @@ class World:
         def unlink(path: Any, **options: Any) -> None:
             if str(path).endswith(".state"):
                 world.effect(OSError(5, "killed"))
-            elif world.dead:
+            elif world.dead and not world._others:
                 raise OSError(5, "killed")
             own_unlink(path, **options)
 
         def exit_reason(reason: str, _prefix: str, **_options: bool) -> None:
             world.reasons.append(ocf.fit(reason))
 
-        with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
             for owner, name, new in (
                 (parallel, "threading", SimpleNamespace(Thread=Inline)),
                 (WebClient, "_get", get),
                 (Gbl4Client, "conversation", conversation),
+                (gbl4, "broadcast_scan", self.broadcast_scan),
                 (resolver, "resolve", self.resolve),
+                (time, "monotonic", lambda: world.now),
+                (time, "sleep", self.advance),
                 (process, "launch", launch),
                 (process, "end", end),
                 (process, "pid_of", lambda _state: os.getpid() if world.daemon else 0),
                 (kickd, "clock", lambda: world.now),
                 (state_file, "clock", lambda: world.now),
+                (node, "output_of", lambda *_rest: ""),
                 (node, "set_attribute", lambda name, value, *_rest: self.attributes.append((name, value))),
                 (ocf, "exit_reason", exit_reason),
                 (ocf, "open_syslog", lambda _instance: None),
@@ -264,9 +299,9 @@ class World:
                 (actions, "LOCK_SECONDS", 0.0),
                 (agent_main, "STOP_WAITS_SECONDS", 0.0),
             ):
-                stack.enter_context(mock.patch.object(owner, name, new))
+                patch.setattr(owner, name, new)
             for (owner, name), new in self.replaced_by.items():
-                stack.enter_context(mock.patch.object(owner, name, new))
+                patch.setattr(owner, name, new)
             yield
 
 
