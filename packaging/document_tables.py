@@ -23,7 +23,8 @@ def parameters() -> str:
 
 def checks() -> str:
     """Return the doctor's checks, in their order."""
-    rows = (f"| `{check.id}` | {check.severity.name.lower()} | {check.meaning} |" for check in CHECKS)
+    meanings = ((check, (check.evaluate.__doc__ or "").splitlines()[0].rstrip(".")) for check in CHECKS)
+    rows = (f"| `{check.id}` | {check.severity.name.lower()} | {meaning} |" for check, meaning in meanings)
     return _table("| check | severity | it means |", rows)
 
 

@@ -14,14 +14,14 @@ from berofos_agent.errors import DeviceError, Moved, NotABerofos, Refused, Secti
 
 
 def in_flash_mode(facts: Facts) -> Iterator[Problem]:
-    """In flash mode a device waits for firmware and does not switch."""
+    """A device is in flash mode: it waits for firmware and does not switch."""
     for device in facts.inspected:
         if device.inspection.in_flash_mode:
             yield Problem(device.name, "is in flash mode and does not switch", "power-cycle it")
 
 
 def unreachable(facts: Facts) -> Iterator[Problem]:
-    """A device that does not answer cannot be switched."""
+    """A device does not answer and cannot be switched."""
     for device, failure in _failures(facts):
         if isinstance(failure, Unreachable) and not isinstance(failure, SectionError):
             fix = "check its power and network; bnfos --scan lists the devices that answer"
@@ -38,14 +38,14 @@ def password_refused(facts: Facts) -> Iterator[Problem]:
 
 
 def wrong_device(facts: Facts) -> Iterator[Problem]:
-    """Something else answers at a device's address, or a device with another MAC."""
+    """Another device answers than the one in bnfos.conf."""
     for device, failure in _failures(facts):
         if isinstance(failure, NotABerofos):
             yield Problem(device.name, failure.what, f"bnfos --scan; then correct [{device.name}] in {device.path}")
 
 
 def unusable_answer(facts: Facts) -> Iterator[Problem]:
-    """The device answers, but the answer is unusable."""
+    """A device gives an unusable answer."""
     for device, failure in _failures(facts):
         if not isinstance(failure, (Unreachable, Refused, NotABerofos)):
             yield Problem(
@@ -56,7 +56,7 @@ def unusable_answer(facts: Facts) -> Iterator[Problem]:
 
 
 def watchdog_failure(facts: Facts) -> Iterator[Problem]:
-    """The watchdog expired and the device switched to port D."""
+    """A device switched to port D because its watchdog expired."""
     for device in facts.inspected:
         if device.settings.get("wdogstate") == WATCHDOG_FAILURE:
             yield Problem(
@@ -78,7 +78,7 @@ def power_on_mode(facts: Facts) -> Iterator[Problem]:
 
 
 def settings(facts: Facts) -> Iterator[Problem]:
-    """Settings that differ from those of the scenario of the device's resource."""
+    """Settings differ from those of the scenario."""
     for device in facts.inspected:
         given = owner_of(facts, device)
         wanted = expected_settings(given.scenario, given.watchdog) if given else {}
@@ -93,7 +93,7 @@ def settings(facts: Facts) -> Iterator[Problem]:
 
 
 def no_password(facts: Facts) -> Iterator[Problem]:
-    """Without a password, anyone on the network can switch the device."""
+    """A device has no password: anyone on the network can switch it."""
     for device in facts.inspected:
         if device.settings.get("pwd") == "0":
             yield Problem(
@@ -116,7 +116,7 @@ def old_firmware(facts: Facts) -> Iterator[Problem]:
 
 
 def no_udp(facts: Facts) -> Iterator[Problem]:
-    """Without UDP the watchdog cannot be kicked and the MAC cannot be checked."""
+    """A device does not answer over UDP: it can neither be kicked nor identified."""
     for device in facts.inspected:
         if device.settings and not device.inspection.identity and not device.inspection.wrong_device:
             yield Problem(
@@ -127,7 +127,7 @@ def no_udp(facts: Facts) -> Iterator[Problem]:
 
 
 def span_alarms(facts: Facts) -> Iterator[Problem]:
-    """The relay is in position, but a DAHDI span behind it is in alarm."""
+    """A DAHDI span is in alarm although its lines are on this node."""
     for resource, alarm in facts.alarms.items():
         yield Problem(resource, f"has a span in alarm: {alarm}", "head -n 1 /proc/dahdi/*; check cable and line")
 

@@ -45,7 +45,7 @@ def read(path: str) -> ConfigFile:
 
 
 def unusable(facts: Facts) -> Iterator[Problem]:
-    """The agent finds no usable device."""
+    """bnfos.conf is missing or unusable."""
     for file in facts.files:
         if file.problem:
             yield Problem(
@@ -54,7 +54,7 @@ def unusable(facts: Facts) -> Iterator[Problem]:
 
 
 def wrong_section(facts: Facts) -> Iterator[Problem]:
-    """The device of a section with a mistake is never switched."""
+    """A section of bnfos.conf is wrong: its device is not switched."""
     for file in facts.files:
         for entry in file.entries:
             if entry.problem:
@@ -78,7 +78,7 @@ def switchers(root: str = "/") -> list[str]:
 
 
 def nobody_switches(facts: Facts) -> Iterator[Problem]:
-    """bnfos.conf declares devices, and nothing on this host would switch them."""
+    """Neither a cluster nor a script switches the devices that bnfos.conf declares."""
     if facts.cluster or facts.switchers is None or facts.switchers:
         return
     for file in facts.files:
@@ -92,7 +92,7 @@ def nobody_switches(facts: Facts) -> Iterator[Problem]:
 
 
 def one_address_twice(facts: Facts) -> Iterator[Problem]:
-    """With two sections for one device, the other device is never switched."""
+    """Two sections of bnfos.conf name the same device, so another device is never switched."""
     for file in facts.files:
         addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries if entry.host]
         macs = [(format_mac(entry.mac), entry) for entry in file.entries if entry.mac]
@@ -107,7 +107,7 @@ def one_address_twice(facts: Facts) -> Iterator[Problem]:
 
 
 def readable_by_others(facts: Facts) -> Iterator[Problem]:
-    """The passwords are for root only."""
+    """Other users can read or change the passwords in bnfos.conf."""
     for file in facts.files:
         others = stat.S_IRWXO | stat.S_IWGRP
         if file.mode is not None and file.mode & others and any(entry.login for entry in file.entries):
@@ -119,7 +119,7 @@ def readable_by_others(facts: Facts) -> Iterator[Problem]:
 
 
 def guessable_password(facts: Facts) -> Iterator[Problem]:
-    """A password that is tried first."""
+    """A password is easily guessed."""
     for file in facts.files:
         for entry in file.entries:
             if entry.login and entry.login.password.lower() in (*GUESSED_FIRST, entry.name.lower()):

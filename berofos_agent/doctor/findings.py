@@ -143,8 +143,8 @@ class Check:
 
     id: str
     severity: Severity
-    meaning: str
     evaluate: Callable[[Facts], Iterable[Problem]]
+    """Yields a problem for each subject; the first line of its docstring says what the finding means."""
     explains: Sequence[str] = ()
     """The violations of a rehearsal that this problem leads to."""
     behaviour: bool = False

@@ -19,19 +19,19 @@ _LOOK = "crm_mon --one-shot --inactive"
 
 
 def not_judged(facts: Facts) -> Iterator[Problem]:
-    """The live state could not be read."""
+    """The live state cannot be checked: crm_mon does not report it."""
     if facts.why_no_status:
         yield Problem(CLUSTER, f"has a live state that was not checked: {facts.why_no_status}", _LOOK)
 
 
 def no_quorum(facts: Facts) -> Iterator[Problem]:
-    """Without quorum the cluster starts nothing, so it does not switch."""
+    """The cluster has no quorum: it starts and moves nothing, so it does not switch."""
     if facts.status and not facts.status.with_quorum:
         yield Problem(CLUSTER, "has no quorum: it starts and moves nothing", "corosync-quorumtool -s; start more nodes")
 
 
 def node_offline(facts: Facts) -> Iterator[Problem]:
-    """A node that is not there cannot take over."""
+    """A node is not in the cluster and cannot take over."""
     for node in facts.status.nodes if facts.status else ():
         if node.condition in ("OFFLINE", "UNCLEAN", "pending"):
             yield Problem(
@@ -42,7 +42,7 @@ def node_offline(facts: Facts) -> Iterator[Problem]:
 
 
 def node_standby(facts: Facts) -> Iterator[Problem]:
-    """A node in standby cannot take over."""
+    """A node is in standby and cannot take over."""
     for node in facts.status.nodes if facts.status else ():
         if node.condition == "standby":
             yield Problem(
@@ -53,7 +53,7 @@ def node_standby(facts: Facts) -> Iterator[Problem]:
 
 
 def telephony_stopped(facts: Facts) -> Iterator[Problem]:
-    """Telephony runs nowhere, so nobody answers calls, wherever the lines are."""
+    """Telephony runs on no node, so nobody answers calls, wherever the lines are."""
     for telephony in dict.fromkeys(state.telephony for state in facts.states if not state.telephony_nodes):
         if telephony and facts.status:
             disabled = any(one.target_role == "Stopped" for one in facts.status.of(telephony))
@@ -67,7 +67,7 @@ def telephony_stopped(facts: Facts) -> Iterator[Problem]:
 
 
 def relay_stopped(facts: Facts) -> Iterator[Problem]:
-    """Telephony runs, but the relay resource does not: nothing keeps the lines in position."""
+    """The relay resource failed or is stopped while telephony runs: nothing keeps the lines in position."""
     for state in facts.states:
         if state.telephony_nodes and not state.nodes and state.target_role != "Stopped":
             yield Problem(
@@ -78,7 +78,7 @@ def relay_stopped(facts: Facts) -> Iterator[Problem]:
 
 
 def blocked(facts: Facts) -> Iterator[Problem]:
-    """The cluster does nothing any more with a blocked resource."""
+    """The cluster does not manage the relay any more after a failed action."""
     for state in facts.states:
         if state.blocked:
             yield Problem(
@@ -89,7 +89,7 @@ def blocked(facts: Facts) -> Iterator[Problem]:
 
 
 def wrong_position(facts: Facts) -> Iterator[Problem]:
-    """All devices of a resource are in the wrong position: the lines are not where telephony runs."""
+    """The lines are not where telephony runs: all devices of a resource are in the wrong position."""
     for state, devices in _owned(facts):
         modes = {device.inspection.mode for device in devices}
         if state.mode and modes and not modes & {state.mode}:
@@ -116,7 +116,7 @@ def different_positions(facts: Facts) -> Iterator[Problem]:
 
 
 def fail_counts(facts: Facts) -> Iterator[Problem]:
-    """Failures that the cluster counts: enough of them keep the resource away from a node."""
+    """The cluster counts failures of the relay resource: enough of them keep it away from a node."""
     for state in facts.states:
         for one in state.fail_counts:
             count = "INFINITY" if one.count >= INFINITY else str(one.count)
@@ -128,11 +128,11 @@ def fail_counts(facts: Facts) -> Iterator[Problem]:
 
 
 def banned(facts: Facts) -> Iterator[Problem]:
-    """A constraint keeps a relay away from a node. Constraints of a move or ban have their own check."""
+    """A constraint keeps the relay resource away from a node."""
     moved = facts.cluster.moved if facts.cluster else {}
     for state in facts.states:
         for ban in state.bans:
-            if ban.id not in moved:
+            if ban.id not in moved:  # the constraint of a move or ban has its own check
                 yield Problem(
                     state.id,
                     f"may not run on {ban.node} (constraint {ban.id}): no failover to it",
@@ -141,7 +141,7 @@ def banned(facts: Facts) -> Iterator[Problem]:
 
 
 def degraded(facts: Facts) -> Iterator[Problem]:
-    """The resource runs, but its last monitor found a problem that no other check has found from here."""
+    """The last monitor of a relay resource found a problem that no other check has found from here."""
     seen = {device.name for device in facts.inspected if device.inspection.failure}
     for state in facts.states:
         if state.nodes and state.reason and not any(f"{name}: " in state.reason for name in seen):
@@ -153,7 +153,7 @@ def degraded(facts: Facts) -> Iterator[Problem]:
 
 
 def not_ready(facts: Facts) -> Iterator[Problem]:
-    """A node without the lines found that it could not take over; its own monitor with role=Stopped says why."""
+    """The node without the lines could not take over; its own monitor with role=Stopped says why."""
     for relay, node, reason in _attributes(facts, "ready"):
         running = any(state.id == relay.id and node in state.nodes for state in facts.states)
         if reason != READY and not running and not _is_third_node(facts, relay, node):
@@ -164,7 +164,7 @@ def not_ready(facts: Facts) -> Iterator[Problem]:
 
 
 def different_files(facts: Facts) -> Iterator[Problem]:
-    """The nodes' bnfos.conf declare different devices, so a failover moves other lines than those that are here."""
+    """bnfos.conf declares other devices on the other node, so a failover moves other lines."""
     for relay in facts.relays:
         digests = {node: digest for one, node, digest in _attributes(facts, "config") if one == relay}
         if len(set(digests.values())) > 1:

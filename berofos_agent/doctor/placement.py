@@ -21,7 +21,7 @@ _CREATE_FENCING = f"create a stonith resource, see {remedies.page('quick-start.m
 
 
 def not_judged(facts: Facts) -> Iterator[Problem]:
-    """The cluster's configuration could not be read."""
+    """The cluster cannot be asked for its configuration, or the scheduler not for what it would do."""
     if facts.why_no_cluster:
         yield Problem(
             CLUSTER,
@@ -33,7 +33,7 @@ def not_judged(facts: Facts) -> Iterator[Problem]:
 
 
 def old_cluster(facts: Facts) -> Iterator[Problem]:
-    """Pacemaker before 2.1.0 has neither `critical` nor `influence`, so a failed relay moves telephony."""
+    """The cluster is too old (Pacemaker before 2.1.0, without critical=false): a failed relay moves telephony."""
     feature_set = facts.cluster.feature_set if facts.cluster else ""
     if feature_set and _version(feature_set) < OLDEST_FEATURE_SET:
         yield Problem(
@@ -45,7 +45,7 @@ def old_cluster(facts: Facts) -> Iterator[Problem]:
 
 
 def no_relay(facts: Facts) -> Iterator[Problem]:
-    """The cluster has no resource of this agent."""
+    """No resource of the cluster switches the lines."""
     if facts.cluster and not facts.cluster.relays:
         yield Problem(
             CLUSTER,
@@ -58,7 +58,7 @@ def no_relay(facts: Facts) -> Iterator[Problem]:
 
 
 def no_fencing(facts: Facts) -> Iterator[Problem]:
-    """Two nodes that each believe the other is dead both switch the relay."""
+    """Two nodes, and no fencing: each believes the other is dead, and both switch the relay."""
     if not facts.cluster or len(facts.cluster.members) < 2:
         return
     text = "when the nodes lose contact, both switch the relay repeatedly"
@@ -71,7 +71,7 @@ def no_fencing(facts: Facts) -> Iterator[Problem]:
 
 
 def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
-    """Two nodes that fence each other at the same moment are both down."""
+    """The node with telephony has no head start in fencing, so the nodes may fence each other."""
     cluster = facts.cluster
     if (
         not cluster
@@ -146,7 +146,7 @@ def _base_delay(device: FenceDevice, node: str) -> float:
 
 
 def cloned(facts: Facts) -> Iterator[Problem]:
-    """Two instances of one relay resource switch the lines back and forth."""
+    """The relay resource is cloned, and two instances switch the lines back and forth."""
     for relay in facts.relays:
         if relay.cloned_by:
             yield Problem(
@@ -157,7 +157,7 @@ def cloned(facts: Facts) -> Iterator[Problem]:
 
 
 def bad_parameters(facts: Facts) -> Iterator[Problem]:
-    """A parameter that the agent answers with exit code 6."""
+    """A parameter has an invalid value: the agent answers with exit code 6."""
     for relay in facts.relays:
         try:
             parameters.parse(relay.parameters.get)
@@ -167,7 +167,7 @@ def bad_parameters(facts: Facts) -> Iterator[Problem]:
 
 
 def unknown_nodes(facts: Facts) -> Iterator[Problem]:
-    """A node with a misspelt name never gets the lines."""
+    """A port is assigned to a node that is not in the cluster: it never gets the lines."""
     for relay in facts.relays:
         for name in ("port_b_node", "port_d_node"):
             node = relay.parameters.get(name, "")
@@ -181,7 +181,7 @@ def unknown_nodes(facts: Facts) -> Iterator[Problem]:
 
 
 def not_colocated(facts: Facts) -> Iterator[Problem]:
-    """The lines may be on one node and telephony on the other."""
+    """The relay is not colocated with the telephony resource: the lines may be on another node."""
     for relay in facts.relays:
         followed = _followed(facts, relay)
         if any(one.mandatory for one in followed) or _followers(facts, relay):
@@ -197,7 +197,7 @@ def not_colocated(facts: Facts) -> Iterator[Problem]:
 
 
 def colocated_without_role(facts: Facts) -> Iterator[Problem]:
-    """Any instance of a promotable clone may get the lines, though only the promoted one is telephony."""
+    """The relay is colocated with any instance of telephony, not with the promoted one."""
     for relay in facts.relays:
         for one in _followed(facts, relay):
             telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), one.with_rsc)
@@ -210,7 +210,7 @@ def colocated_without_role(facts: Facts) -> Iterator[Problem]:
 
 
 def colocated_backwards(facts: Facts) -> Iterator[Problem]:
-    """Telephony depends on the relay: a relay failure stops it."""
+    """Telephony is colocated with the relay (reversed): a relay failure stops telephony."""
     for relay in facts.relays:
         for follower, id in _followers(facts, relay):
             fix = f"{remedies.delete_colocation(id)} && {remedies.colocate(relay.id, follower)}"
@@ -225,11 +225,11 @@ def colocated_backwards(facts: Facts) -> Iterator[Problem]:
 
 
 def critical(facts: Facts) -> Iterator[Problem]:
-    """A critical relay that cannot start moves telephony. A colocation's influence overrides `critical`."""
+    """A relay failure moves telephony to the other node."""
     for relay in facts.relays:
         binding = [one for one in _followed(facts, relay) if one.mandatory]
         explicit = [one for one in binding if one.influence]
-        by_default = [one for one in binding if one.influence is None]
+        by_default = [one for one in binding if one.influence is None]  # only these follow `critical`
         if explicit or (by_default and not is_off(relay.meta.get("critical", "true"))):
             yield Problem(
                 relay.id,

@@ -25,7 +25,7 @@ DEFAULT_OPERATION_SECONDS = 20.0
 
 
 def start_failure_not_fatal(facts: Facts) -> Iterator[Problem]:
-    """Without it a failed start was repeated 13 times a second (Pacemaker 2.1.5)."""
+    """A failed start is repeated without a pause: 13 times a second (Pacemaker 2.1.5)."""
     if facts.cluster and is_off(facts.cluster.properties.get("start-failure-is-fatal", "true")):
         yield Problem(
             CLUSTER,
@@ -35,7 +35,7 @@ def start_failure_not_fatal(facts: Facts) -> Iterator[Problem]:
 
 
 def fallback_with_several_devices(facts: Facts) -> Iterator[Problem]:
-    """Recovery is stop and start, so with on_stop=fallback one failed device drops the lines of all."""
+    """One failed device drops the lines of all: recovery is stop and start, with on_stop=fallback."""
     for relay, given in facts.parsed:
         declared = next((file.entries for file in facts.files if file.path == given.config), ())
         devices = given.devices or [entry.name for entry in declared]
@@ -49,7 +49,7 @@ def fallback_with_several_devices(facts: Facts) -> Iterator[Problem]:
 
 
 def shared_devices(facts: Facts) -> Iterator[Problem]:
-    """Two resources switch one device back and forth."""
+    """Several resources control one device and switch it back and forth."""
     of_all: dict[str, str] = {}
     of_one: dict[tuple[str, str], str] = {}
     for relay, given in facts.parsed:
@@ -70,17 +70,17 @@ def shared_devices(facts: Facts) -> Iterator[Problem]:
 
 
 def no_monitor(facts: Facts) -> Iterator[Problem]:
-    """Without a monitor a relay that was moved by hand goes unnoticed."""
+    """The relay resource has no monitor: a relay that was moved by hand goes unnoticed."""
     yield from _missing_monitor(facts, _SHALLOW)
 
 
 def no_deep_monitor(facts: Facts) -> Iterator[Problem]:
-    """Only a monitor at level 10 checks the device's settings."""
+    """There is no monitor at level 10: latent misconfiguration of a device goes unnoticed."""
     yield from _missing_monitor(facts, _DEEP)
 
 
 def no_readiness_monitor(facts: Facts) -> Iterator[Problem]:
-    """Only a monitor with role=Stopped looks whether the other node could take over, where there is one."""
+    """No monitor with role=Stopped checks whether the other node could take over."""
     alone = [relay.id for relay in facts.relays if not relay.parameters.get("port_d_node")]
     yield from (problem for problem in _missing_monitor(facts, _STOPPED) if problem.subject not in alone)
 
@@ -105,7 +105,7 @@ def _missing_monitor(facts: Facts, wanted: Recommended) -> Iterator[Problem]:
 
 
 def short_timeouts(facts: Facts) -> Iterator[Problem]:
-    """An operation with a shorter timeout than recommended."""
+    """An operation has a shorter timeout than recommended."""
     for relay in facts.relays:
         for recommended in OPERATIONS:
             found = next((op for op in relay.operations if _is(op, recommended)), None)
@@ -124,7 +124,7 @@ def short_timeouts(facts: Facts) -> Iterator[Problem]:
 
 
 def stop_may_fence(facts: Facts) -> Iterator[Problem]:
-    """A stop that fails must not get a telephony server fenced."""
+    """A failed stop gets the node fenced."""
     recommended = next(one for one in OPERATIONS if one.name == "stop")
     for relay in facts.relays:
         found = next((op for op in relay.operations if op.name == "stop"), None)
@@ -139,7 +139,7 @@ def stop_may_fence(facts: Facts) -> Iterator[Problem]:
 
 
 def no_watchdog(facts: Facts) -> Iterator[Problem]:
-    """Where port D leads to a PBX, only the device's watchdog switches when the node dies."""
+    """When the node dies, nothing switches the lines to the PBX at port D."""
     for relay, given in facts.parsed:
         if not given.port_d_node and not given.watchdog:
             yield Problem(
@@ -150,7 +150,7 @@ def no_watchdog(facts: Facts) -> Iterator[Problem]:
 
 
 def unmanaged(facts: Facts) -> Iterator[Problem]:
-    """Maintenance that was begun and never ended: the cluster does not act."""
+    """The cluster does not manage the relay: maintenance was begun and never ended."""
     if facts.cluster and is_on(facts.cluster.properties.get("maintenance-mode", "false")):
         yield Problem(
             CLUSTER, "is in maintenance mode: nothing switches the lines", remedies.delete_property("maintenance-mode")
@@ -166,7 +166,7 @@ def unmanaged(facts: Facts) -> Iterator[Problem]:
 
 
 def no_failure_timeout(facts: Facts) -> Iterator[Problem]:
-    """Without failure-timeout, a failed start is not tried again."""
+    """A failed start is never tried again: there is no failure-timeout."""
     for relay in facts.relays:
         if not seconds(relay.meta.get("failure-timeout", "0")) > 0:
             yield Problem(
@@ -177,7 +177,7 @@ def no_failure_timeout(facts: Facts) -> Iterator[Problem]:
 
 
 def no_migration_threshold(facts: Facts) -> Iterator[Problem]:
-    """Without migration-threshold, two nodes may take the relay from each other without end."""
+    """Repeated failover between nodes is not limited: there is no migration-threshold."""
     for relay in facts.relays:
         if relay.meta.get("migration-threshold", "0").upper() in ("0", "INFINITY"):
             yield Problem(
@@ -188,7 +188,7 @@ def no_migration_threshold(facts: Facts) -> Iterator[Problem]:
 
 
 def leftover_move_constraint(facts: Facts) -> Iterator[Problem]:
-    """The constraint of a move or ban stays until it is cleared."""
+    """A move or ban left a constraint behind, which stays until it is cleared."""
     names = facts.relay_names | {one.with_rsc for name in facts.relay_names for one in facts.followed.get(name, ())}
     for id, rsc in (facts.cluster.moved if facts.cluster else {}).items():
         if rsc in names:
