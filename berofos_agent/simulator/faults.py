@@ -5,6 +5,7 @@ The model does stuck, wrong-mac, not-berofos and refuse-kick; web.py and udp.py 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,49 +14,31 @@ from typing import Callable
 from berofos_agent.config.mac import format_mac, parse_mac
 
 
+def _matching(pattern: str, what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(f"must be {what}, not {text!r}")
+        return text
+
+    return check
+
+
 def _nothing(text: str) -> str:
-    if text not in ("", "on"):
-        raise ValueError(f"takes no argument but on and off, not {text!r}")
-    return "on"
-
-
-def _seconds(text: str) -> str:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= 86400:
-        raise ValueError(f"needs a number of seconds, not {text!r}")
-    return text
+    return _matching("on", "on or off")(text or "on")
 
 
 def _interval(text: str) -> str:
     return _seconds(text or "1")
 
 
-def _count(text: str) -> str:
-    if text != "forever" and not (text.isascii() and text.isdigit()):
-        raise ValueError(f"needs a number or 'forever', not {text!r}")
-    return text
-
-
-def _status(text: str) -> str:
-    if not (text.isascii() and text.isdigit()) or not 200 <= int(text) <= 599:
-        raise ValueError(f"needs an HTTP status from 200 to 599, not {text!r}")
-    return text
-
-
-def _url(text: str) -> str:
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError(f"needs a URL, not {text!r}")
-    return text
-
-
 def _mac(text: str) -> str:
-    try:
-        return format_mac(parse_mac(text))
-    except ValueError:
-        raise ValueError(f"needs a MAC address, not {text!r}") from None
+    return format_mac(parse_mac(text))
+
+
+_seconds = _matching(r"[0-9]{1,5}(\.[0-9]{1,9})?", "a number of seconds")
+_count = _matching("[0-9]{1,9}|forever", "a number or 'forever'")
+_status = _matching("[2-5][0-9]{2}", "an HTTP status from 200 to 599")
+_url = _matching("[!-~]+", "a URL")
 
 
 @dataclass(frozen=True)
@@ -114,7 +97,7 @@ class Faults:
             try:
                 self._on[name] = FAULTS[name].check(argument)
             except ValueError as exc:
-                raise ValueError(f"{name} {exc}") from None
+                raise ValueError(f"{name}: {exc}") from None
 
     def clear_faults(self) -> None:
         """Switch all off but the lasting ones."""

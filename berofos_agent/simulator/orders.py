@@ -17,59 +17,36 @@ Reply = dict[str, Any]
 
 @dataclass(frozen=True)
 class Order:
-    """One order; `execute` raises ValueError with a sentence for the sender."""
+    """One order; `execute` returns what the answer has beside "ok", or raises ValueError with a sentence."""
 
     argument: str
-    execute: Callable[[SimulatedDevice, str], Reply]
+    execute: Callable[[SimulatedDevice, str], Reply | None]
     meaning: str
 
 
-def _power(device: SimulatedDevice, argument: str) -> Reply:
+def _power(device: SimulatedDevice, argument: str) -> None:
     wanted = {"on": Power.OPERATIONAL, "off": Power.OFF}.get(argument)
     if wanted is None:
         raise ValueError(f"power needs on or off, not {argument!r}")
     device.switch_power(wanted)
-    return {}
 
 
-def _flash(device: SimulatedDevice, _argument: str) -> Reply:
-    device.switch_power(Power.FLASH)
-    return {}
-
-
-def _move(device: SimulatedDevice, argument: str) -> Reply:
+def _move(device: SimulatedDevice, argument: str) -> None:
     if argument not in ("0", "1"):
         raise ValueError(f"move needs 0 or 1, not {argument!r}")
     device.move_by_hand(argument)
-    return {}
-
-
-def _state(device: SimulatedDevice, _argument: str) -> Reply:
-    return {"state": device.state()}
-
-
-def _history(device: SimulatedDevice, _argument: str) -> Reply:
-    return {"history": device.history}
-
-
-def _clear_faults(device: SimulatedDevice, _argument: str) -> Reply:
-    device.clear_faults()
-    return {}
-
-
-def _reset(device: SimulatedDevice, _argument: str) -> Reply:
-    device.forget()
-    return {}
 
 
 ORDERS: Mapping[str, Order] = {
     "power": Order("on|off", _power, "power the device on, or cut its power"),
-    "flash": Order("", _flash, "power it on in flash mode; `power on` ends that"),
+    "flash": Order(
+        "", lambda device, _: device.switch_power(Power.FLASH), "power it on in flash mode; `power on` ends that"
+    ),
     "move": Order("0|1", _move, "move the relay by hand"),
-    "state": Order("", _state, "show its state"),
-    "history": Order("", _history, "show its history, with times"),
-    "clear-faults": Order("", _clear_faults, "end all faults"),
-    "reset": Order("", _reset, "clear the history"),
+    "state": Order("", lambda device, _: {"state": device.state()}, "show its state"),
+    "history": Order("", lambda device, _: {"history": device.history}, "show its history, with times"),
+    "clear-faults": Order("", lambda device, _: device.clear_faults(), "end all faults"),
+    "reset": Order("", lambda device, _: device.forget(), "clear the history"),
 }
 
 
@@ -84,7 +61,7 @@ def execute(devices: Mapping[str, SimulatedDevice], line: str) -> Reply:
         if order in ORDERS:
             if argument and not ORDERS[order].argument:
                 raise ValueError(f"{order} takes no argument, not {argument!r}")
-            return {"ok": True, **ORDERS[order].execute(device, argument)}
+            return {"ok": True, **(ORDERS[order].execute(device, argument) or {})}
         if order in FAULTS:
             device.fault(order, argument)
             return {"ok": True}

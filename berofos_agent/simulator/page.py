@@ -27,9 +27,6 @@ _HANDS = (
 )
 """What hands do to a device, and the order that does it."""
 
-_IN_HANDS = ("silent",)
-"""Faults that are among what hands do."""
-
 _EXAMPLES = {
     "SECONDS": "2",
     "[SECONDS]": "0.1",
@@ -78,7 +75,7 @@ def state_of(device: SimulatedDevice) -> dict[str, Any]:
             {
                 "title": "Faults",
                 "kind": "faults",
-                "items": [_fault(name, faults) for name in FAULTS if name != "silent"],
+                "items": [_fault(name, faults) for name in FAULTS if name not in dict(_HANDS).values()],
             },
         ],
         "tables": [
@@ -111,10 +108,6 @@ def card_of(
 
 def _hand(label: str, order: str, faults: Mapping[str, str]) -> dict[str, Any]:
     return {"label": label, "order": order, **({"pressed": order in faults} if order in FAULTS else {})}
-
-
-def _faults(on: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [_fault(name, on) for name in FAULTS if name not in _IN_HANDS]
 
 
 def _fault(name: str, faults: Mapping[str, str]) -> dict[str, Any]:

@@ -493,14 +493,14 @@ def test_fault_ordered_on_and_off(device: SimulatedDevice, name: str, argument: 
 
 
 BAD_ORDERS = [
-    ("stuck 5", "fos1: stuck takes no argument but on and off, not '5'"),
-    ("slow", "fos1: slow needs a number of seconds, not ''"),
-    ("slow nan", "fos1: slow needs a number of seconds, not 'nan'"),
-    ("slow -1", "fos1: slow needs a number of seconds, not '-1'"),
-    ("drop some", "fos1: drop needs a number or 'forever', not 'some'"),
-    ("status 99", "fos1: status needs an HTTP status from 200 to 599, not '99'"),
-    ("redirect", "fos1: redirect needs a URL, not ''"),
-    ("wrong-mac fos2", "fos1: wrong-mac needs a MAC address, not 'fos2'"),
+    ("stuck 5", "fos1: stuck: must be on or off, not '5'"),
+    ("slow", "fos1: slow: must be a number of seconds, not ''"),
+    ("slow nan", "fos1: slow: must be a number of seconds, not 'nan'"),
+    ("slow -1", "fos1: slow: must be a number of seconds, not '-1'"),
+    ("drop some", "fos1: drop: must be a number or 'forever', not 'some'"),
+    ("status 99", "fos1: status: must be an HTTP status from 200 to 599, not '99'"),
+    ("redirect", "fos1: redirect: must be a URL, not ''"),
+    ("wrong-mac fos2", "fos1: wrong-mac: not a MAC address: 'fos2'"),
     ("power", "fos1: power needs on or off, not ''"),
     ("move up", "fos1: move needs 0 or 1, not 'up'"),
     ("state now", "fos1: state takes no argument, not 'now'"),
