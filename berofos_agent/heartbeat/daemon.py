@@ -231,15 +231,12 @@ class Daemon:
         if were_lost:
             self._event("WDOG_OK", name)
 
-    def _still_here(self, _name: str, _text: str) -> None:
-        return
-
     def _wrong_position(self, name: str, text: str) -> None:
         self._lines[name].lost(clock())
         self._lost(name, text)
 
     def _disarmed(self, name: str, text: str) -> None:
-        self._log(f"{name}: {text}")
+        self._released(name, text)
         self._lines[name].place = Place.NOT_ACQUIRED
 
     def _failed(self, name: str, error: str) -> None:
@@ -275,7 +272,7 @@ class Daemon:
 
 _TAKE: dict[str, Callable[[Daemon, str, str], None]] = {
     "acquired": Daemon._acquired,
-    "here": Daemon._still_here,
+    "here": lambda *_: None,
     "wrong-position": Daemon._wrong_position,
     "disarmed": Daemon._disarmed,
     "failed": Daemon._failed,
@@ -288,7 +285,7 @@ def _do(task: str, entries: Sequence[Entry], options: Options) -> object:
     """Run a task, in the child: so only the child imports the HTTP library."""
     from berofos_agent.heartbeat import lines
 
-    return lines.TASKS[task](entries, options.watchdog, options.request_seconds)
+    return lines.run(task, entries, options.watchdog, options.request_seconds)
 
 
 def _start_silently(argv: Sequence[str]) -> subprocess.Popen[bytes]:
