@@ -21,7 +21,7 @@ QUERY_SECONDS = 5.0
 COMMAND = ("crm_mon", "--one-shot", "--inactive", "--output-as=xml", "--include=all")
 
 INFINITY = 1000000
-"""Pacemaker's INFINITY: a fail-count after a failed start, and the weight of a ban."""
+"""Pacemaker's INFINITY: a fail-count after a failed start."""
 
 DEGRADED = 190
 """The exit code of a degraded monitor (OCF_DEGRADED). The resource runs; the failure has no fail-count."""
@@ -64,7 +64,6 @@ class Instance:
     nodes: Sequence[str]
     managed: bool
     blocked: bool
-    failed: bool
     pending: str
     target_role: str
     parents: Sequence[str] = ()
@@ -112,7 +111,6 @@ class Ban:
     id: str
     resource: str
     node: str
-    weight: int
 
 
 @dataclass(frozen=True)
@@ -238,11 +236,7 @@ def _nodes(root: _Element) -> list[Node]:
     return [
         Node(
             name=node.get("name", ""),
-            online=_true(node, "online"),
-            standby=_true(node, "standby"),
-            maintenance=_true(node, "maintenance"),
-            unclean=_true(node, "unclean"),
-            pending=_true(node, "pending"),
+            **{flag: _true(node, flag) for flag in ("online", "standby", "maintenance", "unclean", "pending")},
             attributes=attributes.get(node.get("name", ""), {}),
         )
         for node in root.iterfind("nodes/node")
@@ -265,7 +259,6 @@ def _instances(parent: _Element | None, parents: Sequence[str] = (), replica: st
             nodes=[node.get("name", "") for node in element.iterfind("node")],
             managed=_true(element, "managed"),
             blocked=_true(element, "blocked"),
-            failed=_true(element, "failed"),
             pending=element.get("pending", ""),
             target_role=element.get("target_role", ""),
             parents=tuple(parents),
@@ -308,7 +301,7 @@ def _history(root: _Element) -> Iterable[Operation]:
 
 
 def _ban(element: _Element) -> Ban:
-    return Ban(element.get("id", ""), element.get("resource", ""), element.get("node", ""), _number(element, "weight"))
+    return Ban(element.get("id", ""), element.get("resource", ""), element.get("node", ""))
 
 
 def _fencing(element: _Element) -> Fencing:
@@ -332,12 +325,8 @@ def _true(element: _Element, name: str) -> bool:
 def _number(element: _Element, name: str, unit: str = "") -> int:
     """Return a number, 0 if there is none; Pacemaker also writes INFINITY."""
     text = element.get(name, "0")
-    text = text[: -len(unit)] if unit and text.endswith(unit) else text
-    infinite = {"INFINITY": INFINITY, "+INFINITY": INFINITY, "-INFINITY": -INFINITY}.get(text)
-    if infinite is not None:
-        return infinite
     try:
-        return int(text)
+        return int(text.removesuffix(unit).replace("INFINITY", str(INFINITY)))
     except ValueError:
         return 0
 

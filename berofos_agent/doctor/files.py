@@ -28,6 +28,8 @@ _SCRIPTS = (
     "usr/sbin/xivo-manage-slave-services",
     "etc/systemd/system/*.wants/*.service",
 )
+_QUORUM_DEVICE = re.compile(r"^\s*quorum\s*\{[^{}]*^\s*device\s*\{", re.MULTILINE)
+"""A section device in the section quorum of corosync.conf."""
 _SWITCHES = re.compile(rb"^[^#\n]*(xivo-berofos|berofos +(switch|heartbeat))", re.MULTILINE)
 """A line that is not a comment. The unit of the heartbeat counts where it is enabled."""
 
@@ -131,18 +133,9 @@ def has_quorum_device(path: str = "/etc/corosync/corosync.conf") -> bool:
     """Return True if corosync.conf has a quorum device; False if the file cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file.read(MAXIMUM_COROSYNC_BYTES).splitlines()]
+            return _QUORUM_DEVICE.search(file.read(MAXIMUM_COROSYNC_BYTES)) is not None
     except OSError:
         return False
-    sections: list[str] = []
-    for line in lines:
-        if line.endswith("{"):
-            sections.append(line[:-1].strip())
-            if sections == ["quorum", "device"]:
-                return True
-        elif line == "}" and sections:
-            sections.pop()
-    return False
 
 
 def how_to_compare(path: str, nodes: Sequence[str]) -> str:

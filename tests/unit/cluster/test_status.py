@@ -91,7 +91,7 @@ def test_fencing_is_in_its_history() -> None:
 
 def test_a_ban_is_listed_and_standby_is_a_condition(release: str) -> None:
     cluster = recorded(release, "ban")
-    assert cluster.bans == [Ban("cli-ban-relay-on-xivo-2", "relay", "xivo-2", -INFINITY)]
+    assert cluster.bans == [Ban("cli-ban-relay-on-xivo-2", "relay", "xivo-2")]
     assert {node.name: node.condition for node in cluster.nodes} == {"xivo-1": "online", "xivo-2": "standby"}
 
 
