@@ -40,6 +40,13 @@ class Operation:
     role: str = ""
     """The role in which a monitor runs: "Stopped" where the resource does not run, "" where it does."""
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The operation as name=value pairs, as crmsh and pcs both write it."""
+        given = {"on-fail": self.on_fail, "role": self.role, "OCF_CHECK_LEVEL": str(self.depth or "")}
+        times = {"interval": f"{self.interval}s", "timeout": f"{self.timeout}s"}
+        return {**times, **{name: value for name, value in given.items() if value}}
+
 
 OPERATIONS = tuple(
     Operation(

@@ -15,7 +15,6 @@ from berofos_agent.cluster.recommendation import (
     META,
     OPERATIONS,
     PRIORITY,
-    Operation,
     Recommendation,
     Relay,
 )
@@ -26,7 +25,10 @@ _CONTINUED = " \\\n    "
 
 def as_crm(wanted: Recommendation) -> str:
     """Return commands for crmsh."""
-    objects = [_crm_primitive(relay) for relay in wanted.relays]
+    objects = [
+        _command(f"primitive {relay.id} {_AGENT}", f"params {_pairs(relay.parameters, _crm_quoted)}")
+        for relay in wanted.relays
+    ]
     for relay in wanted.relays:
         role = f":{wanted.role}" if wanted.role else ""
         objects.append(f"colocation {relay.id}-with-{wanted.follow} inf: {relay.id} {wanted.follow}{role}")
@@ -43,7 +45,8 @@ def as_pcs(wanted: Recommendation) -> str:
         'cp "$old" "$new"',
     ]
     for relay in wanted.relays:
-        lines.append(f'pcs -f "$new" {_pcs_create(relay)}')
+        create = f'pcs -f "$new" resource create {relay.id} {_AGENT}'
+        lines.append(_command(create, _pairs(relay.parameters, shlex.quote)))
         telephony = f"{wanted.role} {wanted.follow}".lstrip()
         lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {telephony} score=INFINITY')
     lines += ['pcs cluster cib-push "$new" diff-against="$old"', 'rm "$new" "$old"']
@@ -80,18 +83,9 @@ def _explained(tool: str) -> list[str]:
     ]
 
 
-def _crm_primitive(relay: Relay) -> str:
-    parts = [f"primitive {relay.id} {_AGENT}", "params " + _pairs(relay.parameters, _crm_quoted)]
-    parts += [f"op {operation.name} {_pairs(_settings(operation))}" for operation in OPERATIONS]
-    parts.append("meta " + _pairs(META))
-    return _CONTINUED.join(parts)
-
-
-def _pcs_create(relay: Relay) -> str:
-    parts = [f"resource create {relay.id} {_AGENT}", _pairs(relay.parameters, shlex.quote)]
-    parts += [f"op {operation.name} {_pairs(_settings(operation))}" for operation in OPERATIONS]
-    parts.append("meta " + _pairs(META))
-    return _CONTINUED.join(parts)
+def _command(create: str, parameters: str) -> str:
+    operations = [f"op {operation.name} {_pairs(operation.settings)}" for operation in OPERATIONS]
+    return _CONTINUED.join([create, parameters, *operations, f"meta {_pairs(META)}"])
 
 
 def _pairs(values: Mapping[str, str], quoted: Callable[[str], str] = str) -> str:
@@ -102,18 +96,6 @@ def _crm_quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def _settings(operation: Operation) -> dict[str, str]:
-    """Return an operation as name=value pairs, as crmsh and pcs both write it."""
-    settings = {"interval": f"{operation.interval}s", "timeout": f"{operation.timeout}s"}
-    if operation.on_fail:
-        settings["on-fail"] = operation.on_fail
-    if operation.role:
-        settings["role"] = operation.role
-    if operation.depth:
-        settings["OCF_CHECK_LEVEL"] = str(operation.depth)
-    return settings
-
-
 def _xml_primitive(relay: Relay):  # type: ignore[no-untyped-def]  # lxml-stubs name no public type for it
     from lxml import etree
 
@@ -122,7 +104,7 @@ def _xml_primitive(relay: Relay):  # type: ignore[no-untyped-def]  # lxml-stubs 
     _xml_pairs(primitive, "meta_attributes", f"{relay.id}-meta", META)
     operations = etree.SubElement(primitive, "operations")
     for operation in OPERATIONS:
-        settings = _settings(operation)
+        settings = operation.settings
         level = settings.pop("OCF_CHECK_LEVEL", "")
         name = f"{relay.id}-{operation.name}-{settings['interval']}"
         op = etree.SubElement(operations, "op", {"id": name, "name": operation.name, **settings})

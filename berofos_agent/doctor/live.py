@@ -136,7 +136,7 @@ def banned(facts: Facts) -> Iterator[Problem]:
                 yield Problem(
                     state.id,
                     f"may not run on {ban.node} (constraint {ban.id}): no failover to it",
-                    f"cibadmin --delete --xml-text '<rsc_location id=\"{ban.id}\"/>'",
+                    remedies.delete_constraint("location", ban.id),
                 )
 
 

@@ -9,7 +9,7 @@ from berofos_agent.agent import parameters
 from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.cluster import shape
 from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, is_off, seconds
-from berofos_agent.cluster.recommendation import FENCING_DELAY
+from berofos_agent.cluster.recommendation import FENCING_DELAY, PRIORITY
 from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Problem
 from berofos_agent.errors import ParameterError
@@ -93,7 +93,7 @@ def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
     yield Problem(
         CLUSTER,
         "fencing has no delay: when the nodes lose contact, they fence each other, or the one with telephony",
-        f"{remedies.set_priority(telephony.id if telephony else _TELEPHONY)} && "
+        f"{remedies.set_meta(telephony.id if telephony else _TELEPHONY, 'priority', PRIORITY)} && "
         f"{remedies.set_property('priority-fencing-delay', FENCING_DELAY)}",
     )
 
@@ -110,7 +110,7 @@ def waiting_order(facts: Facts) -> Iterator[Problem]:
                 yield Problem(
                     relay.id,
                     f"waits for another resource to start (order {id}): the lines move later than they could",
-                    f"cibadmin --delete --xml-text '<rsc_order id=\"{id}\"/>'",
+                    remedies.delete_constraint("order", id),
                 )
 
 
@@ -190,7 +190,7 @@ def not_colocated(facts: Facts) -> Iterator[Problem]:
         with_rsc = followed[0].with_rsc if followed else _TELEPHONY
         fix = remedies.colocate(relay.id, with_rsc)
         if followed:
-            fix = f"{remedies.delete_colocation(followed[0].id)} && {fix}"
+            fix = f"{remedies.delete_constraint('colocation', followed[0].id)} && {fix}"
         yield Problem(
             relay.id, f"is not colocated with the telephony resource{wish}: the lines may be on another node", fix
         )
@@ -202,18 +202,16 @@ def colocated_without_role(facts: Facts) -> Iterator[Problem]:
         for one in _followed(facts, relay):
             telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), one.with_rsc)
             if telephony and telephony.promotable and one.mandatory and not shape.role_is_promoted(one.with_role):
-                yield Problem(
-                    relay.id,
-                    f"is colocated with any instance of {one.with_rsc}, not with the promoted one ({one.id})",
-                    f"{remedies.delete_colocation(one.id)} && {remedies.colocate(relay.id, one.with_rsc, 'Promoted')}",
-                )
+                text = f"is colocated with any instance of {one.with_rsc}, not with the promoted one ({one.id})"
+                colocate = remedies.colocate(relay.id, one.with_rsc, "Promoted")
+                yield Problem(relay.id, text, f"{remedies.delete_constraint('colocation', one.id)} && {colocate}")
 
 
 def colocated_backwards(facts: Facts) -> Iterator[Problem]:
     """Telephony is colocated with the relay (reversed): a relay failure stops telephony."""
     for relay in facts.relays:
         for follower, id in _followers(facts, relay):
-            fix = f"{remedies.delete_colocation(id)} && {remedies.colocate(relay.id, follower)}"
+            fix = f"{remedies.delete_constraint('colocation', id)} && {remedies.colocate(relay.id, follower)}"
             if id == relay.group:
                 remove = f"pcs resource group remove {id} {relay.id}, or crm configure modgroup {id} remove {relay.id}"
                 fix = f"{remove}; then {remedies.colocate(relay.id, follower)}"

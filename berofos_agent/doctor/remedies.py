@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from berofos_agent.cluster.recommendation import META, PRIORITY, Operation
+from berofos_agent.cluster.recommendation import META, Operation
 from berofos_agent.config.bnfosconf import DEFAULT_PATH
 
 DOCUMENTATION = "/usr/share/doc/resource-agents-berofos"
@@ -39,14 +39,9 @@ def set_parameter(resource: str, name: str, value: str) -> str:
     return f"crm_resource --resource {resource} --set-parameter {name} --parameter-value {quote(value)}"
 
 
-def set_meta(resource: str, name: str) -> str:
-    """Set a meta attribute to the recommended value."""
-    return f"crm_resource --resource {resource} --meta --set-parameter {name} --parameter-value {META[name]}"
-
-
-def set_priority(resource: str) -> str:
-    """Set the priority that gives the resource's node a head start in fencing."""
-    return f"crm_resource --resource {resource} --meta --set-parameter priority --parameter-value {PRIORITY}"
+def set_meta(resource: str, name: str, value: str = "") -> str:
+    """Set a meta attribute, to the recommended value unless another is given."""
+    return f"crm_resource --resource {resource} --meta --set-parameter {name} --parameter-value {value or META[name]}"
 
 
 def delete_meta(resource: str, name: str) -> str:
@@ -69,25 +64,21 @@ def set_influence(id: str) -> str:
     return f"cibadmin --modify --xpath \"//rsc_colocation[@id='{id}']\" --xml-text '{constraint}'"
 
 
-def delete_colocation(id: str) -> str:
-    """Remove a colocation."""
-    return f"cibadmin --delete --xml-text '<rsc_colocation id=\"{id}\"/>'"
+def delete_constraint(kind: str, id: str) -> str:
+    """Remove a constraint; the kind is colocation, location or order."""
+    return f"cibadmin --delete --xml-text '<rsc_{kind} id=\"{id}\"/>'"
 
 
 def add_operation(resource: str, recommended: Operation) -> str:
     """Add a missing operation."""
     id = f"{resource}-{recommended.name}-{recommended.interval}s"
-    attributes = (
-        f'id="{id}" name="{recommended.name}" interval="{recommended.interval}s" timeout="{recommended.timeout}s"'
-    )
-    if recommended.on_fail:
-        attributes += f' on-fail="{recommended.on_fail}"'
-    if recommended.role:
-        attributes += f' role="{recommended.role}"'
+    settings = {"id": id, "name": recommended.name, **recommended.settings}
+    level = settings.pop("OCF_CHECK_LEVEL", "")
+    attributes = " ".join(f'{name}="{value}"' for name, value in settings.items())
     op = f"<op {attributes}/>"
-    if recommended.depth:
-        level = f'<nvpair id="{id}-level" name="OCF_CHECK_LEVEL" value="{recommended.depth}"/>'
-        op = f'<op {attributes}><instance_attributes id="{id}-params">{level}</instance_attributes></op>'
+    if level:
+        pair = f'<nvpair id="{id}-level" name="OCF_CHECK_LEVEL" value="{level}"/>'
+        op = f'<op {attributes}><instance_attributes id="{id}-params">{pair}</instance_attributes></op>'
     text = f'<primitive id="{resource}"><operations>{op}</operations></primitive>'
     return f"cibadmin --modify --allow-create --xpath \"//primitive[@id='{resource}']\" --xml-text '{text}'"
 
