@@ -126,6 +126,15 @@ def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:
     return row_of(met[0], EXIT_STATUS) if met else DONE
 
 
+def confirmed(prog: str, question: str) -> bool:
+    """Ask on the terminal and return whether the answer is yes; without a terminal, say that --yes is required."""
+    if not sys.stdin.isatty():
+        complain(prog, "nothing done: standard input is not a terminal, so --yes is required")
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 # --- arguments -------------------------------------------------------------------------------------------------
 
 

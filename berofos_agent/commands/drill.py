@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable
@@ -44,8 +43,6 @@ GUARD = "PT15M"
 
 NOT_CONFIRMED = 2
 
-Tell = Callable[[str], None]
-
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status; raise ConfigurationError if it is refused."""
@@ -59,46 +56,26 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigurationError(f"refused: {'; '.join(reasons)}; --force overrides")
     for reason in reasons:
         commandline.complain(PROG, f"warning: {reason}")
-    if not arguments.yes and not _confirmed(drill):
+    question = f"Move {drill.telephony.id} from {drill.home} to {drill.other} and back? Calls are cut twice."
+    if not arguments.yes and not commandline.confirmed(PROG, question):
         return NOT_CONFIRMED
     return DONE if drill.run() else FAILED
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog=PROG, description=_DESCRIPTION, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = commandline.Parser(prog=PROG, description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("--standby", action="store_true", help="put the node in standby instead of moving telephony")
     parser.add_argument("--yes", action="store_true", help="do it without asking")
     parser.add_argument("--force", action="store_true", help="do it despite the reasons against it")
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=commandline.seconds(1, 3600),
         default=60.0,
         metavar="SECONDS",
         help="how long each way may take (%(default)g)",
     )
     return parser
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 1 to 3600")
-    return seconds
-
-
-def _confirmed(drill: Drill) -> bool:
-    if not sys.stdin.isatty():
-        commandline.complain(PROG, "nothing done: standard input is not a terminal, so --yes is required")
-        return False
-    question = f"Move {drill.telephony.id} from {drill.home} to {drill.other} and back? Calls are cut twice. [y/N] "
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class Drill:
@@ -172,7 +149,8 @@ class Drill:
 
     def run(self) -> bool:
         """Go there and back; return True if everything arrived both times."""
-        with _interruptible():
+        # A lost terminal and a polite end are what Ctrl-C is, so that what was begun is taken back.
+        with _signals(_interrupt, (signal.SIGHUP, signal.SIGTERM)):
             self.began = time.monotonic()
             try:
                 there = self._go(self.home, self.other)
@@ -201,7 +179,7 @@ class Drill:
 
     def _take_back(self, source: str, target: str) -> None:
         """Leave nothing behind; a second signal does not stop it."""
-        with _uninterruptible():
+        with _signals(signal.SIG_IGN, (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)):
             if self.standby and source == self.home:
                 _must(["crm_attribute", "--node", source, "--name", "standby", "--lifetime", "reboot", "--delete"])
                 self._tell(f"{source} is no longer in standby")
@@ -280,28 +258,16 @@ def _must(argv: Sequence[str]) -> None:
         raise BerofosError(f"{argv[0]} failed (exit status {ended.returncode}): {lines[-1][:200]}")
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a lost terminal or a polite end be what Ctrl-C is, so that what was begun is taken back."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signals = (signal.SIGHUP, signal.SIGTERM)
-    before = [signal.signal(one, interrupt) for one in signals]
-    try:
-        yield
-    finally:
-        for one, handler in zip(signals, before):
-            signal.signal(one, handler)
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def _uninterruptible() -> Iterator[None]:
-    signals = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
-    before = [signal.signal(one, signal.SIG_IGN) for one in signals]
+def _signals(handler: Callable[[int, object], None] | signal.Handlers, numbers: Sequence[int]) -> Iterator[None]:
+    """Have these signals handled otherwise for a while."""
+    before = [signal.signal(number, handler) for number in numbers]
     try:
         yield
     finally:
-        for one, handler in zip(signals, before):
-            signal.signal(one, handler)
+        for number, old in zip(numbers, before):
+            signal.signal(number, old)

@@ -36,22 +36,7 @@ If standard input is not a terminal, it must hold three lines: the old password
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    return _run(parser().parse_args(argv))
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = commandline.new_parser(
-        PROG,
-        "Set a new password on the devices, turn their password protection on, and write it into FILE. "
-        f"A password has 1 to {settings.MAXIMUM_PASSWORD} printable ASCII characters.",
-        _EXAMPLES,
-    )
-    commandline.add_devices(parser)
-    return parser
-
-
-def _run(arguments: argparse.Namespace) -> int:
+    arguments = parser().parse_args(argv)
     declared = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
     entries = [entry for entry in declared if not entry.problem]
     status = commandline.complain_of(
@@ -86,6 +71,18 @@ def _run(arguments: argparse.Namespace) -> int:
     if status == before:
         commandline.complain(PROG, f"now copy the file to each other node: {_how_to_copy(arguments.config)}")
     return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Set a new password on the devices, turn their password protection on, and write it into FILE. "
+        f"A password has 1 to {settings.MAXIMUM_PASSWORD} printable ASCII characters.",
+        _EXAMPLES,
+    )
+    commandline.add_devices(parser)
+    return parser
 
 
 def _how_to_copy(path: str) -> str:

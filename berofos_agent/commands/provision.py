@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -42,35 +41,6 @@ def main(argv: Sequence[str]) -> int:
         arguments.watchdog = WATCHDOG_SECONDS[arguments.scenario]
     if arguments.arm and not arguments.watchdog:
         parser().error("--arm needs a watchdog: --watchdog SECONDS, or --scenario bypass")
-    return _run(arguments)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = commandline.new_parser(
-        PROG,
-        "Configure devices: show which settings differ, ask, write them, read them back, and check that no other "
-        "setting changed. The relay moves to A-B, unless a cluster manages it.",
-        _EXAMPLES,
-    )
-    parser.add_argument(
-        "--scenario", choices=SCENARIO, default="fallback", help="fallback: two XiVOs; bypass: a PBX on D (%(default)s)"
-    )
-    parser.add_argument(
-        "--watchdog",
-        type=commandline.interval,
-        metavar="SECONDS",
-        help="watchdog interval, 0 for off (fallback: 0, bypass: 15)",
-    )
-    parser.add_argument("--arm", action="store_true", help="arm the watchdog now; something must kick it already")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a setting differs")
-    how.add_argument("--yes", action="store_true", help="write without asking")
-    commandline.add_devices(parser)
-    return parser
-
-
-def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
     from berofos_agent.cluster import resources
     from berofos_agent.device import provisioning
@@ -101,6 +71,31 @@ def _run(arguments: argparse.Namespace) -> int:
     return _write(arguments, different) or status
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Configure devices: show which settings differ, ask, write them, read them back, and check that no other "
+        "setting changed. The relay moves to A-B, unless a cluster manages it.",
+        _EXAMPLES,
+    )
+    parser.add_argument(
+        "--scenario", choices=SCENARIO, default="fallback", help="fallback: two XiVOs; bypass: a PBX on D (%(default)s)"
+    )
+    parser.add_argument(
+        "--watchdog",
+        type=commandline.interval,
+        metavar="SECONDS",
+        help="watchdog interval, 0 for off (fallback: 0, bypass: 15)",
+    )
+    parser.add_argument("--arm", action="store_true", help="arm the watchdog now; something must kick it already")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a setting differs")
+    how.add_argument("--yes", action="store_true", help="write without asking")
+    commandline.add_devices(parser)
+    return parser
+
+
 def _print_differences(device: Device, different: Sequence[Difference], scenario: str) -> None:
     if not different:
         print(f"{device.name}: already set up for {scenario}")
@@ -116,13 +111,7 @@ def _agreed(different: Sequence[tuple[Result[Values], Sequence[Difference]]]) ->
     names = ", ".join(look.device.name for look, _changes in different)
     moving = [look.device.name for look, changes in different if any(one.keyword == "mode" for one in changes)]
     moves = f" The lines of {', '.join(moving)} move to {LINES['1']}; calls on them are cut." if moving else ""
-    if not sys.stdin.isatty():
-        commandline.complain(
-            PROG, f"nothing written to {names}: standard input is not a terminal, so --yes is required"
-        )
-        return False
-    print(f"Write this to {names}?{moves} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return commandline.confirmed(PROG, f"Write this to {names}?{moves}")
 
 
 def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Values], Sequence[Difference]]]) -> int:

@@ -18,23 +18,7 @@ _EXAMPLES = """\
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    return _run(parser().parse_intermixed_args(argv))
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = commandline.new_parser(
-        PROG,
-        "Switch the lines, which come in on port A, to port B or to port D, on all devices at once. "
-        "Calls on lines that move are cut. Each switch is logged to syslog.",
-        _EXAMPLES,
-    )
-    parser.add_argument("port", type=str.lower, choices=MODE_OF_PORT, help="the port that gets the lines")
-    commandline.add_devices(parser)
-    return parser
-
-
-def _run(arguments: argparse.Namespace) -> int:
+    arguments = parser().parse_intermixed_args(argv)
     devices = commandline.devices_of(arguments)
     from berofos_agent.cluster import resources
     from berofos_agent.device.parallel import run_on_all
@@ -52,3 +36,16 @@ def _run(arguments: argparse.Namespace) -> int:
             if result.value.moved:
                 commandline.tell_syslog("berofos", f"{line}: berofos switch")
     return commandline.complain_of(PROG, [result.error for result in results])
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = commandline.new_parser(
+        PROG,
+        "Switch the lines, which come in on port A, to port B or to port D, on all devices at once. "
+        "Calls on lines that move are cut. Each switch is logged to syslog.",
+        _EXAMPLES,
+    )
+    parser.add_argument("port", type=str.lower, choices=MODE_OF_PORT, help="the port that gets the lines")
+    commandline.add_devices(parser)
+    return parser

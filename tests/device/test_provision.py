@@ -57,7 +57,7 @@ def test_provision_again_has_nothing_to_do(desk: Desk) -> None:
 def test_nobody_to_ask_means_no(desk: Desk) -> None:
     ran = desk.berofos("provision", typed="y\n")
     assert ran.status == 1
-    assert "nothing written to fos1, fos2: standard input is not a terminal, so --yes is required" in ran.err
+    assert "nothing done: standard input is not a terminal, so --yes is required" in ran.err
     assert "write" not in desk.device("fos1").model.requests
 
 
