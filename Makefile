@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest
 
 PACKAGES = python3 python3-venv python3-requests python3-lxml resource-agents pacemaker pacemaker-cli-utils \
-	python3-waitress corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
+	python3-waitress python3-prometheus-client corosync crmsh pcs iproute2 iputils-ping libxml2-utils procps wget systemd
 
 .PHONY: demo test test-quick test-browser test-root lint bench fuzz soak coverage mutation test-versions chaos chaos-short metadata manual pictures completions packages clean
 
@@ -37,7 +37,7 @@ lab: packages
 	$(PYTHON) -m tests.cluster.lab.play --topology '$(TOPOLOGY)'
 
 BUILD_PACKAGES = build-essential debhelper dpkg-dev dh-python pybuild-plugin-pyproject python3-all python3-setuptools python3-shtab \
-	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm resource-agents git
+	python3-hypothesis python3-pytest python3-pytest-xdist python3-requests python3-lxml python3-tqdm python3-prometheus-client resource-agents git
 PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
 
 # The machines of tests/cluster/machines are booted from roots of a release, whatever release this host has.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from berofos_agent.agent.parameters import PARAMETERS
 from berofos_agent.doctor.checks import CHECKS
+from berofos_agent.panel.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,7 +29,13 @@ def checks() -> str:
     return _table("| check | severity | it means |", rows)
 
 
-TABLES = {"README.md": parameters, "docs/doctor.md": checks}
+def metrics() -> str:
+    """Return the metrics for Prometheus."""
+    rows = (f"| `{one.shown_name}` | {', '.join(one.labels)} | {one.meaning} |" for one in METRICS)
+    return _table("| metric | labels | meaning |", rows)
+
+
+TABLES = {"README.md": parameters, "docs/doctor.md": checks, "docs/metrics.md": metrics}
 """By file, what stands there between <!-- NAME --> and <!-- end of NAME -->, NAME being the function's."""
 
 

@@ -373,7 +373,7 @@ def _spans(call: Invocation, given: Parameters, deadline: float) -> str:
     reason = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
     until = min(deadline, time.monotonic() + node.COMMAND_SECONDS)
     for span in given.spans if given.layer2 and not reason else ():
-        told = node.output_of(["asterisk", "-rx", f"pri show span {span}"], call.environ, until - time.monotonic())
+        told = node.output_of(dahdi.ask_layer2(span), call.environ, until - time.monotonic())
         reason = reason or dahdi.evaluate_layer2(span, told)
     return reason
 

@@ -59,10 +59,21 @@ def evaluate_layer2(number: str, told: str) -> str:
 
     A span with a D-channel in reserve is up if one of them is.
     """
-    channels = _D_CHANNEL.findall(told)
-    if not channels or any("Up" in status.split(", ") for _channel, status in channels):
+    if is_layer2_up(told) is not False:
         return ""
-    return f"span {number}: layer 2 is down (D-channel {channels[0][0]}); try a call over it, else restart chan_dahdi"
+    channel = _D_CHANNEL.findall(told)[0][0]
+    return f"span {number}: layer 2 is down (D-channel {channel}); try a call over it, else restart chan_dahdi"
+
+
+def is_layer2_up(told: str) -> bool | None:
+    """Return whether a D-channel of a span is up, by what Asterisk says of it; None if it says nothing."""
+    channels = _D_CHANNEL.findall(told)
+    return any("Up" in status.split(", ") for _channel, status in channels) if channels else None
+
+
+def ask_layer2(number: str) -> list[str]:
+    """Return the command that asks Asterisk for a span."""
+    return ["asterisk", "-rx", f"pri show span {number}"]
 
 
 def evaluate(spans: Iterable[Span]) -> str:

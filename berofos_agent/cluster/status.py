@@ -126,7 +126,10 @@ class Fencing:
 
 @dataclass(frozen=True)
 class Operation:
-    """The last result of one operation in the history; `interval` in seconds, 0 for a start, stop or probe."""
+    """The last result of one operation in the history.
+
+    `interval` is in seconds, 0 for a start, stop or probe; `seconds` is how long it took, None if that is not known.
+    """
 
     resource: str
     node: str
@@ -134,6 +137,7 @@ class Operation:
     code: int
     interval: float
     at: datetime | None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -297,7 +301,8 @@ def _history(root: _Element) -> Iterable[Operation]:
         for one in history.iterfind("operation_history"):
             interval = _number(one, "interval", "ms") / 1000
             at = _time(one.get("last-rc-change", ""))
-            yield Operation(resource, node, one.get("task", ""), _number(one, "rc"), interval, at)
+            seconds = _number(one, "exec-time", "ms") / 1000 if "exec-time" in one.attrib else None
+            yield Operation(resource, node, one.get("task", ""), _number(one, "rc"), interval, at, seconds)
 
 
 def _ban(element: _Element) -> Ban:

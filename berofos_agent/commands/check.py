@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
-from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, expected_settings
+from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, settings_for
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,18 +84,10 @@ def parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
     expected = _expected_modes(arguments, [device.name for device in devices])
-    from berofos_agent.device.inspection import Remark, Severity, inspect
-    from berofos_agent.device.parallel import run_on_all
+    from berofos_agent.device.inspection import Remark, Severity, inspect_all
 
-    results = run_on_all(devices, inspect, time.monotonic() + arguments.timeout + 2)
-    found: list[tuple[str, Remark]] = []
-    for result in results:
-        name = result.device.name
-        if result.value:
-            found += [(name, remark) for remark in _evaluate(result.value, expected[name], arguments)]
-        elif result.error:
-            found.append((name, Remark(Severity.CRITICAL, result.error.what)))
-    reports = [result.value for result in results if result.value]
+    reports = inspect_all(devices, time.monotonic() + arguments.timeout + 2)
+    found = [(one.device, remark) for one in reports for remark in _evaluate(one, expected[one.device], arguments)]
     states: list[str] = []
     if arguments.cluster:
         problems, states = _cluster(arguments.config, reports)
@@ -115,7 +106,7 @@ def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict
     """Return the expected relay mode by device, "" for any; raise BerofosError if the cluster does not say it."""
     if arguments.port != CLUSTER:
         return dict.fromkeys(names, MODE_OF_PORT.get(arguments.port, ""))
-    from berofos_agent.commands.clusterview import read_view
+    from berofos_agent.doctor.overview import read_view
 
     view = read_view(arguments.config)
     expected = {}
@@ -131,20 +122,17 @@ def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict
 
 def _cluster(config: str, reports: Sequence[Inspection]) -> tuple[list[tuple[str, Remark]], list[str]]:
     """Return what is wrong with the cluster at this moment, and what its resources and nodes do."""
-    from berofos_agent.commands.clusterview import read_view
     from berofos_agent.device.inspection import Remark, Severity
     from berofos_agent.doctor import live
-    from berofos_agent.doctor.checks import examine_present
-    from berofos_agent.doctor.findings import Inspected
+    from berofos_agent.doctor.overview import read_view, with_devices
 
     view = read_view(config)
     if view is None:
         raise ConfigurationError("the cluster has no relay resource; berofos cluster-config prints one")
-    facts = dataclasses.replace(view.facts, inspected=[Inspected(config, report) for report in reports])
-    findings = [one for one in examine_present(facts) if one.check.evaluate.__module__ == live.__name__]
+    findings = [one for one in with_devices(view, reports).findings if one.check.evaluate.__module__ == live.__name__]
     found = [(one.problem.subject, Remark(Severity(one.check.severity), one.problem.text)) for one in findings]
-    states = [f"{state.id} on {' and '.join(state.nodes) or 'no node'}" for state in facts.states]
-    for state in facts.states:
+    states = [f"{state.id} on {' and '.join(state.nodes) or 'no node'}" for state in view.facts.states]
+    for state in view.facts.states:
         states += [f"{node} ready" for node, reason in state.readiness.items() if reason == READY]
     return found, states
 
@@ -157,20 +145,12 @@ def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) 
     if report.mode and expected and report.mode != expected:
         text = f"relay is in position {LINES[report.mode]}, expected {LINES[expected]}"
         found.append(Remark(Severity.CRITICAL, text))
-    different = differences(report.settings, _wanted(report.settings.get("scenario"), arguments))
+    different = differences(
+        report.settings, settings_for(report.settings.get("scenario"), arguments.scenario, arguments.watchdog)
+    )
     if different:
         found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision"))
     return found
-
-
-def _wanted(told_scenario: str | None, arguments: argparse.Namespace) -> dict[str, str]:
-    scenario = arguments.scenario or next((name for name, value in SCENARIO.items() if value == told_scenario), None)
-    if scenario is None:
-        return {}
-    wanted = expected_settings(scenario, arguments.watchdog or 0)
-    if scenario == "bypass" and arguments.watchdog is None:
-        return {keyword: value for keyword, value in wanted.items() if not keyword.startswith("wdog")}
-    return wanted
 
 
 def _performance(report: Inspection) -> str:

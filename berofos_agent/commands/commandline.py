@@ -193,6 +193,15 @@ def devices_of(arguments: argparse.Namespace) -> list[Device]:
     return [Device(entry, arguments.timeout) for entry in entries]
 
 
+def original_of(config: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the path of the file that a unit of systemd got a copy of (LoadCredential=), else the path itself.
+
+    The cluster's resources name the original.
+    """
+    is_copy = os.path.dirname(config) == environ.get("CREDENTIALS_DIRECTORY", "")
+    return bnfosconf.DEFAULT_PATH if is_copy and os.path.isabs(config) else config
+
+
 def integer(low: int, high: int) -> Callable[[str], int]:
     """Return an argument type: an integer within these bounds."""
 

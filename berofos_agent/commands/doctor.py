@@ -145,32 +145,20 @@ def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | No
 
 def _alarms(facts: Facts, environ: Mapping[str, str]) -> dict[str, str]:
     """Read the spans of the resources that have their lines on this node; elsewhere an alarm is normal."""
-    from berofos_agent.agent import dahdi, node
-    from berofos_agent.doctor.devices import owner_of
+    from berofos_agent.agent import dahdi
+    from berofos_agent.doctor.spans import spans_here
 
-    watching = [(relay, given) for relay, given in facts.parsed if given.spans]
-    alarms = {}
-    for relay, given in watching:
-        mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
-        if mode in [
-            one.inspection.mode for one in facts.inspected if owner_of(facts, one) == given and one.inspection.mode
-        ]:
-            alarms[relay.id] = dahdi.evaluate(
-                [dahdi.read(number, environ.get(dahdi.FOLDER_VARIABLE, "")) for number in given.spans]
-            )
+    alarms = {relay.id: dahdi.evaluate(spans) for relay, _given, spans in spans_here(facts, environ)}
     return {resource: alarm for resource, alarm in alarms.items() if alarm}
 
 
 def _inspect(file: ConfigFile) -> list[Inspected]:
     """Inspect all devices of a file at once."""
     from berofos_agent.device.device import Device
-    from berofos_agent.device.inspection import Inspection, inspect
-    from berofos_agent.device.parallel import run_on_all
+    from berofos_agent.device.inspection import inspect_all
     from berofos_agent.doctor.findings import Inspected
 
-    devices = [Device(entry) for entry in file.entries]
-    results = run_on_all(devices, inspect, time.monotonic() + DEVICES_SECONDS)
-    reports = [one.value or Inspection(one.device.name, error=one.error, entry=one.device.entry) for one in results]
+    reports = inspect_all([Device(entry) for entry in file.entries], time.monotonic() + DEVICES_SECONDS)
     return [Inspected(file.path, report) for report in reports]
 
 

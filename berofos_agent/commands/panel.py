@@ -17,7 +17,8 @@ DEFAULT_PORT = 8019
 _EXAMPLES = """\
   berofos panel                                # http://127.0.0.1:8019/
   ssh -L 8019:127.0.0.1:8019 root@xivo-1       # then the same address at home
-  curl -s http://127.0.0.1:8019/status.json    # for programs"""
+  curl -s http://127.0.0.1:8019/status.json    # for programs
+  curl -s http://127.0.0.1:8019/metrics        # for Prometheus"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,11 +30,12 @@ def main(argv: Sequence[str]) -> int:
     from berofos_agent.panel import server, view
     from berofos_agent.panel.reader import Reader
 
-    reader = Reader(devices, arguments.timeout)
+    reader = Reader(devices, arguments.timeout, commandline.original_of(arguments.config))
     host = socket.gethostname()
     sources: dict[str, server.Source] = {
         STATE_PATH: lambda: as_json(200, view.page(reader.look(), host)),
         "/status.json": lambda: as_json(200, view.status(reader.look())),
+        "/metrics": lambda: server.metrics_of(reader.look()),
     }
 
     def begin(address: str) -> None:

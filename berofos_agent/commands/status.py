@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import queue
@@ -24,9 +23,10 @@ from berofos_agent.device.topology import LINES, SCENARIO
 from berofos_agent.errors import ConfigurationError, row_of
 
 if TYPE_CHECKING:
-    from berofos_agent.commands.clusterview import DeviceTable, View
+    from berofos_agent.commands.clusterview import DeviceTable
     from berofos_agent.device.device import Device
     from berofos_agent.device.inspection import Inspection
+    from berofos_agent.doctor.overview import View
 
 PROG = "berofos status"
 
@@ -101,15 +101,16 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
         if not arguments.json:
             screen.show(batch)
     inspections = [found[device.name] for device in devices]
-    view = view and _with_devices(view, inspections)
+    if view:
+        from berofos_agent.doctor import overview
+
+        view = overview.with_devices(view, inspections)
     if arguments.json:
         from berofos_agent.device.inspection import as_json
 
         shown: Any = [as_json(one) for one in inspections]
         if view:
-            from berofos_agent.commands import clusterview
-
-            shown = clusterview.as_json(view, shown)
+            shown = overview.as_json(view, shown)
         print(json.dumps(shown, indent=None if arguments.watch else 2), flush=True)
     elif view:
         screen.end(view)
@@ -160,7 +161,7 @@ def _checked(answer: Inspection | Exception) -> Inspection:
 
 def _view(config: str) -> View | None:
     """Return the cluster's side, without devices; None if no cluster runs here or it has no relay resource."""
-    from berofos_agent.commands.clusterview import read_view
+    from berofos_agent.doctor.overview import read_view
 
     try:
         return read_view(config)
@@ -168,15 +169,6 @@ def _view(config: str) -> View | None:
         if shutil.which("cibadmin", path=f"{os.environ.get('PATH', '')}:/usr/sbin") and os.path.exists(COROSYNC_CONF):
             commandline.complain(PROG, exc)  # a cluster node on which the cluster does not run
         return None
-
-
-def _with_devices(view: View, inspections: Sequence[Inspection]) -> View:
-    """Return the view with the devices in it, and with what the doctor's checks of the present find."""
-    from berofos_agent.doctor.checks import examine_present
-    from berofos_agent.doctor.findings import Inspected
-
-    facts = dataclasses.replace(view.facts, inspected=[Inspected(view.config, one) for one in inspections])
-    return dataclasses.replace(view, facts=facts, findings=examine_present(facts))
 
 
 # --- showing ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class ConfFile:
 
         Lines that are not understood are kept as they are.
         """
-        _refuse_special_file(path)
+        refuse_special_file(path)
         try:
             file = cls(path, bnfosconf.read_text(path))
         except ConfigurationMissing:
@@ -96,7 +96,7 @@ class ConfFile:
         """
         if not self.changed:
             return
-        _refuse_special_file(self.path)
+        refuse_special_file(self.path)
         try:
             now = bnfosconf.read_text(self.path)
         except ConfigurationMissing:
@@ -200,7 +200,7 @@ def _ending(line: str) -> str:
     return line[len(line.rstrip("\r\n")) :]
 
 
-def _refuse_special_file(path: str) -> None:
+def refuse_special_file(path: str) -> None:
     """Refuse what a rename would destroy or a read would hang on: a directory, a pipe, /dev/null."""
     try:
         mode = os.stat(path).st_mode
@@ -210,8 +210,8 @@ def _refuse_special_file(path: str) -> None:
         raise ConfigurationError(f"{path}: is not a regular file")
 
 
-def replace_file(name: str, text: str) -> None:
-    """Replace a file in one step, down to the disk, with mode 0600 and its owner kept; raise OSError.
+def replace_file(name: str, text: str, mode: int = 0o600) -> None:
+    """Replace a file in one step, down to the disk, with this mode and its owner kept; raise OSError.
 
     Where the path is a symbolic link, the file it points to is replaced.
     """
@@ -222,6 +222,7 @@ def replace_file(name: str, text: str) -> None:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 owner = path.stat()
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.fchmod(file.fileno(), mode)
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())

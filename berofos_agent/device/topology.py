@@ -29,6 +29,20 @@ def connections(mode: str, scenario: str) -> list[tuple[str, str]]:
     return [("A", "B"), ("C", "D")] if scenario == SCENARIO["bypass"] else [("A", "B")]
 
 
+def settings_for(setting: str | None, scenario: str | None = None, watchdog: int | None = None) -> dict[str, str]:
+    """Return the settings to expect of a device whose `scenario` is set to this, where nothing else says it.
+
+    A scenario or a watchdog interval that is given counts more. In bypass any watchdog is right.
+    """
+    scenario = scenario or next((name for name, value in SCENARIO.items() if value == setting), None)
+    if scenario is None:
+        return {}
+    expected = expected_settings(scenario, watchdog or 0)
+    if scenario == "bypass" and watchdog is None:
+        return {keyword: value for keyword, value in expected.items() if not keyword.startswith("wdog")}
+    return expected
+
+
 def expected_settings(scenario: str, watchdog: int = 0) -> dict[str, str]:
     """Return the settings a device should have, in the order to write them; relay and running watchdog are left out.
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Callable, Generic, TypeVar
 
 from berofos_agent.cluster import cib, status
-from berofos_agent.cluster.relays import relay_states
 from berofos_agent.device.device import Device
-from berofos_agent.device.inspection import SCAN_SECONDS, Inspection, inspect
-from berofos_agent.device.parallel import run_on_all
+from berofos_agent.device.inspection import SCAN_SECONDS, Inspection, inspect_all
+from berofos_agent.doctor.findings import Facts
+from berofos_agent.doctor.overview import View
 from berofos_agent.errors import ConfigurationError
 from berofos_agent.panel import view
-from berofos_agent.panel.view import ClusterState, Event, State
+from berofos_agent.panel.view import NOT_READ, Event, State
 
 T = TypeVar("T")
 
@@ -74,11 +75,14 @@ class Poll(Generic[T]):
 class Reader:
     """Reads some devices, and the cluster of this host if there is one."""
 
-    def __init__(self, devices: Sequence[Device], request_seconds: float) -> None:
+    def __init__(self, devices: Sequence[Device], request_seconds: float, config: str) -> None:
+        """`config` is the file that declares the devices, by the name that the cluster has for it."""
         self._devices = devices
+        self._config = config
         self._seconds = request_seconds + SCAN_SECONDS
         self._known: dict[str, Inspection] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS)
+        self._changes: Counter[str] = Counter()
         self._configuration: tuple[float, cib.Cluster] | None = None
         self._device_poll = Poll("devices", self._read_devices, self._note_devices)
         self._cluster_poll = Poll("cluster", self._read_cluster, self._note_cluster)
@@ -94,36 +98,35 @@ class Reader:
         return State(
             devices=devices or (),
             known=dict(self._known),
-            cluster=cluster,
+            cluster=cluster or NOT_READ,
             events=list(self._events),
+            changes=dict(self._changes),
             age=time.monotonic() - self._device_poll.at,
             limit=self._seconds + UNWATCHED_SECONDS,
         )
 
     def _read_devices(self) -> list[Inspection]:
         deadline = time.monotonic() + self._seconds
-        results = run_on_all(self._devices, inspect, deadline)
-        read = [
-            result.value or Inspection(result.device.name, error=result.error, entry=result.device.entry)
-            for result in results
-        ]
+        read = inspect_all(self._devices, deadline)
+        known = self._known
+        self._changes.update(one.device for one in read if one.mode and one.mode != known.get(one.device, one).mode)
         self._known.update({one.device: one for one in read if one.mode})
         return read
 
-    def _read_cluster(self) -> ClusterState:
+    def _read_cluster(self) -> View | str:
         try:
             live = status.read()
             now = time.monotonic()
             if self._configuration is None or now - self._configuration[0] > CONFIGURATION_SECONDS:
                 self._configuration = now, cib.read_live()
-            configuration = self._configuration[1]
+            attributes = {node.name: node.attributes for node in live.nodes}
         except ConfigurationError as exc:
-            return ClusterState(error=str(exc))
-        devices = {relay.id: relay.parameters.get("devices", "").split() for relay in configuration.relays}
-        return ClusterState(live, relay_states(configuration, live), devices)
+            return str(exc)
+        configuration = replace(self._configuration[1], attributes=attributes)
+        return View(Facts(configuration, status=live), live, [], self._config)
 
     def _note_devices(self, before: Sequence[Inspection], after: Sequence[Inspection]) -> None:
         self._events.extend(Event(time.time(), text) for text in view.device_changes(before, after))
 
-    def _note_cluster(self, before: ClusterState, after: ClusterState) -> None:
+    def _note_cluster(self, before: View | str, after: View | str) -> None:
         self._events.extend(Event(time.time(), text) for text in view.cluster_changes(before, after))

@@ -13,9 +13,12 @@ import resource
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+from berofos_agent.cluster.tools import find
 from berofos_agent.errors import BerofosError
 from berofos_agent.page import content
 from berofos_agent.page.content import Reply
+from berofos_agent.panel import metrics
+from berofos_agent.panel.view import State
 
 ADDRESS = "127.0.0.1"
 
@@ -27,7 +30,7 @@ IDLE_SECONDS = 20
 
 _THREADS = 2
 
-_PHRASES = {200: "OK", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+_PHRASES = {200: "OK", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 Source = Callable[[], Reply]
 
@@ -41,6 +44,17 @@ def answer(method: str, path: str, host: str, sources: Mapping[str, Source]) -> 
     if path in sources:
         return sources[path]()
     return content.file_at(path) or Reply(404, b"no such page\n")
+
+
+def metrics_of(state: State) -> Reply:
+    """Return what was read last as metrics; without the library for that, or before the first reading, why not."""
+    try:
+        if not state.devices:
+            raise BerofosError("not read yet")
+        seen = metrics.Observation(state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes)
+        return Reply(200, metrics.text_of(seen), metrics.CONTENT_TYPE)
+    except BerofosError as exc:
+        return Reply(503, f"{exc}\n".encode())
 
 
 def application(sources: Mapping[str, Source]) -> Callable[..., Iterable[bytes]]:

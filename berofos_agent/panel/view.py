@@ -10,10 +10,15 @@ from typing import Any, NamedTuple
 
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import DEGRADED, ClusterStatus
-from berofos_agent.device.inspection import Inspection, as_json, remarks
+from berofos_agent.device import inspection
+from berofos_agent.device.inspection import Inspection, remarks
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import LINES, SCENARIO
+from berofos_agent.doctor import overview
+from berofos_agent.doctor.overview import View
 from berofos_agent.page.card import Card, card
+
+NOT_READ = "not read yet"
 
 
 class Event(NamedTuple):
@@ -24,27 +29,26 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClusterState:
-    """What is known of the cluster; `error` says why that is nothing."""
-
-    status: ClusterStatus | None = None
-    relays: Sequence[RelayState] = ()
-    devices: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By relay resource, the devices that it names; none for all."""
-    error: str = ""
-
-
-@dataclass(frozen=True)
 class State:
     """Everything that was read, and how many seconds ago; older than `limit` is worth a warning."""
 
     devices: Sequence[Inspection] = ()
     known: Mapping[str, Inspection] = field(default_factory=dict)
     """By device, the last answer that told a relay mode."""
-    cluster: ClusterState | None = None
+    cluster: View | str = NOT_READ
+    """The cluster, without devices; or why there is none."""
     events: Sequence[Event] = ()
+    changes: Mapping[str, int] = field(default_factory=dict)
+    """By device, how often it was found in another position than at the reading before."""
     age: float = 0.0
     limit: float = 15.0
+
+    @property
+    def view(self) -> View | None:
+        """Cluster and devices with the verdict; None without a cluster that has a relay resource."""
+        if isinstance(self.cluster, str) or not self.cluster.facts.relays:
+            return None
+        return overview.with_devices(self.cluster, self.devices)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -53,18 +57,26 @@ class State:
 def page(state: State, host: str) -> dict[str, Any]:
     """Return all that the page shows; `host` is the name of this host."""
     trouble = f"Not read for {state.age:.0f} s: what is shown is old." if state.age > state.limit else ""
+    view = state.view
     return {
         "title": f"bero*fos devices, seen from {host}",
         "trouble": trouble,
-        "cards": [_card(one, state) for one in state.devices],
-        "tables": [*cluster_tables(state.cluster or ClusterState()), _events(state.events)],
+        **({"verdict": _verdict(view)} if view else {}),
+        "cards": [_card(one, state, view) for one in state.devices],
+        "tables": [*cluster_tables(state.cluster), _events(state.events)],
     }
 
 
-def _card(one: Inspection, state: State) -> Card:
+def _verdict(view: View) -> dict[str, str]:
+    """Return the verdict as `berofos status` has it."""
+    text = f"{view.severity_name}: {view.verdict}"
+    return {"severity": view.severity.name.lower(), "text": text, "next_step": view.next_step}
+
+
+def _card(one: Inspection, state: State, view: View | None) -> Card:
     known = one if one.mode else state.known.get(one.device)
     settings = known.settings if known else {}
-    relay = _relay_of(one.device, state.cluster)
+    relay = view.state_of(one.device) if view else None
     facts = [
         ("MAC", one.mac or "unknown"),
         ("firmware", one.firmware or "unknown"),
@@ -72,11 +84,11 @@ def _card(one: Inspection, state: State) -> Card:
     ]
     problems = [remark.text for remark in remarks(one)]
     ends, notes = {"A": "provider"}, {}
-    if relay:
+    if view and relay:
         ends.update(B=relay.port_b_node, D=relay.port_d_node or "PBX")
         if settings.get("scenario") == SCENARIO["bypass"]:
             ends["C"] = relay.port_b_node
-        notes = {port: _note(name, relay, state.cluster) for port, name in ends.items() if port in "BD"}
+        notes = {port: _note(name, relay, view) for port, name in ends.items() if port in "BD"}
         facts.insert(0, ("relay resource", relay.id))
         if one.mode and relay.mode and one.mode != relay.mode:
             problems.append(f"the lines are at {relay.name_of(one.mode)}, and should be at {relay.node}")
@@ -93,16 +105,8 @@ def _card(one: Inspection, state: State) -> Card:
     )
 
 
-def _relay_of(device: str, cluster: ClusterState | None) -> RelayState | None:
-    for relay in cluster.relays if cluster else ():
-        named = cluster.devices.get(relay.id) if cluster else ()
-        if not named or device in named:
-            return relay
-    return None
-
-
-def _note(name: str, relay: RelayState, cluster: ClusterState | None) -> str:
-    node = cluster.status.node(name) if cluster and cluster.status else None
+def _note(name: str, relay: RelayState, view: View) -> str:
+    node = view.live.node(name)
     if node is None:
         return ""
     if node.condition != "online":
@@ -113,13 +117,12 @@ def _note(name: str, relay: RelayState, cluster: ClusterState | None) -> str:
 # --- the cluster as tables -----------------------------------------------------------------------------------------
 
 
-def cluster_tables(cluster: ClusterState) -> Iterator[dict[str, Any]]:
-    """Yield the tables of the cluster: nodes, resources, failed actions, fencing."""
-    live = cluster.status
-    if live is None:
-        why = cluster.error or "not read yet"
-        yield _table("Cluster", ("", ""), [("no cluster", why)])
+def cluster_tables(cluster: View | str) -> Iterator[dict[str, Any]]:
+    """Yield the tables of the cluster: nodes, resources, failed actions, fencing; or why there is none."""
+    if isinstance(cluster, str):
+        yield _table("Cluster", ("", ""), [("no cluster", cluster)])
         return
+    live, relays = cluster.live, cluster.facts.states
     yield _table(
         "Cluster",
         ("", ""),
@@ -130,7 +133,7 @@ def cluster_tables(cluster: ClusterState) -> Iterator[dict[str, Any]]:
             *([("maintenance", "the cluster manages nothing")] if live.maintenance else []),
         ],
     )
-    attributes = [(relay, f"{relay.id} could start here") for relay in cluster.relays]
+    attributes = [(relay, f"{relay.id} could start here") for relay in relays]
     yield _table(
         "Nodes",
         ("node", "condition", *(head for _, head in attributes)),
@@ -139,7 +142,7 @@ def cluster_tables(cluster: ClusterState) -> Iterator[dict[str, Any]]:
             for node in live.nodes
         ],
     )
-    yield _table("Resources", ("resource", "where", "role", "remarks"), _resources(live, cluster.relays))
+    yield _table("Resources", ("resource", "where", "role", "remarks"), _resources(live, relays))
     failures = [
         (one.resource, one.operation, one.node, "degraded" if one.code == DEGRADED else str(one.code), one.reason)
         for one in live.failures
@@ -190,34 +193,13 @@ def _table(title: str, head: Sequence[str], rows: Any) -> dict[str, Any]:
 
 
 def status(state: State) -> dict[str, Any]:
-    """Return the same for programs; a device is told as `berofos status --json` tells it."""
-    cluster = state.cluster or ClusterState()
-    live = cluster.status
+    """Return what `berofos status --json` has on a cluster node, with the events and the age; else only the devices."""
+    devices: list[dict[str, Any]] = [inspection.as_json(one) for one in state.devices]
+    view = state.view
     return {
+        **(overview.as_json(view, devices) if view else {"devices": devices}),
+        "cluster_error": state.cluster if isinstance(state.cluster, str) else None,
         "age_seconds": round(state.age, 1),
-        "devices": [as_json(one) for one in state.devices],
-        "cluster_error": cluster.error or None,
-        "cluster": live
-        and {
-            "dc": live.dc,
-            "quorum": live.with_quorum,
-            "fencing": live.fencing_enabled,
-            "maintenance": live.maintenance,
-            "nodes": {node.name: node.condition for node in live.nodes},
-            "relays": [
-                {
-                    "id": relay.id,
-                    "nodes": list(relay.nodes),
-                    "telephony": relay.telephony or None,
-                    "telephony_nodes": list(relay.telephony_nodes),
-                    "lines_should_be_at": relay.node or None,
-                    "lines": dict(relay.lines),
-                    "readiness": dict(relay.readiness),
-                    "reason": relay.reason or None,
-                }
-                for relay in cluster.relays
-            ],
-        },
         "events": [{"at": round(one.at, 1), "text": one.text} for one in state.events],
     }
 
@@ -239,21 +221,21 @@ def device_changes(before: Sequence[Inspection], after: Sequence[Inspection]) ->
             yield f"{new.device}: watchdog expired"
 
 
-def cluster_changes(before: ClusterState, after: ClusterState) -> Iterator[str]:
+def cluster_changes(before: View | str, after: View | str) -> Iterator[str]:
     """Yield a sentence for each thing of the cluster that is not as it was at the reading before."""
-    if before.error != after.error:
-        yield f"cluster: {after.error or 'answers again'}"
-    if not before.status or not after.status:
+    if isinstance(before, str) or isinstance(after, str):
+        if before != after:
+            yield f"cluster: {after if isinstance(after, str) else 'answers again'}"
         return
-    for node in after.status.nodes:
-        old = before.status.node(node.name)
+    for node in after.live.nodes:
+        old = before.live.node(node.name)
         if old and old.condition != node.condition:
             yield f"{node.name}: {old.condition} before, now {node.condition}"
-    places = {one.id: one.nodes for one in before.status.instances}
-    for one in after.status.instances:
+    places = {one.id: one.nodes for one in before.live.instances}
+    for one in after.live.instances:
         if one.id in places and list(places[one.id]) != list(one.nodes):
             yield f"{one.id}: {'runs on ' + ', '.join(one.nodes) if one.nodes else 'stopped'}"
-    known = {(one.target, one.at) for one in before.status.fencing}
-    for fencing in after.status.fencing:
+    known = {(one.target, one.at) for one in before.live.fencing}
+    for fencing in after.live.fencing:
         if (fencing.target, fencing.at) not in known:
             yield f"{fencing.target}: fencing ({fencing.action}) {fencing.status}"

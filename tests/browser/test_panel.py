@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from berofos_agent import simulator
 from berofos_agent.device import frame
@@ -51,6 +52,15 @@ class Panel:
     def status(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self.get("/status.json")[1])
         return told
+
+    def wait_for_reading(self) -> None:
+        """Look until every device has been read once more, from its beginning to its end."""
+        before = [device.model.requests.get("scan", 0) for device in self.devices]
+        deadline = time.monotonic() + PATIENCE
+        while any(device.model.requests.get("scan", 0) < count + 2 for device, count in zip(self.devices, before)):
+            assert time.monotonic() < deadline, "the panel does not read the devices"
+            self.status()
+            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -109,25 +119,26 @@ def test_device_that_does_not_answer_keeps_its_position_and_is_told_as_silent(se
 
 
 def test_host_without_a_cluster_says_so(seen: Tab) -> None:
+    assert seen.ask("document.getElementById('verdict').hidden")
     seen.wait("/no cluster\\s+(Pacemaker is not installed|the cluster is not running)/.test(document.body.innerText)")
 
 
 def test_panel_only_shows(seen: Tab, panel: Panel) -> None:
     assert seen.ask("document.querySelectorAll('button, input').length") == 0
-    assert [panel.get("/", method=method)[0] for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
+    for path in ("/", "/metrics"):
+        assert [panel.get(path, method=method)[0] for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [405] * 4
     assert panel.get("/?cmd=4&mode=1")[0] == 200
-    time.sleep(2.5)
+    panel.wait_for_reading()
     for device in panel.devices:
         assert set(device.model.requests) <= {"connect", "read", "scan"}
         assert device.model.mode == "0"
 
 
 def test_many_who_look_cost_no_more_than_one(panel: Panel) -> None:
-    panel.get("/panel/page.json")
-    time.sleep(2.5)
+    panel.wait_for_reading()
     before, began = panel.devices["fos1"].model.requests["scan"], time.monotonic()
     while time.monotonic() - began < 6:
-        for path in ("/panel/page.json", "/status.json", "/"):
+        for path in ("/panel/page.json", "/status.json", "/metrics", "/"):
             panel.get(path)
     readings = panel.devices["fos1"].model.requests["scan"] - before
     assert 1 <= readings <= (time.monotonic() - began) / 2 + 1  # never faster than every two seconds
@@ -135,14 +146,35 @@ def test_many_who_look_cost_no_more_than_one(panel: Panel) -> None:
 
 def test_no_password_is_in_anything_it_answers(panel: Panel) -> None:
     panel.status()
-    deadline = time.monotonic() + PATIENCE
-    while len(panel.status()["devices"]) < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    panel.wait_for_reading()
     told = panel.status()["devices"]
     assert [one["reachable"] for one in told] == [True, True, True], "they are read with the password"
     for path in ("/", "/status.json", "/panel/page.json", "/panel/panel.js", "/panel/device.svg", "/metrics"):
         assert PASSWORD.encode() not in panel.get(path)[1]
+
+
+def test_metrics_are_those_of_the_last_reading(panel: Panel) -> None:
+    panel.devices["fos2"].model.move_by_hand("1")
+    panel.wait_for_reading()
+    status, body, headers = panel.get("/metrics")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    found = {one.name: {} for family in text_string_to_metric_families(body.decode()) for one in family.samples}
+    for family in text_string_to_metric_families(body.decode()):
+        for one in family.samples:
+            found[one.name][one.labels.get("device")] = one.value
+    assert found["berofos_device_reachable"] == {"fos1": 1, "fos2": 1, "fos3": 1}
+    assert found["berofos_device_relay_mode"] == {"fos1": 0, "fos2": 1, "fos3": 0}
+
+
+def test_changes_of_position_are_counted(panel: Panel) -> None:
+    panel.wait_for_reading()
+    for mode in ("1", "0"):
+        panel.devices["fos1"].model.move_by_hand(mode)
+        panel.wait_for_reading()
+    body = panel.get("/metrics")[1].decode()
+    assert 'berofos_device_position_changes_total{device="fos1"} 2.0' in body
+    assert 'berofos_device_position_changes_total{device="fos2"} 0.0' in body
 
 
 # --- hostile -----------------------------------------------------------------------------------------------------
@@ -170,6 +202,12 @@ PATHS = (
     "/etc/bnfos.conf",
     "/panel/page.html%00.css",
     "/panel/",
+    "/metrics/",
+    "/Metrics",
+    "/metrics/../status.json",
+    "/metrics%00",
+    "/metrics%2f",
+    "/panel/metrics",
 )
 
 
@@ -180,7 +218,8 @@ def test_path_leads_out_of_nothing(panel: Panel, path: str) -> None:
 
 
 def test_name_that_somebody_else_led_here_shows_nothing(panel: Panel) -> None:
-    assert panel.get("/status.json", host="evil.example")[0] == 403
+    for path in ("/status.json", "/metrics"):
+        assert panel.get(path, host="evil.example")[0] == 403
     assert panel.get("/status.json", host="localhost:1234")[0] == 200
 
 
@@ -249,6 +288,16 @@ def test_without_waitress_one_line_says_what_to_install(tmp_path: Path) -> None:
     ended = run_panel("panel", "--config", str(config), code=code)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "berofos panel: needs waitress: apt-get install python3-waitress\n"
+
+
+def test_without_the_client_library_metrics_say_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['prometheus_client'] = None\n"
+        "from berofos_agent.panel import server, view; from berofos_agent.device.inspection import Inspection\n"
+        "print(*server.metrics_of(view.State([Inspection('fos1')]))[:2])"
+    )
+    told = run_panel(code=code).stdout
+    assert told == "503 b'needs the client of Prometheus: apt-get install python3-prometheus-client\\n'\n"
 
 
 def test_without_devices_it_does_not_begin(tmp_path: Path) -> None:

@@ -153,7 +153,11 @@ def test_panel_on_the_survivor_follows_a_failover(
         tab.wait("document.body.innerText.includes('the lines are at xivo-2.')")
         tab.wait("document.querySelector('[data-device=fos1] svg').dataset.endb === 'off'")
         tab.wait("document.body.innerText.includes('fos1: lines moved from A-B to A-D')")
-        tab.photograph(album / "panel-in-the-lab.png")
+        tab.wait("document.querySelector('#verdict').innerText.includes('xivo-1 is OFFLINE: it cannot take over')", 30)
+        for width, dark in ((1200, False), (1200, True), (360, False)):
+            tab.look(width, 900, dark=dark)
+            tab.photograph(album / f"panel-in-the-lab-{width}-{'dark' if dark else 'light'}.png")
+            assert tab.ask("document.documentElement.scrollWidth") <= width
         told = tab.text()
     with capsys.disabled():
         print(f"\nfailover measured {seconds:.2f} s, shown after {shown:.2f} s", end=" ")

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "-m berofos_agent check --config $CONF",
     "doctor": "-m berofos_agent doctor --config $CONF",
     "provision": "-m berofos_agent provision --config $CONF --check",
+    "metrics": "-m berofos_agent metrics --config $CONF",
     "cluster-config": "-m berofos_agent cluster-config --port-b xivo-1 --follow xivo --config $CONF",
     "help": "-m berofos_agent --help",
     "status-help": "-m berofos_agent status --help",

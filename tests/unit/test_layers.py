@@ -15,8 +15,8 @@ PACKAGE = Path(berofos_agent.__file__).parent
 LAYERS = (
     "__main__",
     "commands",
-    "doctor",
     "panel",
+    "doctor",
     "cluster",
     "agent",
     "heartbeat",

@@ -125,10 +125,19 @@ function showTable(element, table) {
     (child, { cells }) => cells.forEach((cell, place) => write(child.children[place], cell)));
 }
 
+function showVerdict(element, verdict) {
+  element.hidden = !verdict;
+  if (!verdict) return;
+  element.className = verdict.severity;
+  write(element.firstElementChild, verdict.text);
+  write(element.lastElementChild, `Next step: ${verdict.next_step}`);
+}
+
 async function show(state) {
   drawing ||= await (await fetch("panel/device.svg")).text();
   document.title = state.title;
   write(byId("title"), state.title);
+  showVerdict(byId("verdict"), state.verdict);
   const svg = new DOMParser().parseFromString(drawing, "image/svg+xml").documentElement;
   keep(byId("cards"), state.cards, (card) => card.name, () => newCard(svg), showCard);
   keep(byId("controls"), state.controls ?? [], (group) => group.title, (group) => make("fieldset", { className: group.kind ?? "" }), showGroup);

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from berofos_agent.cluster import cib, status
-from berofos_agent.cluster.relays import relay_states
+from berofos_agent.config.bnfosconf import DEFAULT_PATH as CONFIG
+from berofos_agent.doctor.findings import Facts
+from berofos_agent.doctor.overview import View
 from berofos_agent.errors import BerofosError
 from berofos_agent.page import content
 from berofos_agent.panel import view
-from berofos_agent.panel.view import ClusterState
 from berofos_agent.simulator.page import card_of
 
 from .cluster import RELAY, TELEPHONY, Cluster
@@ -72,7 +73,7 @@ class Board:
         self.topology = topology
         self._pressed: set[str] = set()
         self._hand = threading.Lock()
-        self._live = ClusterState(error="not read yet")
+        self._live: View | str = view.NOT_READ
         self._devices: dict[str, dict[str, Any]] = {}
         self._outage = 0.0
         self._stopping = threading.Event()
@@ -106,14 +107,14 @@ class Board:
             try:
                 look()
             except (LabError, BerofosError, OSError) as exc:
-                self._live = ClusterState(error=str(exc).splitlines()[0])
+                self._live = str(exc).splitlines()[0]
 
     def _look(self) -> None:
         """Read the cluster, as seen by a node that runs."""
         node = self.lab.a_node()
         live = status.parse(self.lab.run(node, list(status.COMMAND)).stdout.encode())
         configuration = cib.parse(self.lab.must(node, "cibadmin --query").encode(), "cibadmin")
-        self._live = ClusterState(live, relay_states(configuration, live))
+        self._live = View(Facts(configuration, status=live), live, [], CONFIG)
 
     def _watch(self) -> None:
         """Read the devices; note when callers lose their lines, and how long that was once they have them again."""
@@ -135,10 +136,10 @@ class Board:
     def _is_answered(self, end: str) -> bool:
         if end not in NODES:
             return True  # the PBX
-        return self.lab.nodes[end].is_on and (end in self._telephony() or self._live.status is None)
+        return self.lab.nodes[end].is_on and (end in self._telephony() or isinstance(self._live, str))
 
     def _telephony(self) -> list[str]:
-        return self._live.status.where(TELEPHONY) if self._live.status else []
+        return [] if isinstance(self._live, str) else self._live.live.where(TELEPHONY)
 
     def _last_blow(self) -> float:
         """The moment of what may just have cut the callers off: a node that died, a relay that moved; else now."""
@@ -178,7 +179,7 @@ class Board:
             return ""
         if not self.lab.nodes[end].is_on:
             return "killed"
-        node = self._live.status.node(end) if self._live.status else None
+        node = None if isinstance(self._live, str) else self._live.live.node(end)
         if end in self._telephony():
             return "telephony"
         return node.condition if node else "boots"

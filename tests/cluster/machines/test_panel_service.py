@@ -58,11 +58,13 @@ def test_it_is_off_until_somebody_enables_it_and_then_shows_devices_and_cluster(
     assert lab.run(NODE, f"systemctl is-enabled {UNIT}").stdout.strip() == "disabled"
     assert lab.run(NODE, f"systemctl is-active {UNIT}").stdout.strip() == "inactive"
     lab.must(NODE, f"systemctl enable --now {UNIT}")
-    lab.wait_until(lambda: told(lab).get("cluster"), 30, "the panel shows the cluster")
+    lab.wait_until(lambda: told(lab).get("relays"), 30, "the panel shows the cluster")
     lab.wait_until(lambda: len(told(lab)["devices"]) == 2, 30, "the panel shows both devices")
     shown = told(lab)
     assert [one["mode"] for one in shown["devices"]] == ["1", "1"]
-    assert shown["cluster"]["relays"][0]["lines_should_be_at"] == NODE
+    assert shown["relays"][0]["expected_node"] == NODE
+    assert [one["expected_node"] for one in shown["devices"]] == [NODE] * 2, "its copy of bnfos.conf is the cluster's"
+    assert shown["verdict"]["text"]
     pid = lab.must(NODE, f"systemctl show --value --property=MainPID {UNIT}").strip()
     assert lab.must(NODE, f"ps -o user:20= -p {pid}").strip() == UNIT
     assert LOGIN.partition(":")[2] not in json.dumps(shown)

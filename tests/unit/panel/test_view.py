@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from berofos_agent.cluster import cib, status
-from berofos_agent.cluster.relays import relay_states
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.inspection import Inspection
+from berofos_agent.doctor import overview
+from berofos_agent.doctor.findings import Facts
+from berofos_agent.doctor.overview import View
 from berofos_agent.errors import Unreachable
 from berofos_agent.panel import server, view
-from berofos_agent.panel.view import ClusterState, Event, State
+from berofos_agent.panel.view import Event, State
 
 DATA = Path(__file__).parents[2] / "data"
 RECORDED = sorted(path.stem for path in (DATA / "crm_mon" / "2.1").glob("*.xml"))
@@ -23,13 +25,14 @@ RELEASES = ("2.1", "3.0")
 ENTRY = Entry("fos1", "10.34.1.2", login=Login("admin", "s3cret"))
 
 
-def cluster(recording: str, release: str = "2.1", edits: dict[str, str] | None = None) -> ClusterState:
+def cluster(recording: str, release: str = "2.1", edits: dict[str, str] | None = None) -> View:
     text = (DATA / "crm_mon" / release / f"{recording}.xml").read_text()
     for old, new in (edits or {}).items():
         assert old in text
         text = text.replace(old, new)
     live = status.parse(text.encode())
-    return ClusterState(live, relay_states(cib.read_file(str(DATA / "cib" / "good-pcs.xml")), live))
+    configuration = cib.read_file(str(DATA / "cib" / "good-pcs.xml"))
+    return View(Facts(configuration, status=live), live, [], "/etc/bnfos.conf")
 
 
 def device(mode: str, **settings: str) -> Inspection:
@@ -47,7 +50,9 @@ def table(page: dict[str, Any], title: str) -> list[list[str]]:
 def test_every_recorded_state_makes_a_page_and_a_status(recording: str, release: str) -> None:
     state = State([device("1")], {}, cluster(recording, release))
     page, told = view.page(state, "xivo-1"), view.status(state)
-    assert {row[0] for row in table(page, "Nodes")} == set(told["cluster"]["nodes"])
+    assert [row[:2] for row in table(page, "Nodes")] == [[one["node"], one["state"]] for one in told["nodes"]]
+    assert page["verdict"]["text"].endswith(told["verdict"]["text"])
+    assert page["verdict"]["next_step"] == told["verdict"]["next_step"]
     assert json.loads(json.dumps([page, told]))
     assert "s3cret" not in json.dumps([page, told])
 
@@ -66,8 +71,7 @@ def test_lines_that_are_not_where_telephony_is_are_a_problem() -> None:
 
 def test_dead_node_is_drawn_as_not_there() -> None:
     state = cluster("node-stopped")
-    assert state.status
-    dead = next(node.name for node in state.status.nodes if node.condition != "online")
+    dead = next(node.name for node in state.live.nodes if node.condition != "online")
     card = view.page(State([device("0")], {}, state), "xivo-2")["cards"][0]
     port = {"xivo-1": "b", "xivo-2": "d"}[dead]
     assert card["attributes"][f"end{port}"] == "off"
@@ -88,8 +92,28 @@ def test_device_that_does_not_answer_is_shown_where_it_was() -> None:
 
 
 def test_host_without_a_cluster_says_why() -> None:
-    page = view.page(State([device("1")], {}, ClusterState(error="Pacemaker is not installed on this host")), "host")
+    page = view.page(State([device("1")], {}, "Pacemaker is not installed on this host"), "host")
+    assert "verdict" not in page
     assert table(page, "Cluster") == [["no cluster", "Pacemaker is not installed on this host"]]
+
+
+def test_verdict_of_a_healthy_cluster_names_the_place_of_the_lines() -> None:
+    verdict = view.page(State([device("1")], {}, cluster("healthy")), "xivo-1")["verdict"]
+    assert verdict["text"] == "OK: the lines are at xivo-1 (A-B), where they should be"
+    assert verdict["severity"] == "clean"
+
+
+def test_verdict_of_a_device_that_does_not_answer_says_what_to_do() -> None:
+    verdict = view.page(State([device("")], {}, cluster("healthy")), "xivo-1")["verdict"]
+    assert verdict["text"] == "ERROR: fos1 cannot be reached: no answer from 10.34.1.2 within 3 s"
+    assert verdict["next_step"].startswith("check its power and network")
+
+
+def test_status_for_programs_has_the_keys_of_the_command() -> None:
+    told = view.status(State([device("1")], {}, cluster("healthy")))
+    command = overview.as_json(cluster("healthy"), [])
+    assert set(command) == set(told) - {"cluster_error", "age_seconds", "events"}
+    assert told["devices"][0]["expected_node"] == "xivo-1"
 
 
 def test_odd_names_stay_text() -> None:
@@ -132,7 +156,7 @@ def test_failover_of_the_cluster_is_told() -> None:
 
 
 def test_cluster_that_is_gone_is_told() -> None:
-    gone = ClusterState(error="the cluster is not running on this host")
+    gone = "the cluster is not running on this host"
     assert list(view.cluster_changes(cluster("healthy"), gone)) == ["cluster: the cluster is not running on this host"]
     assert list(view.cluster_changes(gone, cluster("healthy"))) == ["cluster: answers again"]
 
