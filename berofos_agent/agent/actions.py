@@ -125,10 +125,10 @@ def monitor(call: Invocation, deadline: float) -> Result:
     given = parameters_of(call)
     _name, mode = position_of(call, given, deadline)
     with state_file.locked(call.state, _patience(deadline)):
-        state, damage = state_file.load(call.state)
-        if damage:
-            ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
         try:
+            state, damage = state_file.load_started(call.state)
+            if damage:
+                ocf.tell_syslog(f"warning: {damage}", syslog.LOG_WARNING)
             return _monitor(call, given, mode, state, deadline)
         except Superseded as exc:
             if statepath.exists(call.state):
@@ -219,7 +219,7 @@ def reload_agent(call: Invocation, deadline: float) -> Result:
 
 
 def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> str:
-    state = state_file.load(call.state)[0]
+    state = state_file.load_started(call.state)[0]
     _name, mode = position_of(call, given, deadline)
     devices = devices_of(given)
     watchdog = _watchdog(call, given, mode, state, devices, deadline)

@@ -100,6 +100,14 @@ def load(path: str) -> tuple[State, str]:
     return state, damage
 
 
+def load_started(path: str) -> tuple[State, str]:
+    """Return what `load` does; raise Superseded if a stop removed the file while this action waited for it."""
+    state, damage = load(path)
+    if state.loaded_token is None:
+        raise _superseded()
+    return state, damage
+
+
 def _read(path: str) -> dict[str, Any]:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would wait for a writer
     with open(os.open(path, flags), encoding="utf-8") as file:
@@ -168,7 +176,11 @@ def save(path: str, state: State) -> None:
 def check_current(path: str, state: State) -> None:
     """Raise Superseded if the state file is not the one that the state was loaded from, or saved to last."""
     if token_in(path) != state.loaded_token:
-        raise Superseded("the resource was stopped or started while this action ran")
+        raise _superseded()
+
+
+def _superseded() -> Superseded:
+    return Superseded("the resource was stopped or started while this action ran")
 
 
 def token_in(path: str) -> str | None:

@@ -62,6 +62,14 @@ class Cluster:
 
     def call(self, *argv: str, level: int = 0, interval: int = 10, node: str = "", **parameters: str) -> Answer:
         """Run one action to its end."""
+        command, environ = self.command(*argv, level=level, interval=interval, node=node, **parameters)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def command(
+        self, *argv: str, level: int = 0, interval: int = 10, node: str = "", **parameters: str
+    ) -> tuple[list[str | Path], dict[str, str]]:
+        """Return the command line and the environment of an action."""
         environ = {
             "PATH": os.environ["PATH"],
             "OCF_ROOT": "/usr/lib/ocf",
@@ -74,11 +82,7 @@ class Cluster:
             **{f"OCF_RESKEY_{name}": value for name, value in {**self.parameters, **parameters}.items()},
             **self.environ,
         }
-        environ = {name: value for name, value in {**environ, **MEASURED}.items() if value}
-        done = subprocess.run(
-            [*MEASURING, AGENT, *argv], env=environ, capture_output=True, text=True, timeout=30, check=False
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        return [*MEASURING, AGENT, *argv], {name: value for name, value in {**environ, **MEASURED}.items() if value}
 
     def probe(self) -> Answer:
         """Ask what is here, as before the first start."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from berofos_agent.agent import watchdog
+from berofos_agent.agent import state, watchdog
 from berofos_agent.errors import DidNotFollow, KickDaemonError
 from berofos_agent.simulator import Power
 from berofos_agent.watchdog import process
@@ -187,6 +188,28 @@ def test_what_a_late_action_armed_it_disarms_when_the_resource_was_stopped(
     assert not Path(world.state).exists()
     assert not world.daemon
     assert armed(world)[0] == "0"
+
+
+@pytest.mark.parametrize("action", ["monitor", "reload-agent"])
+@pytest.mark.parametrize("interval", ["0", "15"])
+def test_an_action_that_waited_for_a_stop_does_not_write_the_state_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, action: str, interval: str
+) -> None:
+    """Found with processes: the state file was there when the action began, and gone when it had the lock."""
+    assert world.call("start", watchdog=interval) == 0
+    own = state.locked
+
+    @contextlib.contextmanager
+    def locked(path: str, seconds: float) -> Iterator[None]:
+        with own(path, seconds):
+            Path(world.state).unlink(missing_ok=True)
+            world.kill_daemon(tidy=True)
+            yield
+
+    monkeypatch.setattr(state, "locked", locked)
+    assert world.call(action, watchdog=interval) == {"monitor": 7, "reload-agent": 0}[action]
+    assert list((world.folder / "run").iterdir()) == []
+    assert not world.daemon
 
 
 def test_reload_to_0_ends_the_kick_daemon(world: World) -> None:
