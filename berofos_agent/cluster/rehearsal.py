@@ -181,8 +181,9 @@ class Subject:
         self.scheduler = scheduler
         self.relay = relay
         self.telephony = telephony
-        self.tree = cluster.tree
-        self.others = stage.without(cluster.tree, [one.id for one in cluster.relays])
+        relays = [one.id for one in cluster.relays]
+        self.tree = stage.connected(cluster.tree, [*relays, telephony.id])
+        self.others = stage.without(self.tree, relays)
         ports = relay.parameters.get("port_b_node", ""), relay.parameters.get("port_d_node")
         cabled = [name for name in cluster.members if relay_mode_for(name, *ports)]
         self.candidates = cabled or list(cluster.members)

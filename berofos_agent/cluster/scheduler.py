@@ -19,7 +19,7 @@ from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
 RUN_SECONDS = 30.0
-"""For one run. 15 to 60 ms are usual, 2 s with 2,000 resources; a scheduler that takes longer hangs."""
+"""For one run. 15 to 60 ms are usual, so a scheduler that takes this long hangs, or starts hundreds of resources."""
 
 PROMOTED = ("Promoted", "Master")
 """The role's name, and the one it has before Pacemaker 2.1."""

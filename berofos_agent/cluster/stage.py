@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ PROMOTED_SCORE, OTHER_SCORE = "10", "5"
 
 _UNMANAGED = ("maintenance-mode", "maintenance", "is-managed", "target-role")
 _FAILURE = re.compile(r"(fail-count|last-failure)-")
+_CONSTRAINED = ("rsc", "with-rsc", "first", "then")
+"""The attributes of a constraint that name resources."""
 _FATAL = re.compile(r"fail-count-.*#(start|stop)_0")
 
 
@@ -62,23 +64,71 @@ def from_cold(tree: Any) -> Any:
     return cib
 
 
+def connected(tree: Any, ids: Iterable[str]) -> Any:
+    """Return a copy of a CIB without the resources that no colocation and no order connects with these.
+
+    crm_simulate takes time with the square of the operations: 20 ms for each with 200 resources, and for 2,000 it had
+    not started them after minutes. Where resources share what a node has (placement-strategy), all stay.
+    """
+    cib = copy.deepcopy(tree)
+    strategy = cib.xpath("configuration/crm_config//nvpair[@name='placement-strategy']/@value")
+    if any(value != "default" for value in strategy):
+        return cib
+    configuration = cib.find("configuration")
+    tops = [one for one in configuration.iterfind("resources/*") if shape.is_resource(one)]
+    top_of = {part.get("id"): {top} for top in tops for part in top.iter("primitive", *shape.CONTAINERS)}
+    for tag in configuration.iterfind("tags/tag"):
+        members = [top_of.get(reference.get("id"), set()) for reference in tag.iterfind("obj_ref")]
+        top_of[tag.get("id")] = set().union(*members)
+    for template in configuration.iterfind("resources/template"):
+        made = [one for one in configuration.iter("primitive") if one.get("template") == template.get("id")]
+        top_of[template.get("id")] = set().union(*(top_of[one.get("id")] for one in made))
+    neighbours: dict[Any, set[Any]] = {top: set() for top in tops}
+    for constraint in configuration.xpath("constraints/rsc_colocation | constraints/rsc_order"):
+        named = [constraint.get(name) for name in _CONSTRAINED]
+        for one in constraint.iterfind("resource_set"):
+            real = one if one.get("id-ref") is None else cib.find(f".//resource_set[@id='{one.get('id-ref')}']")
+            named += [] if real is None else [reference.get("id") for reference in real.iterfind("resource_ref")]
+        together = set().union(*(top_of.get(id, set()) for id in named))
+        for top in together:
+            neighbours[top] |= together
+    reached: set[Any] = set()
+    waiting = [top for id in ids for top in top_of.get(id, ())] + [top for top in tops if _is_part_of_the_cluster(top)]
+    while waiting:
+        top = waiting.pop()
+        if top not in reached:
+            reached.add(top)
+            waiting += neighbours[top]
+    _remove(cib, [top for top in tops if top not in reached])
+    return cib
+
+
+def _is_part_of_the_cluster(resource: Any) -> bool:
+    """Return True for what fences nodes, and for what is a node itself."""
+    return bool(resource.xpath("self::primitive[@class='stonith' or @type='remote'] | .//nvpair[@name='remote-node']"))
+
+
 def without(tree: Any, relays: Sequence[str]) -> Any:
     """Return a copy of a CIB without these primitives, what is cloned of them, and their constraints."""
     cib = copy.deepcopy(tree)
-    gone = set()
     for primitive in [one for one in cib.iter("primitive") if one.get("id") in relays]:
         parent = primitive.getparent()
         last = parent.tag in shape.CONTAINERS and (parent.tag != "group" or len(parent.findall("primitive")) == 1)
-        doomed = parent if last else primitive
-        gone |= {primitive.get("id"), doomed.get("id")}
-        doomed.getparent().remove(doomed)
+        _remove(cib, [parent if last else primitive])
+    return cib
+
+
+def _remove(cib: Any, resources: Sequence[Any]) -> None:
+    """Remove resources with what names them."""
+    gone = {part.get("id") for one in resources for part in one.iter("primitive", *shape.CONTAINERS)}
+    for one in resources:
+        one.getparent().remove(one)
     for reference in [one for one in cib.iter("resource_ref", "obj_ref") if one.get("id") in gone]:
         reference.getparent().remove(reference)
     for constraint in cib.xpath("configuration/constraints/*"):
         emptied = any(len(one) == 0 and not one.get("id-ref") for one in constraint.iterfind("resource_set"))
-        if emptied or gone & {constraint.get(name) for name in ("rsc", "with-rsc", "first", "then")}:
+        if emptied or gone & {constraint.get(name) for name in _CONSTRAINED}:
             constraint.getparent().remove(constraint)
-    return cib
 
 
 def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Course:
