@@ -20,13 +20,15 @@ test-quick: $(VENV)/installed
 
 # The pages, in Debian's chromium without a window; SCREENSHOTS=FOLDER keeps its pictures there.
 BROWSER_PACKAGES = chromium fonts-dejavu-core
+# promtool and a server, for the metrics, the alert rules and the dashboard.
+PROMETHEUS_PACKAGES = prometheus
 
 test-browser: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES)
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
-	@tests/install-packages $(BROWSER_PACKAGES)
+	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES)
 	$(PYTEST) tests/root tests/rehearsal tests/cluster --ignore tests/cluster/machines
 
 # Two nodes to break by mouse, until Ctrl-C. TOPOLOGY is xivos, pbx or watchdog.

@@ -301,7 +301,7 @@ METRICS = (
         _relays(lambda one: float(one.blocked)),
     ),
     Metric(
-        "berofos_relay_fail_count",
+        "berofos_relay_failures",
         "Failures that the cluster counts; +Inf after a failed start.",
         _RELAY_NODE,
         _relays_and_nodes(_fail_count),

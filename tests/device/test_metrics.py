@@ -169,7 +169,7 @@ def test_healthy_cluster(node: Node) -> None:
         'berofos_relay_degraded{resource="relay"}': 0,
         'berofos_relay_managed{resource="relay"}': 1,
         'berofos_relay_blocked{resource="relay"}': 0,
-        'berofos_relay_fail_count{node="xivo-1",resource="relay"}': 0,
+        'berofos_relay_failures{node="xivo-1",resource="relay"}': 0,
         'berofos_relay_last_start_timestamp_seconds{node="xivo-1",resource="relay"}': 1795562041,
         'berofos_relay_last_start_duration_seconds{node="xivo-1",resource="relay"}': 0.417,
         'berofos_node_ready{node="xivo-2",resource="relay"}': 1,
@@ -180,7 +180,7 @@ def test_healthy_cluster(node: Node) -> None:
 
 def test_failed_start_is_a_fail_count_without_end(node: Node) -> None:
     found = told(node.status("start-failed", "1", "0", command="metrics"))
-    assert found['berofos_relay_fail_count{node="xivo-2",resource="relay"}'] == float("inf")
+    assert found['berofos_relay_failures{node="xivo-2",resource="relay"}'] == float("inf")
     assert sum(value for name, value in found.items() if name.startswith("berofos_relay_running")) == 0
 
 
