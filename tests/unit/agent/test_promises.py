@@ -218,6 +218,56 @@ def test_reload_to_0_ends_the_kick_daemon(world: World) -> None:
     assert nothing_is_left(world)
 
 
+def test_reload_to_0_clears_the_failure_of_a_watchdog_that_we_armed(world: World) -> None:
+    assert world.call("start") == 0
+    world.kill_daemon()
+    world.advance(100)
+    assert armed(world) == ["2", "2", "0"]
+    assert world.call("reload-agent", watchdog="0") == 0
+    assert nothing_is_left(world)
+
+
+def test_a_failure_that_somebody_else_armed_is_left_to_them(world: World) -> None:
+    world.devices["fos2"].write("cmd=6&wen=1")
+    world.advance(100)
+    world.devices["fos2"].move_by_hand("1")
+    assert world.call("start", devices="fos1") == 0
+    assert world.call("monitor", watchdog="0") == 0
+    assert armed(world) == ["0", "2", "0"]
+
+
+def test_after_damage_every_device_is_asked_until_all_have_answered(world: World) -> None:
+    assert world.call("start") == 0
+    Path(world.state).write_bytes(b"{")
+    world.devices["fos2"].fault("silent")
+    assert world.call("monitor", watchdog="0") == 190
+    assert armed(world) == ["0", "1", "0"]
+    assert state.load(world.state)[0].unsure is True
+    world.devices["fos2"].clear_faults()
+    assert world.call("monitor", watchdog="0") == 0
+    assert nothing_is_left(world)
+    assert state.load(world.state)[0].unsure is False
+
+
+def test_a_watchdog_that_cannot_be_switched_off_is_the_reason_and_is_kicked_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.call("start") == 0
+    own = watchdog.disarm
+
+    def disarm(device: Any, deadline: float) -> Any:
+        if device.name == "fos2":
+            raise DidNotFollow("fos2", "wdog=1, expected 0")
+        return own(device, deadline)
+
+    monkeypatch.setattr(watchdog, "disarm", disarm)
+    assert world.call("monitor", watchdog="0") == 190
+    assert world.reasons == ["fos2: wdog=1, expected 0; watchdog still on"]
+    assert armed(world) == ["0", "1", "0"]
+    world.advance(100)
+    assert modes(world) == ["1", "1", "1"]
+
+
 def test_on_stop_fallback_moves_the_relay_after_the_watchdog_is_off(world: World) -> None:
     assert world.call("start") == 0
     assert world.call("stop", on_stop="keep") == 0
