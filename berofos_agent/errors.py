@@ -11,6 +11,7 @@
     +-- KickDaemonError             the kick daemon cannot be started, or not be ended
     +-- OutOfTime                   the action's time is over
     +-- FrameError                  bytes that are not a GBL4 frame
+    +-- NotDelivered                a message did not reach its recipient
     +-- DeviceError                 names the device
         +-- Unreachable             no answer in time
         |   +-- Moved               it answers at another address than that of bnfos.conf
@@ -76,6 +77,10 @@ class OutOfTime(BerofosError):
 
 class FrameError(BerofosError):
     """These bytes are not a GBL4 frame, or its payload is too short for its command."""
+
+
+class NotDelivered(BerofosError):
+    """A message did not reach its recipient; the text does not name what may be secret of its address."""
 
 
 class DeviceError(BerofosError):

@@ -17,11 +17,13 @@ LAYERS = (
     "commands",
     "panel",
     "doctor",
+    "alert",
     "cluster",
     "agent",
     "heartbeat",
     "simulator",
     "page",
+    "sentences",
     "watchdog",
     "device",
     "config",
@@ -35,6 +37,8 @@ STANDS_ALONE = {"watchdog/kickd", "watchdog/paths"}
 
 WITHOUT_INPUT = {
     "agent/decisions",
+    "alert/event",
+    "alert/story",
     "commands/picture",
     "device/frame",
     "device/reading",
@@ -43,6 +47,7 @@ WITHOUT_INPUT = {
     "errors",
     "heartbeat/decisions",
     "page/card",
+    "sentences",
 }
 """Codecs and decisions use no connection, no file and no clock."""
 

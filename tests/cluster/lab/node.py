@@ -14,6 +14,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from .devices import CHECKOUT
 from .lan import Lan
 from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child
 
@@ -26,6 +27,8 @@ addr add 10.42.0.$NUMBER/24 dev eth0
 link set eth0 up
 IP
 """
+
+_NOT_COPIED = shutil.ignore_patterns("__pycache__")
 
 KILL_DAEMONS = ["sh", "-c", "kill -9 $(pgrep 'pacemaker|corosync')"]
 """All of them, and nothing that they started."""
@@ -45,7 +48,7 @@ chown hacluster:haclient /run/crm
 for private in /var/lib/pacemaker /var/lib/corosync /var/log; do
   mount --bind $HERE/disk$private $private
 done
-for overlaid in /etc /usr/lib/ocf/resource.d /usr/sbin; do
+for overlaid in /etc /usr/lib/ocf/resource.d /usr/sbin /usr/share/pacemaker; do
   mount -t overlay -o lowerdir=$HERE/overlay$overlaid:$overlaid overlay $overlaid
 done
 
@@ -126,6 +129,7 @@ class Node:
             "overlay/etc",
             "overlay/usr/sbin",
             "overlay/usr/lib/ocf/resource.d",
+            "overlay/usr/share/pacemaker/alerts",
             "overlay/var/lib/corosync",
         ):
             (self.here / directory).mkdir(parents=True)
@@ -140,6 +144,11 @@ class Node:
                 link = self.here / "overlay" / directory / name
                 link.parent.mkdir(exist_ok=True)
                 link.symlink_to(target)
+        if agents:
+            # As copies: Pacemaker runs it as hacluster, who may not read everybody's checkout.
+            share = self.here / "overlay/usr/share/pacemaker"
+            shutil.copy(CHECKOUT / "ocf/berofos-alert", share / "alerts")
+            shutil.copytree(CHECKOUT / "berofos_agent", share / "berofos_agent", ignore=_NOT_COPIED)
         state = (f"var/lib/pacemaker/{part}" for part in ("cib", "cores", "pengine", "blackbox"))
         for directory in ("var/log/pacemaker", *state):
             (self.disk / directory).mkdir(parents=True)

@@ -1,0 +1,1 @@
+"""`berofos-alert`: Pacemaker runs it for each event of the cluster."""

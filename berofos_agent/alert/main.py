@@ -1,0 +1,266 @@
+"""`berofos-alert`: from one event of Pacemaker to one sentence at its recipient; bounded in time, and without a daemon.
+
+Most events need nobody: they end before anything but the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+import syslog
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from berofos_agent import __version__, sentences
+from berofos_agent.alert import event as events
+from berofos_agent.alert.event import Event
+from berofos_agent.errors import BerofosError, ConfigurationError, NotDelivered
+
+if TYPE_CHECKING:
+    import argparse
+
+    from berofos_agent.alert.delivery import Deliver, Message, Options
+    from berofos_agent.alert.notes import Notes
+    from berofos_agent.alert.queue import Queue
+    from berofos_agent.alert.story import View
+
+PROG = "berofos-alert"
+DONE, NOT_DELIVERED, WRONG_ARGUMENTS = 0, 1, 2
+
+MOST_SECONDS = 25.0
+"""For one event. Pacemaker kills an alert agent after 30 s, unless its alert says otherwise."""
+SETTLE_SECONDS = 2.0
+"""Processes of events 10 ms apart overtook each other in one of ten; so each waits until all before it have begun."""
+DELIVERY_SECONDS = 8.0
+RETRY_SECONDS = 5.0
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Tell of the event in the environment, or of the one in the arguments; return the exit status."""
+    try:
+        if argv:
+            return _by_hand(argv, environ)
+        event = events.parse(environ)
+        if event.needs_nobody:
+            return DONE
+        return _tell(event, environ.get("CRM_alert_recipient", ""), environ)
+    except NotDelivered as exc:
+        _complain(str(exc))
+        return NOT_DELIVERED
+    except BerofosError as exc:
+        _complain(str(exc))
+        return WRONG_ARGUMENTS
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, for a call by hand or by `berofos heartbeat`."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Tell people in one sentence what happened to the lines. Pacemaker runs it for each event of the\n"
+        "cluster (see docs: alerts); with --to, it tells of an event of berofos heartbeat.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("--to", metavar="RECIPIENT", required=True, help="ADDRESS@DOMAIN, https://... or exec:COMMAND")
+    parser.add_argument("--version", action="version", version=f"{PROG} {__version__}")
+    parser.add_argument(
+        "event",
+        nargs="?",
+        default="TEST",
+        choices=(*sentences.HEARTBEAT, "TEST"),
+        metavar="EVENT",
+        help=f"{', '.join(sentences.HEARTBEAT)} or TEST (%(default)s)",
+    )
+    parser.add_argument("device", nargs="?", default="", metavar="DEVICE", help="the device that the event is about")
+    return parser
+
+
+_EXAMPLES = """\
+examples:
+  berofos-alert --to oncall@example.org
+  berofos heartbeat --event "/usr/share/pacemaker/alerts/berofos-alert --to oncall@example.org"
+"""
+
+
+def _by_hand(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    given = parser().parse_args(argv)
+    import socket
+
+    from berofos_agent.alert.delivery import Message, Options, way_to
+
+    deliver, address = way_to(given.to)
+    sentence = sentences.say(given.event, device=given.device)
+    message = Message(sentence.text, sentence.severity.value, time.time(), socket.gethostname())
+    deliver(address, message, Options.of(environ), DELIVERY_SECONDS)
+    return DONE
+
+
+def _tell(event: Event, recipient: str, environ: Mapping[str, str]) -> int:
+    """Put the event behind those before it, and do what is due until it is done or the time is over."""
+    now, until = time.time(), time.monotonic() + MOST_SECONDS
+    event = event if event.at else dataclasses.replace(event, at=now)
+    item = {"event": dataclasses.asdict(event), "due": now + SETTLE_SECONDS}
+    queue, name = _queue(recipient, event, item, environ)  # first of all, as it may be overtaken
+    from berofos_agent.alert import delivery
+
+    try:
+        way = delivery.way_to(recipient) if recipient else None
+    except ConfigurationError:
+        queue.remove(name)
+        raise
+    teller = Teller(queue, recipient, way, environ)
+    due, problem = now + SETTLE_SECONDS, ""
+    while time.monotonic() + max(0.0, due - time.time()) <= until:
+        time.sleep(max(0.0, due - time.time()))
+        with queue.lock(until):
+            problem = teller.work() if queue.has(name) else ""
+        if not queue.has(name):
+            return DONE
+        due = max((queue.read(name) or {}).get("due", 0.0), time.time() + (RETRY_SECONDS if problem else 0.1))
+    return NOT_DELIVERED if problem else DONE
+
+
+def _queue(recipient: str, event: Event, item: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Queue, str]:
+    """Return the recipient's queue with the event in it, in the first folder that can be written."""
+    from berofos_agent.alert.queue import FOLDERS, Queue
+
+    why = ""
+    for folder in [environ["folder"]] if environ.get("folder") else FOLDERS:
+        queue = Queue(os.path.join(folder, queue_id(recipient)))
+        try:
+            return queue, queue.put(event.at, event.sequence, item)
+        except OSError as exc:
+            why = f"{queue.folder}: {exc.strerror}"
+    raise NotDelivered(f"{why}; not told: {event.kind} event of {sentences.clean(event.resource or event.node)[:80]}")
+
+
+def queue_id(recipient: str) -> str:
+    """Return the name of a recipient's folder and marks, which does not show the recipient."""
+    return hashlib.sha256(recipient.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+class Teller:
+    """Does what is due in one queue."""
+
+    def __init__(
+        self, queue: Queue, recipient: str, way: tuple[Deliver, str] | None, environ: Mapping[str, str]
+    ) -> None:
+        from berofos_agent.alert.delivery import Options, name_of
+        from berofos_agent.alert.notes import Notes
+
+        self._queue = queue
+        self._way = way
+        self._name = name_of(recipient) or "syslog only"
+        self._environ = environ
+        self._options: Options = Options.of(environ)
+        self._notes: Notes = Notes(queue.notes_path, queue_id(recipient), environ)
+        self._view: View | None = None
+
+    def work(self) -> str:
+        """Make sentences of the events that are due, deliver all; return why it ended early, or "".
+
+        The caller has the queue's lock.
+        """
+        self._notes.load()
+        self._view, problem = None, ""
+        for name in self._queue.excess():
+            self._queue.remove(name)
+            _complain("too many messages wait; the oldest was dropped, syslog has it")
+        for work in (self._compose, self._deliver):
+            try:
+                for name in self._queue.names():
+                    work(name)
+            except BerofosError as exc:  # the cluster does not answer, or the recipient
+                problem = str(exc)
+            except OSError as exc:
+                problem = f"{self._queue.folder}: {exc.strerror}"
+        if problem and problem != self._notes.problem:  # once, not with each event
+            _complain(f"{problem}; it is tried again, at the latest with the next event")
+        if problem != self._notes.problem:
+            self._notes.problem = problem
+            self._notes.save()
+        return problem
+
+    def _compose(self, name: str) -> None:
+        from berofos_agent.alert.story import LATER_SECONDS, NotYet, compose
+
+        item = self._queue.read(name)
+        if item is None or ("text" not in item and "event" not in item):
+            self._queue.remove(name)
+            return
+        if "text" in item or item.get("due", 0.0) > time.time():
+            return
+        view = self._view = self._view or look(self._environ)
+        try:
+            event = Event(**item["event"])
+            sentence = compose(event, view, self._notes, time.time())
+        except NotYet:
+            self._queue.replace(name, {**item, "due": max(time.time() + 1, event.at + LATER_SECONDS)})
+            return
+        except Exception as exc:
+            self._queue.remove(name)
+            _complain(f"internal error ({type(exc).__name__}: {exc}); not told: {item['event']!r}"[:900])
+            return
+        if sentence is None:
+            self._queue.remove(name)
+            return
+        _log(f"{sentence.text} ({self._name})")
+        message = {"text": sentence.text, "severity": sentence.severity.value, "at": event.at, "node": view.me}
+        self._queue.replace(name, message)
+        self._notes.save()
+
+    def _deliver(self, name: str) -> None:
+        from berofos_agent.alert.delivery import Message
+
+        item = self._queue.read(name)
+        if item is None or "text" not in item:
+            return
+        if self._way:
+            deliver, address = self._way
+            message: Message = Message(item["text"], item["severity"], item["at"], item["node"])
+            try:
+                deliver(address, message, self._options, DELIVERY_SECONDS)
+            except ConfigurationError as exc:
+                _complain(f"{exc}; not delivered: {message.text}")
+        self._queue.remove(name)
+
+
+def look(environ: Mapping[str, str]) -> View:
+    """Return the cluster as this node sees it; raise ConfigurationError."""
+    from berofos_agent.agent.node import this_node
+    from berofos_agent.alert.story import View
+    from berofos_agent.cluster import cib, status
+    from berofos_agent.cluster.relays import relay_states
+
+    plain = {name: environ[name] for name in environ if not name.startswith("OCF_")}
+    live = status.read(environ=plain)
+    configuration = cib.read_live()
+    return View(
+        me=this_node(plain),
+        status=live,
+        relays=relay_states(configuration, live),
+        to_pbx_on_stop={
+            one.id: not one.parameters.get("port_d_node") and one.parameters.get("on_stop") != "keep"
+            for one in configuration.relays
+        },
+    )
+
+
+def _log(line: str, priority: int = syslog.LOG_NOTICE) -> None:
+    syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(priority, line.replace("\0", " "))
+
+
+def _complain(problem: str) -> None:
+    """Put a problem into syslog and on standard error, which Pacemaker logs."""
+    line = sentences.clean(problem)
+    _log(line, syslog.LOG_ERR)
+    try:
+        print(f"{PROG}: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        return
