@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from berofos_agent.agent.parameters import PARAMETERS
 from berofos_agent.doctor.checks import CHECKS
 from berofos_agent.panel.metrics import METRICS
+from berofos_agent.sentences import SENTENCES
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,7 +37,17 @@ def metrics() -> str:
     return _table("| metric | labels | meaning |", rows)
 
 
-TABLES = {"README.md": parameters, "docs/doctor.md": checks, "docs/metrics.md": metrics}
+def alerts() -> str:
+    """Return the sentences of the alert agent and of the heartbeat."""
+    rows = (f"| {severity.value} | {_readable(text)} |" for severity, text in SENTENCES.values())
+    return _table("| severity | sentence |", rows)
+
+
+def _readable(text: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"*\1*", text).replace("|", "\\|")
+
+
+TABLES = {"README.md": parameters, "docs/doctor.md": checks, "docs/metrics.md": metrics, "docs/alerts.md": alerts}
 """By file, what stands there between <!-- NAME --> and <!-- end of NAME -->, NAME being the function's."""
 
 

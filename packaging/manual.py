@@ -16,6 +16,8 @@ from typing import Callable
 
 from berofos_agent import __version__
 from berofos_agent.agent.parameters import ACTIONS, LONGDESC, PARAMETERS, SHORTDESC, Parameter
+from berofos_agent.alert import main as alert
+from berofos_agent.alert.queue import FOLDERS
 from berofos_agent.cluster import rendering
 from berofos_agent.cluster.recommendation import recommend
 from berofos_agent.commands import commandline, xivo_berofos
@@ -172,6 +174,57 @@ def _value(action: argparse.Action) -> str:
         return "{" + "|".join(bold(str(choice)) for choice in action.choices) + "}"
     return italic(action.dest.upper())
 
+
+def _alert() -> Iterator[str]:
+    parser = alert.parser()
+    yield from (".SH SYNOPSIS", italic(ALERT_PATH), ".br", _synopsis(parser), ".SH DESCRIPTION")
+    yield from paragraphs(
+        "Pacemaker runs this alert agent for each event of the cluster, as the user hacluster. It tells in one "
+        "sentence what happened to a relay resource, where the lines are and what to do, and is quiet about what needs "
+        "nobody. Each sentence goes to syslog and to the recipient of the alert. With --to, it tells of an event of "
+        "berofos heartbeat(8), or sends a test."
+    )
+    for action in [*_positionals(parser), *_options(parser)]:
+        yield from item(_term(action), parser._get_formatter()._expand_help(action))
+    yield ".SH RECIPIENTS"
+    for recipient, meaning in ALERT_RECIPIENTS.items():
+        yield from item(bold(recipient), meaning)
+    yield ".SH INSTANCE ATTRIBUTES"
+    yield "Options of the alert or of one recipient; without pcs or crm, variables of the environment."
+    for attribute, meaning in ALERT_ATTRIBUTES.items():
+        yield from item(bold(attribute), meaning)
+    yield ".SH EXIT STATUS"
+    for status, meaning in ALERT_STATUS.items():
+        yield from item(bold(str(status)), meaning)
+    yield ".SH FILES"
+    yield from item(
+        italic(FOLDERS[0]),
+        "What is not delivered yet, and what was told last, for each recipient. If it cannot be written, "
+        f"{FOLDERS[1]} is used.",
+    )
+    yield from (".SH EXAMPLES", *verbatim((parser.epilog or "").partition("\n")[2]))
+
+
+ALERT_PATH = "/usr/share/pacemaker/alerts/berofos-alert"
+
+ALERT_RECIPIENTS: Mapping[str, str] = {
+    "ADDRESS@DOMAIN, mail:ADDRESS": "A mail, through sendmail, or through mail where there is no sendmail.",
+    "https://..., http://...": "A webhook: a POST with JSON (text, severity, at, node). A redirect is not followed.",
+    "exec:COMMAND": "A command, with the sentence as its last argument.",
+    "(none)": "Only syslog.",
+}
+
+ALERT_ATTRIBUTES: Mapping[str, str] = {
+    "mail_from": "The sender of mails; by default, what the mail program puts there.",
+    "authorization_file": "A file that hacluster can read, with the value of the webhook's Authorization header.",
+    "folder": "Where to keep what is not delivered yet.",
+}
+
+ALERT_STATUS: Mapping[int, str] = {
+    alert.DONE: "Told, or nothing to tell.",
+    alert.NOT_DELIVERED: "Not delivered yet: it is kept, and tried again with the next event.",
+    alert.WRONG_ARGUMENTS: "The recipient, an argument or the environment cannot be used; standard error says why.",
+}
 
 # --- bnfos(8), from its tables ---------------------------------------------------------------------------------
 
@@ -354,6 +407,13 @@ PAGES = (
         SHORTDESC,
         _agent,
         "berofos(8), bnfos(8), xivo-berofos(8), bnfos.conf(5), pacemaker(7), crm(8), pcs(8)",
+    ),
+    Page(
+        "berofos-alert",
+        _ADMINISTRATION,
+        "tell people in one sentence what happened to the ISDN lines",
+        _alert,
+        "berofos(8), ocf_xivo_berofos(7), crm(8), pcs(8)",
     ),
     Page("bnfos.conf", 5, "declares bero*fos ISDN failover switches", _config_file, "berofos(8), bnfos(8)"),
 )

@@ -20,6 +20,7 @@ _EXAMPLES = """\
   berofos heartbeat --watchdog 30 --on-stop leave fos1
   berofos heartbeat --health "systemctl is-active --quiet xivo-ctid"
   berofos heartbeat --event "logger -t lines"
+  berofos heartbeat --event "/usr/share/pacemaker/alerts/berofos-alert --to URL"
 
 On each event the command of --event is run with the event's name appended, and
 the device's name if the event is about one device:
@@ -27,7 +28,9 @@ the device's name if the event is about one device:
   RUNNING      the lines of all devices are at port B for the first time
   WDOG_FAILED  a device's watchdog has moved its lines to port D
   WDOG_OK      the lines of that device are back at port B
-  STOPPED      the heartbeat was stopped"""
+  STOPPED      the heartbeat was stopped
+BEROFOS_SENTENCE in its environment says in one sentence what happened, where
+the lines are and what to do; the log has that sentence too."""
 
 
 def main(argv: Sequence[str]) -> int:

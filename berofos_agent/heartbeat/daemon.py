@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from berofos_agent import sentences
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.heartbeat.decisions import EXCHANGES, Condition, Health, Lines, Place
 from berofos_agent.heartbeat.health import default_check
@@ -248,12 +249,14 @@ class Daemon:
 
     # --- events and the end ------------------------------------------------------------------------------------
 
-    def _event(self, *words: str) -> None:
-        self._log(" ".join(words))
+    def _event(self, event: str, *device: str) -> None:
+        sentence = sentences.say(event, device="".join(device)).text
+        self._log(f"{event}: {sentence}")
+        words = (event, *device)
         if not self._options.event:
             return
         try:
-            self._events.append(_start_silently([*self._options.event, *words]))
+            self._events.append(_start_silently([*self._options.event, *words], sentence))
         except OSError as exc:
             self._log(f"{self._options.event[0]}: {exc.strerror}")
 
@@ -288,8 +291,10 @@ def _do(task: str, entries: Sequence[Entry], options: Options) -> object:
     return lines.run(task, entries, options.watchdog, options.request_seconds)
 
 
-def _start_silently(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start_silently(argv: Sequence[str], sentence: str = "") -> subprocess.Popen[bytes]:
     null = subprocess.DEVNULL
     # NOTIFY_SOCKET is the daemon's: a child that uses it, as systemctl does when it fails, draws a warning of systemd.
     environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    if sentence:
+        environ["BEROFOS_SENTENCE"] = sentence
     return subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, env=environ)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.examples import examples, write_commands
 
+from .lab import scenes, told
 from .lab.cluster import RELAY, TELEPHONY, Cluster
 from .lab.processes import TOOL_PATH
 from .lab.two_nodes import NODES
@@ -135,6 +136,38 @@ def test_failover_drills(cluster: Cluster, console: Console) -> None:
     cluster.wait_for("xivo-1")
     told = console.type(page, "doctor", status=1)
     assert set(re.findall(r"\[([a-z-]+)\]", told)) == {"no-password"}
+
+
+@pytest.mark.parametrize("tool", ["crm", "pcs"])
+def test_alerts_set_up_as_the_page_says_tell_of_a_relay_moved_by_hand(
+    cluster: Cluster, console: Console, tool: str
+) -> None:
+    lab, page = cluster.lab, examples("alerts.md")
+    told.prepare(lab)
+    told.forget(lab)
+
+    def run(code: str) -> None:
+        done = console.run(f"RECIPIENT={told.RECIPIENT}\n{code}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    run(page["try"])
+    assert [one.text.partition(":")[0] for one in told.told(lab)] == ["this is a test of berofos-alert"]
+    run(page[tool])
+    if tool == "pcs":
+        secret = page["secret"].replace("/etc/", "/var/lib/pacemaker/")  # a node's /etc is read-only
+        run(f"cd /run\necho Bearer x > token\n{secret}")
+        assert "authorization_file=/var/lib/pacemaker/berofos-alert.token" in lab.must("xivo-1", "pcs alert config")
+    selected = lab.must("xivo-1", "cibadmin --query --xpath //alert//attribute")
+    assert {name for name in ("relay-lines", "relay-ready") if f'"{name}"' in selected} == {
+        "relay-lines",
+        "relay-ready",
+    }
+    scenes.relay_moved_by_hand(cluster, "fos1")
+    lab.wait_until(lambda: len(told.told(lab)) >= 3, 30, "both sentences have come")
+    assert [one.text.partition(";")[0] for one in told.told(lab)[1:]] == [
+        "relay failed on xivo-1: fos1: relay is in position A-D, expected A-B",
+        "relay runs on xivo-1 again: its lines are on xivo-1 (A-B)",
+    ]
 
 
 def test_first_look_at_a_trouble(cluster: Cluster, console: Console) -> None:

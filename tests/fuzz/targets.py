@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping
 from unittest import mock
 
 from berofos_agent.agent import dahdi, state
+from berofos_agent.alert import event as alert
+from berofos_agent.alert.story import NotYet, View, compose
+from berofos_agent.cluster.relays import RelayState
+from berofos_agent.cluster.status import ClusterStatus
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.config.editor import ConfFile
@@ -110,6 +114,33 @@ def span(data: bytes) -> None:
     dahdi.evaluate([dahdi.parse("1", data.decode("utf-8", "replace"))])
 
 
+def alert_event(data: bytes) -> None:
+    """The environment of an alert agent, a variable a line; whatever names it holds, the sentences are one line."""
+    pairs = (line.partition("=") for line in data.decode("utf-8", "surrogateescape").split("\n"))
+    with contextlib.suppress(ConfigurationError):
+        event = alert.parse({name: value for name, _, value in pairs})
+        relay = RelayState(event.resource, event.node, "", nodes=[event.node], lines={event.node: event.value})
+        status = ClusterStatus(None, "", "", True, False, False, [], ())
+        with contextlib.suppress(NotYet):
+            sentence = compose(event, View("", status, [relay]), _NoNotes(), event.at + 60)
+            assert sentence is None or (sentence.text.isprintable() and not set(sentence.text) & set("<>`"))
+
+
+class _NoNotes:
+    def last(self, _subject: str) -> tuple[str, str]:
+        return "", ""
+
+    def note(self, _subject: str, _sentence: object) -> None:
+        return
+
+    def mark(self, _resource: str, _node: str) -> str:
+        return ""
+
+    def set_mark(self, _resource: str, _node: str, _mark: str) -> None:
+        return
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span)
+    target.__name__: target
+    for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span, alert_event)
 }

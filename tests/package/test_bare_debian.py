@@ -48,12 +48,12 @@ def test_apt_install_pulls_everything_and_the_cluster_names_the_agent(installed:
 
 def test_every_command_answers_and_has_its_manual(installed: Root) -> None:
     listing = installed.run("dpkg", "--listfiles", "resource-agents-berofos").split()
-    commands = {Path(path).name for path in listing if re.match(r"/usr/s?bin/.", path)}
+    commands = {Path(path).name: path for path in listing if re.match(r"/usr/(s?bin|share/pacemaker/alerts)/.", path)}
     manuals = {Path(path).name for path in listing if path.startswith("/usr/share/man/man8/")}
-    assert "berofos" in commands
+    assert {"berofos", "berofos-alert"} <= commands.keys()
     assert manuals == {f"{command}.8.gz" for command in commands}
-    for command in commands:
-        assert "usage" in installed.run(command, "--help").lower()
+    for path in commands.values():
+        assert "usage" in installed.run(path, "--help").lower()
 
 
 def test_the_packages_own_test_drives_the_agent_through_ocf_tester(bare: Root, built: Path) -> None:

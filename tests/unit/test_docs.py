@@ -30,6 +30,7 @@ RUNNERS = {
         "rehearsal.md": "root/test_docs_on_a_host.py",
         "troubleshooting.md": "cluster/test_documentation.py",
         "cluster-crm.md": "cluster/test_documentation.py",
+        "alerts.md": "cluster/test_documentation.py",
         "cluster-pcs.md": "cluster/test_documentation.py",
         "drills.md": "cluster/test_documentation.py",
         "quick-start.md": "cluster/test_quick_start.py",

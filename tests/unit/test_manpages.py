@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import runpy
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from berofos_agent.agent import decisions
 from berofos_agent.agent.parameters import PARAMETERS
+from berofos_agent.alert.delivery import Options
 from berofos_agent.commands.bnfos.options import MODES, OPTIONS
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.settings import SETTINGS
@@ -40,6 +42,7 @@ def test_the_maker_writes_all_pages(tmp_path: Path) -> None:
     subprocess.run(maker, env={"PYTHONPATH": str(ROOT)}, check=True)
     assert {path.name for path in tmp_path.iterdir()} == {
         "berofos.8",
+        "berofos-alert.8",
         "bnfos.8",
         "xivo-berofos.8",
         "bnfos.conf.5",
@@ -54,6 +57,13 @@ def test_every_exit_status_is_explained() -> None:
 def test_bnfos_names_every_mode_option_and_setting() -> None:
     text = page("bnfos")
     for name in (*(f"--{mode}" for mode in MODES), *(f"-{letter}" for letter in OPTIONS), *SETTINGS):
+        assert name in text, name
+
+
+def test_the_alert_agent_names_what_an_alert_can_set_and_every_status() -> None:
+    text = page("berofos-alert")
+    options = {field.name for field in dataclasses.fields(Options)} - {"path"}
+    for name in (*options, "folder", "--to", *(f".TP\n{status}\n" for status in (0, 1, 2))):
         assert name in text, name
 
 
