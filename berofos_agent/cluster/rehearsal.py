@@ -17,10 +17,9 @@ from typing import Any, Callable
 from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.cluster import shape, stage
 from berofos_agent.cluster.cib import Cluster, Relay, operations
-from berofos_agent.cluster.scheduler import Scheduler
+from berofos_agent.cluster.scheduler import Answer, Scheduler
 from berofos_agent.cluster.shape import Telephony
 from berofos_agent.cluster.situations import SITUATIONS, Situation, Trouble
-from berofos_agent.cluster.stage import Course
 
 LATER_SECONDS = 7 * 24 * 3600
 """How long after a failure the trouble is over: what expires at all has expired by then."""
@@ -188,7 +187,11 @@ class Subject:
         cabled = [name for name in cluster.members if relay_mode_for(name, *ports)]
         self.candidates = cabled or list(cluster.members)
         has_pbx = bool(cabled) and not relay.parameters.get("port_d_node")
-        self.without_lines = [name for name in cluster.members if has_pbx and name not in cabled]
+        without_lines = [name for name in cluster.members if has_pbx and name not in cabled]
+        self.by_design: dict[str, Any] = {
+            "several_instances": telephony.several_instances,
+            "without_lines": without_lines,
+        }
         # The agent answers 2 on a node that it is not cabled to, whatever the cluster's configuration says.
         self.never = [f"--op-fail={relay.id}_start_0@{name}=2" for name in cluster.members if name not in cabled]
         # With two nodes Corosync gives quorum to both sides (two_node), unless a quorum device decides.
@@ -213,8 +216,7 @@ class Subject:
             starts=_starts(course, self.relay.id),
             alone=Outcome(telephony_at=self.telephony_at(course)),
             at_rest=course.at_rest,
-            several_instances=self.telephony.several_instances,
-            without_lines=self.without_lines,
+            **self.by_design,
         )
         violations = evaluate(situation, outcome, passive="any")
         return Row(self.relay.id, self.telephony.id, "", situation.id, situation.text, outcome, violations)
@@ -230,11 +232,11 @@ class Subject:
                 found.append(Stage(self, active, passive, home.cib, alone.cib, self.telephony_at(home)))
         return found
 
-    def telephony_at(self, course: Course) -> list[str]:
+    def telephony_at(self, course: Answer) -> list[str]:
         """Return the nodes on which telephony is active in its role."""
         return shape.nodes_of(self.telephony, course.places)
 
-    def lines_at(self, course: Course) -> list[str]:
+    def lines_at(self, course: Answer) -> list[str]:
         """Return the nodes on which the relay is started."""
         return sorted(course.places.get(self.relay.id, ()))
 
@@ -280,7 +282,7 @@ class Stage:
         subject, scheduler = self.subject, self.subject.scheduler
         cib = copy.deepcopy(home)
         names = self._names(self.active, self.passive)
-        courses: list[Course] = []
+        courses: list[Answer] = []
         failing: list[str] = []
         over: list[str] = []
         attributes: list[list[str]] = []
@@ -327,7 +329,7 @@ class Stage:
             at_rest=ended.at_rest,
         )
 
-    def _outcome(self, courses: Sequence[Course], last: Course, at_rest: bool) -> Outcome:
+    def _outcome(self, courses: Sequence[Answer], last: Answer, at_rest: bool) -> Outcome:
         return Outcome(
             telephony_before=self.before,
             telephony_at=self.subject.telephony_at(last),
@@ -336,8 +338,7 @@ class Stage:
             changes=sum((_changes(one, self.subject.telephony.members) for one in courses), Counter()),
             starts=max(_starts(one, self.subject.relay.id) for one in courses),
             at_rest=at_rest,
-            several_instances=self.subject.telephony.several_instances,
-            without_lines=self.subject.without_lines,
+            **self.subject.by_design,
         )
 
 
@@ -359,11 +360,11 @@ def _monitor(tree: Any, primitive: str = "") -> str:
     return "" if chosen is None else f"{primitive}_monitor_{chosen.interval * 1000:.0f}"
 
 
-def _starts(course: Course, relay: str) -> int:
+def _starts(course: Answer, relay: str) -> int:
     return sum(1 for action in course.actions if action.resource == relay and action.operation == "start")
 
 
-def _changes(course: Course, members: Sequence[str]) -> Counter[tuple[str, str, str]]:
+def _changes(course: Answer, members: Sequence[str]) -> Counter[tuple[str, str, str]]:
     return Counter(
         (action.resource, action.operation, action.node) for action in course.actions if action.resource in members
     )

@@ -50,8 +50,8 @@ class Answer:
     """Starts, stops, promotions and demotions, in their order."""
     fenced: Sequence[str]
     online: Sequence[str]
-    complete: bool
-    """Nothing failed on the way, so there is nothing that the scheduler would do next."""
+    at_rest: bool
+    """There is nothing that the scheduler would do next: nothing failed on the way, or nothing was done."""
 
 
 class Scheduler:
@@ -118,15 +118,12 @@ def _answer(after: Any, result: Any) -> Answer:
     for resource, node in _cancelled_readiness(after, steps):
         if len(places.get(resource, {})) > 1:
             places[resource].pop(node, None)
-    return Answer(
-        after,
-        places,
-        [action for step in steps for action in _actions(step)],
-        [step.get("target", "") for step in steps if step.tag == "fencing_action"],
-        [node.get("name", "") for node in status.iterfind("nodes/node") if node.get("online") == "true"],
-        # An operation that fails is followed by its fail-count, and ends the transition.
-        not any(step.tag == "inject_attr" for step in steps),
-    )
+    actions = [action for step in steps for action in _actions(step)]
+    fenced = [step.get("target", "") for step in steps if step.tag == "fencing_action"]
+    online = [node.get("name", "") for node in status.iterfind("nodes/node") if node.get("online") == "true"]
+    # An operation that fails is followed by its fail-count, and ends the transition.
+    has_failed = any(step.tag == "inject_attr" for step in steps)
+    return Answer(after, places, actions, fenced, online, not has_failed or not (actions or fenced))
 
 
 def _cancelled_readiness(after: Any, steps: Any) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lxml import etree
@@ -24,18 +24,6 @@ _FAILURE = re.compile(r"(fail-count|last-failure)-")
 _CONSTRAINED = ("rsc", "with-rsc", "first", "then")
 """The attributes of a constraint that name resources."""
 _FATAL = re.compile(r"fail-count-.*#(start|stop)_0")
-
-
-@dataclass(frozen=True)
-class Course:
-    """What the scheduler did until the cluster was at rest."""
-
-    cib: Any
-    places: Mapping[str, Mapping[str, str]]
-    online: Sequence[str]
-    actions: Sequence[Action]
-    fenced: Sequence[str]
-    at_rest: bool
 
 
 def from_cold(tree: Any) -> Any:
@@ -131,7 +119,7 @@ def _remove(cib: Any, resources: Sequence[Any]) -> None:
             constraint.getparent().remove(constraint)
 
 
-def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Course:
+def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Answer:
     """Return the cluster as it is when `active` was the only node that could run resources, and others joined later.
 
     Whatever is unmanaged or stopped by configuration ran before somebody configured it so; that comes last.
@@ -153,8 +141,11 @@ def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Course:
     return settle(scheduler, course.cib) if others or managed else course
 
 
-def settle(scheduler: Scheduler, cib: Any, options: Sequence[str] = (), always: Sequence[str] = ()) -> Course:
-    """Run the scheduler until nothing is left to do; `options` are for the first run, `always` for every one."""
+def settle(scheduler: Scheduler, cib: Any, options: Sequence[str] = (), always: Sequence[str] = ()) -> Answer:
+    """Run the scheduler until the cluster is at rest, and return all that it did.
+
+    `options` are for the first run, `always` for every one.
+    """
     actions: list[Action] = []
     fenced: list[str] = []
     for _ in range(MOST_RUNS):
@@ -162,10 +153,9 @@ def settle(scheduler: Scheduler, cib: Any, options: Sequence[str] = (), always: 
         cib, options = answer.cib, ()
         actions += answer.actions
         fenced += answer.fenced
-        at_rest = answer.complete or not (answer.actions or answer.fenced)
-        if at_rest:
+        if answer.at_rest:
             break
-    return Course(cib, answer.places, answer.online, actions, fenced, at_rest)
+    return replace(answer, actions=actions, fenced=fenced)
 
 
 def run_once(scheduler: Scheduler, cib: Any, options: Sequence[str]) -> Answer:
@@ -179,7 +169,7 @@ def run_once(scheduler: Scheduler, cib: Any, options: Sequence[str]) -> Answer:
         if match and (match[1] == "stop" or start_is_fatal):
             pair.set("value", "INFINITY")
     changed = _set_promotion_scores(answer.cib, answer.places)
-    return replace(answer, complete=answer.complete and not changed)
+    return replace(answer, at_rest=answer.at_rest and not (changed and (answer.actions or answer.fenced)))
 
 
 def nodes(cib: Any) -> list[str]:

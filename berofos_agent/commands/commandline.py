@@ -167,14 +167,20 @@ def new_parser(prog: str, description: str, examples: str) -> Parser:
     parser.add_argument(
         "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="file that declares the devices (%(default)s)"
     )
-    parser.add_argument(
-        "--timeout",
-        type=seconds(0.1, 60),
-        default=REQUEST_SECONDS,
-        metavar="SECONDS",
-        help="time limit for one exchange with a device (%(default)g)",
-    )
+    add_number(parser, "--timeout", seconds(0.1, 60), REQUEST_SECONDS, "time limit for one exchange with a device")
     return parser
+
+
+def add_number(
+    parser: argparse.ArgumentParser,
+    option: str,
+    kind: Callable[[str], float],
+    default: float,
+    meaning: str,
+    metavar: str = "SECONDS",
+) -> None:
+    """Let the parser accept a number; the help says what it is without the option."""
+    parser.add_argument(option, type=kind, default=default, metavar=metavar, help=f"{meaning} (%(default)g)")
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:

@@ -68,13 +68,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--standby", action="store_true", help="put the node in standby instead of moving telephony")
     parser.add_argument("--yes", action="store_true", help="do it without asking")
     parser.add_argument("--force", action="store_true", help="do it despite the reasons against it")
-    parser.add_argument(
-        "--seconds",
-        type=commandline.seconds(1, 3600),
-        default=60.0,
-        metavar="SECONDS",
-        help="how long each way may take (%(default)g)",
-    )
+    commandline.add_number(parser, "--seconds", commandline.seconds(1, 3600), 60.0, "how long each way may take")
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import sys
@@ -66,34 +67,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="COMMAND",
         help="health check: exit status 0 means healthy (asks Asterisk, else systemd for its unit)",
     )
-    parser.add_argument(
-        "--interval",
-        type=commandline.seconds(0.1, 86400),
-        default=5,
-        metavar="SECONDS",
-        help="between two health checks (%(default)s)",
-    )
-    parser.add_argument(
-        "--fall",
-        type=commandline.integer(1, 65535),
-        default=2,
-        metavar="N",
-        help="results in a row that change the health (%(default)s)",
-    )
-    parser.add_argument(
-        "--watchdog",
-        type=commandline.integer(1, 65535),
-        default=15,
-        metavar="SECONDS",
-        help="the devices' watchdog interval; a kick is sent every third of it (%(default)s)",
-    )
-    parser.add_argument(
-        "--recover",
-        type=commandline.seconds(0.1, 86400),
-        default=30,
-        metavar="SECONDS",
-        help="how long all must be healthy before lost lines are taken back (%(default)s)",
-    )
+    whole, some = commandline.integer(1, 65535), commandline.seconds(0.1, 86400)
+    add = functools.partial(commandline.add_number, parser)
+    add("--interval", some, 5, "between two health checks")
+    add("--fall", whole, 2, "results in a row that change the health", "N")
+    add("--watchdog", whole, 15, "the devices' watchdog interval; a kick is sent every third of it")
+    add("--recover", some, 30, "how long all must be healthy before lost lines are taken back")
     parser.add_argument(
         "--on-stop",
         choices=ON_STOP,

@@ -60,12 +60,7 @@ def parser() -> argparse.ArgumentParser:
         "Needs python3-waitress.",
         _EXAMPLES,
     )
-    parser.add_argument(
-        "--port",
-        type=commandline.integer(0, 65535),
-        default=DEFAULT_PORT,
-        metavar="PORT",
-        help="on 127.0.0.1; 0 is any that is free (%(default)s)",
-    )
+    meaning = "on 127.0.0.1; 0 is any that is free"
+    commandline.add_number(parser, "--port", commandline.integer(0, 65535), DEFAULT_PORT, meaning, "PORT")
     commandline.add_devices(parser)
     return parser

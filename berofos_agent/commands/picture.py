@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Callable
 
 from berofos_agent.device.topology import SCENARIO, connections
@@ -16,14 +15,6 @@ _COLUMN = {"A": 6, "B": 18, "C": 30, "D": 42}
 _LIT = {"1": "AB", "0": "AD"}
 
 
-class Lights(Enum):
-    """What the LEDs show of the device as a whole."""
-
-    WORKING = "working"
-    FLASH = "flash"
-    OFF = "off"
-
-
 def plain(text: str, _colour: str) -> str:
     """Return the text unchanged."""
     return text
@@ -33,31 +24,27 @@ def draw(
     mode: str,
     scenario: str = SCENARIO["fallback"],
     *,
-    lights: Lights = Lights.WORKING,
-    labels: Mapping[str, str] | None = None,
+    in_flash_mode: bool = False,
     paint: Paint = plain,
 ) -> list[str]:
     """Return the lines of a picture of the device, 51 columns wide.
 
-    `(*)` is a green LED that is on, `(!)` a red one that blinks. `labels` names what is cabled to each port.
+    `(*)` is a green LED that is on, `(!)` a red one that blinks.
     """
     rim = "+" + "-" * _WIDTH + "+"
-    picture = [
+    return [
         rim,
         _inside({column: port for port, column in _COLUMN.items()}),
-        _inside({column: _led(port, mode, lights) for port, column in _COLUMN.items()}, paint),
-        _inside(_wires(mode, scenario), paint, "green" if lights is Lights.WORKING else ""),
+        _inside({column: _led(port, mode, in_flash_mode) for port, column in _COLUMN.items()}, paint),
+        _inside(_wires(mode, scenario), paint, "" if in_flash_mode else "green"),
         rim,
     ]
-    if labels:
-        picture.append(" " + _row({_COLUMN[port]: label[:11] for port, label in labels.items()}, plain, ""))
-    return picture
 
 
-def _led(port: str, mode: str, lights: Lights) -> str:
-    if lights is Lights.FLASH and port == "D":
-        return "(!)"
-    return "(*)" if lights is Lights.WORKING and port in _LIT[mode] else "( )"
+def _led(port: str, mode: str, in_flash_mode: bool) -> str:
+    if in_flash_mode:
+        return "(!)" if port == "D" else "( )"
+    return "(*)" if port in _LIT[mode] else "( )"
 
 
 def _wires(mode: str, scenario: str) -> dict[int, str]:
@@ -69,10 +56,6 @@ def _wires(mode: str, scenario: str) -> dict[int, str]:
 
 
 def _inside(words: Mapping[int, str], paint: Paint = plain, colour: str = "") -> str:
-    return f"|{_row(words, paint, colour, _WIDTH)}|"
-
-
-def _row(words: Mapping[int, str], paint: Paint, colour: str, width: int = 0) -> str:
     """Centre each word on its column; LEDs have their own colours."""
     row, length = "", 0
     for column, word in sorted(words.items()):
@@ -80,4 +63,4 @@ def _row(words: Mapping[int, str], paint: Paint, colour: str, width: int = 0) ->
         shade = {"(*)": "green", "(!)": "red"}.get(word, colour)
         row += " " * gap + (paint(word, shade) if shade else word)
         length += gap + len(word)
-    return row + " " * (width - length)
+    return f"|{row}{' ' * (_WIDTH - length)}|"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from berofos_agent.commands import commandline, picture
 from berofos_agent.commands.commandline import DONE, EXIT_STATUS, HELP_COLUMNS, printable
-from berofos_agent.commands.picture import Lights, Paint
+from berofos_agent.commands.picture import Paint
 from berofos_agent.device.settings import WATCHDOG, Values
 from berofos_agent.device.topology import LINES, SCENARIO
 from berofos_agent.errors import ConfigurationError, row_of
@@ -214,7 +214,7 @@ def as_text(report: Inspection, paint: Paint) -> list[str]:
     title = f"{entry.name}  {entry.host}  {report.mac or 'MAC unknown'}  firmware {report.firmware or 'unknown'}"
     lines = [title]
     if report.in_flash_mode:
-        lines += _indented(picture.draw("0", lights=Lights.FLASH, paint=paint))
+        lines += _indented(picture.draw("0", in_flash_mode=True, paint=paint))
     elif report.mode:
         scenario = report.settings.get("scenario", SCENARIO["fallback"])
         lines += _indented(picture.draw(report.mode, scenario, paint=paint))
