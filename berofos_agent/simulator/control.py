@@ -7,11 +7,11 @@ import errno
 import json
 import os
 import socket
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from berofos_agent.errors import BerofosError
+from berofos_agent.simulator.listener import Listener
 from berofos_agent.simulator.model import SimulatedDevice
 from berofos_agent.simulator.orders import Reply, execute
 
@@ -39,34 +39,17 @@ class ControlServer:
     def __init__(self, path: str, devices: Mapping[str, SimulatedDevice]) -> None:
         self._path = path
         self._devices = devices
-        self._listener = _listen(path)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._listener = Listener("control", _listen(path), self._serve)
+        self.start = self._listener.start
 
     def close(self) -> None:
         """Take no more orders and remove the socket."""
-        self._stopping.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        if self._thread.ident is not None:
-            self._thread.join()
         self._listener.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
-    def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                continue
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError), connection.makefile("rwb") as lines:
+    def _serve(self, connection: socket.socket, _peer: object) -> None:
+        with connection.makefile("rwb") as lines:
             for line in lines:
                 lines.write(answer_line(self._devices, line.decode(errors="replace")).encode())
                 lines.flush()

@@ -7,7 +7,7 @@ import functools
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Callable
 
@@ -51,16 +51,13 @@ def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # 
     everywhere = address.is_unspecified
     lease = IPv4Address(first.lease) if first.lease else None
     return [
-        DeviceSpec(
-            f"fos{number + 1}",
-            str(address if everywhere else address + number),
-            first.http_port + number if everywhere and first.http_port else first.http_port,
-            first.udp_port,
-            format_mac((mac + number).to_bytes(6, "big")),
-            first.firmware,
-            first.settings,
-            first.digest,
-            str(lease + number) if lease else "",
+        replace(
+            first,
+            name=f"fos{number + 1}",
+            address=str(address if everywhere else address + number),
+            http_port=first.http_port + number if everywhere and first.http_port else first.http_port,
+            mac=format_mac((mac + number).to_bytes(6, "big")),
+            lease=str(lease + number) if lease else "",
         )
         for number in range(count)
     ]
@@ -138,7 +135,7 @@ def running(
     store = Store(state) if state else None
     with contextlib.ExitStack() as stack:
         bound = _bind_udp(wanted, stack)
-        http_sockets = [_bind_http(spec, stack) for spec in wanted]
+        http_sockets = [stack.enter_context(_bound(spec.address, spec.http_port, _bind_http)) for spec in wanted]
         models = [_model(spec, web.getsockname()[1], clock, listener, store) for spec, web in zip(wanted, http_sockets)]
         udp_sockets = [bound[spec.address, spec.udp_port] for spec in wanted]
         udp = UdpServer(list(zip(models, udp_sockets)), _bind_broadcast(wanted, udp_sockets, stack))
@@ -190,27 +187,20 @@ def _model(
     return model
 
 
-def _bind_http(spec: DeviceSpec, stack: contextlib.ExitStack) -> socket.socket:
-    try:
-        return stack.enter_context(socket.create_server((spec.address, spec.http_port), backlog=128))
-    except OSError as exc:
-        raise _cannot_listen(spec.address, spec.http_port, exc) from exc
-
-
 def _bind_udp(wanted: Sequence[DeviceSpec], stack: contextlib.ExitStack) -> dict[Address, socket.socket]:
     """Bind each address asked for once; those with port 0 all get one port, tried again if it is not free on all."""
     bound: dict[Address, socket.socket] = {}
     addresses = sorted({(spec.address, spec.udp_port) for spec in wanted})
     for address, port in addresses:
         if port:
-            bound[address, port] = stack.enter_context(_bind_datagrams(address, port))
+            bound[address, port] = stack.enter_context(_bound(address, port))
     free = [address for address, port in addresses if not port]
     for attempt in range(_ATTEMPTS):
         with contextlib.ExitStack() as tried:
             try:
                 port = 0
                 for address in free:
-                    bound[address, 0] = tried.enter_context(_bind_datagrams(address, port))
+                    bound[address, 0] = tried.enter_context(_bound(address, port))
                     port = bound[address, 0].getsockname()[1]
             except BerofosError:
                 if attempt == _ATTEMPTS - 1:
@@ -221,11 +211,17 @@ def _bind_udp(wanted: Sequence[DeviceSpec], stack: contextlib.ExitStack) -> dict
     return bound
 
 
-def _bind_datagrams(address: str, port: int, *, shared: bool = False) -> socket.socket:
+def _bind_http(address: Address) -> socket.socket:
+    return socket.create_server(address, backlog=128)
+
+
+def _bound(address: str, port: int, bind: Callable[[Address], socket.socket] = bind) -> socket.socket:
     try:
-        return bind((address, port), shared=shared)
+        return bind((address, port))
     except OSError as exc:
-        raise _cannot_listen(address, port, exc) from exc
+        raise BerofosError(
+            f"cannot listen on {address}:{port}: {exc.strerror or exc}; try another address or port"
+        ) from exc
 
 
 def _bind_broadcast(
@@ -238,8 +234,6 @@ def _bind_broadcast(
         if not address.is_unspecified:
             broadcast = LOOPBACK_BROADCAST if address.is_loopback else LIMITED_BROADCAST
             addresses.add((broadcast, listener.getsockname()[1]))
-    return [stack.enter_context(_bind_datagrams(*address, shared=True)) for address in sorted(addresses)]
-
-
-def _cannot_listen(address: str, port: int, exc: OSError) -> BerofosError:
-    return BerofosError(f"cannot listen on {address}:{port}: {exc.strerror or exc}; try another address or port")
+    return [
+        stack.enter_context(_bound(*address, functools.partial(bind, shared=True))) for address in sorted(addresses)
+    ]

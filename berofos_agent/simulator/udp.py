@@ -11,10 +11,10 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Callable
+from typing import Any, Callable
 
 from berofos_agent.device import frame
-from berofos_agent.device.frame import Command, Frame
+from berofos_agent.device.frame import Command
 from berofos_agent.device.resolver import Address
 from berofos_agent.errors import FrameError
 from berofos_agent.simulator.model import SimulatedDevice
@@ -29,67 +29,43 @@ def answer(device: SimulatedDevice, datagram: bytes) -> bytes | None:
     except FrameError:
         device.count("rubbish")
         return None
-    name, payload_of = _COMMANDS.get(request.command, ("unknown", None))
+    name, work = _COMMANDS.get(request.command, ("unknown", None))
     is_own = request.command == Command.SCAN or request.mac == device.mac or device.faults.on("any-mac")
     if not is_own:
         device.count("foreign")
         return None
     device.count(name)
-    if payload_of is None or device.deaf or device.faults.drops():
+    if work is None or device.deaf or device.faults.drops():
         return None
     if device.faults.on("noise"):
         return os.urandom(32)
     try:
-        return frame.encode(request.command, payload_of(device, request))
-    except struct.error:
-        return frame.encode(request.command, frame.error_payload(device.told_mac(), MALFORMED))
+        result = work(device, request.payload)
+    except (struct.error, FrameError):
+        result = MALFORMED
+    payload = frame.error_payload(device.told_mac(), result) if isinstance(result, int) else result
+    return frame.encode(request.command, payload)
 
 
-def _scan(device: SimulatedDevice, _request: Frame) -> bytes:
-    return frame.encode_scan_reply(device.scan_reply())
-
-
-def _netconf(device: SimulatedDevice, request: Frame) -> bytes:
-    try:
-        network = frame.decode_network_settings(request.payload)
-    except FrameError:
-        return frame.error_payload(device.told_mac(), MALFORMED)
-    return frame.error_payload(device.told_mac(), device.set_network(network))
-
-
-def _prepare(device: SimulatedDevice, request: Frame) -> bytes:
-    pages, checksum = struct.unpack_from("!HB", request.payload, 6)
-    return frame.error_payload(device.told_mac(), device.flash_prepare(pages, checksum))
-
-
-def _page(device: SimulatedDevice, request: Frame) -> bytes:
-    (index,) = struct.unpack_from("!H", request.payload, 6)
-    return frame.error_payload(device.told_mac(), device.flash_page(index, request.payload[8:]))
-
-
-def _erase(device: SimulatedDevice, _request: Frame) -> bytes:
-    return frame.error_payload(device.told_mac(), device.erase())
-
-
-def _ping(device: SimulatedDevice, request: Frame) -> bytes:
-    (number,) = struct.unpack_from("!H", request.payload, 6)
-    return frame.ping_payload(device.told_mac(), number)
-
-
-def _kick(device: SimulatedDevice, _request: Frame) -> bytes:
+def _kick(device: SimulatedDevice, _payload: bytes) -> bytes | int:
     error = device.kick()
-    return device.told_mac() if device.faults.on("bare-kick") else frame.error_payload(device.told_mac(), error)
+    return device.told_mac() if device.faults.on("bare-kick") else error
 
 
-_COMMANDS: dict[int, tuple[str, Callable[[SimulatedDevice, Frame], bytes]]] = {
-    Command.SCAN: ("scan", _scan),
-    Command.NETCONF: ("netconf", _netconf),
-    Command.FLASH_PREPARE: ("prepare", _prepare),
-    Command.FLASH_PAGE: ("page", _page),
-    Command.ERASE: ("erase", _erase),
-    Command.PING: ("ping", _ping),
+def _after_mac(layout: str, payload: bytes) -> Any:
+    return struct.unpack_from(layout, payload, 6)
+
+
+_COMMANDS: dict[int, tuple[str, Callable[[SimulatedDevice, bytes], bytes | int]]] = {
+    Command.SCAN: ("scan", lambda device, _: frame.encode_scan_reply(device.scan_reply())),
+    Command.NETCONF: ("netconf", lambda device, sent: device.set_network(frame.decode_network_settings(sent))),
+    Command.FLASH_PREPARE: ("prepare", lambda device, sent: device.flash_prepare(*_after_mac("!HB", sent))),
+    Command.FLASH_PAGE: ("page", lambda device, sent: device.flash_page(_after_mac("!H", sent)[0], sent[8:])),
+    Command.ERASE: ("erase", lambda device, _: device.erase()),
+    Command.PING: ("ping", lambda device, sent: frame.ping_payload(device.told_mac(), *_after_mac("!H", sent))),
     Command.KICK: ("kick", _kick),
 }
+"""By command, what a request is counted as, and its reply: a payload, or an error byte to be sent behind the MAC."""
 
 
 _About = list[tuple[int, int, bytes]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
@@ -14,6 +13,7 @@ from berofos_agent.device.resolver import Address
 from berofos_agent.device.settings import USER
 from berofos_agent.page.content import HEADERS, MAXIMUM_ORDER
 from berofos_agent.simulator import login, page
+from berofos_agent.simulator.listener import Listener
 from berofos_agent.simulator.model import SimulatedDevice
 
 _GIGABYTE = 1 << 30
@@ -161,45 +161,15 @@ class WebServer:
         self.device = device
         self.nonce = os.urandom(8).hex()
         self.stopping = threading.Event()
-        self._listener = listener
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._accept, name=f"http {device.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._listener = Listener(f"http {device.name}", listener, self._serve)
+        self.start = self._listener.start
 
     def close(self) -> None:
         """Stop listening and end all connections."""
         self.stopping.set()
-        _shut_down(self._listener)
-        if self._thread.ident is not None:
-            self._thread.join()
         self._listener.close()
-        with self._lock:
-            for connection in self._connections:
-                _shut_down(connection)
-
-    def _accept(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                connection, peer = self._listener.accept()
-            except OSError:
-                continue  # closing, or the client has left already
-            with self._lock:
-                self._connections.add(connection)
-            threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
 
     def _serve(self, connection: socket.socket, peer: Address) -> None:
         self.device.count("connect")
-        # A client that leaves before it has its answer is no fault of the device.
-        with connection, contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _Handler(connection, peer, self)  # type: ignore[arg-type]
-        with self._lock:
-            self._connections.discard(connection)
-
-
-def _shut_down(end: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _Handler(connection, peer, self)  # type: ignore[arg-type]
