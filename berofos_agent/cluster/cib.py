@@ -1,7 +1,4 @@
-"""Reads a CIB into facts about relays.
-
-The XML may be a file that somebody sent, so no entity is expanded and nothing is fetched.
-"""
+"""Reads a CIB into facts about relays."""
 
 from __future__ import annotations
 
@@ -11,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lxml import etree
-
 from berofos_agent.cluster.recommendation import AGENT
-from berofos_agent.cluster.tools import query_cib
+from berofos_agent.cluster.tools import parse_xml, query_cib
 from berofos_agent.errors import ConfigurationError
 
 MAXIMUM_BYTES = 32 << 20
@@ -152,11 +147,7 @@ def parse(data: bytes, path: str) -> Cluster:
     """Return the facts of a CIB; raise ConfigurationError that names `path`."""
     if len(data) > MAXIMUM_BYTES:
         raise ConfigurationError(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        cib = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as exc:
-        raise ConfigurationError(f"{path}: is not XML: {exc.msg}") from None
+    cib = parse_xml(data, path)
     if cib.getroottree().docinfo.internalDTD is not None:
         raise ConfigurationError(f"{path}: has a document type, so it is not a CIB")
     configuration = cib.find("configuration") if cib.tag == "cib" else None

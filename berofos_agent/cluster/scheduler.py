@@ -15,6 +15,7 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster.cib import seconds
+from berofos_agent.cluster.tools import parse_xml
 from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
@@ -84,21 +85,14 @@ class Scheduler:
             ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
             if ended.returncode:
                 raise ConfigurationError(_why(ended.returncode, ended.stderr))
-            try:
-                with open(path, "rb") as file:
-                    after = _parsed(file.read())
-                result = _parsed(ended.stdout)
-            except etree.XMLSyntaxError as exc:
-                raise ConfigurationError(f"crm_simulate gave an unusable answer: {exc.msg}") from None
+            # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
+            with open(path, "rb") as file:
+                after = parse_xml(file.read(), "the answer of crm_simulate", huge=True)
+            result = parse_xml(ended.stdout, "the answer of crm_simulate", huge=True)
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         return _answer(after, result)
-
-
-def _parsed(data: bytes) -> Any:
-    # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
-    return etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
 
 
 def _why(code: int, stderr: bytes) -> str:

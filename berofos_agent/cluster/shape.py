@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from berofos_agent.cluster.cib import is_on
 from berofos_agent.cluster.scheduler import PROMOTED
 
 if TYPE_CHECKING:
@@ -40,17 +41,17 @@ def telephony_of(cluster: Cluster, relay: Relay) -> Telephony | None:
     binding = [one for one in cluster.colocations if one.mandatory]
     ids = [one.with_rsc for one in binding if one.rsc in relay.names and one.with_rsc not in relay.names]
     ids += [one.rsc for one in binding if one.with_rsc in relay.names and one.rsc not in relay.names]
-    configuration = cluster.tree.find("configuration")
     if not ids:
-        relays = {name for one in cluster.relays for name in one.names}
-        others = [
-            element.get("id")
-            for element in configuration.iterfind("resources/*")
-            if is_resource(element) and element.get("class") != "stonith"
-        ]
-        ids = [id for id in others if id not in relays]
-        ids = ids if len(ids) == 1 else []
-    return find(configuration, ids[0]) if ids else None
+        others = candidates(cluster)
+        ids = others if len(others) == 1 else []
+    return find(cluster.tree.find("configuration"), ids[0]) if ids else None
+
+
+def candidates(cluster: Cluster) -> list[str]:
+    """Return the resources that may be telephony: groups, clones and resources on their own, but no relay."""
+    found = filter(is_resource, cluster.tree.iterfind("configuration/resources/*"))
+    relays = {name for relay in cluster.relays for name in relay.names}
+    return [one.get("id") for one in found if one.get("class") != "stonith" and one.get("id") not in relays]
 
 
 def find(configuration: Any, id: str) -> Telephony | None:
@@ -91,7 +92,7 @@ def is_promotable(element: Any) -> bool:
         counts = {} if runtime is None else runtime.attrib
         return any(counts.get(name, "0") not in ("", "0") for name in ("promoted-max", "masters"))
     meta = {pair.get("name"): pair.get("value", "") for pair in element.iterfind("meta_attributes/nvpair")}
-    return element.tag == "clone" and meta.get("promotable", "false").lower() in ("true", "yes", "on", "1", "y")
+    return element.tag == "clone" and is_on(meta.get("promotable", "false"))
 
 
 def role_is_promoted(role: str) -> bool:

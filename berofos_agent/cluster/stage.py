@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster import shape
+from berofos_agent.cluster.cib import is_on
 from berofos_agent.cluster.scheduler import Action, Answer, Scheduler
 
 MOST_RUNS = 8
@@ -162,7 +163,7 @@ def run_once(scheduler: Scheduler, cib: Any, options: Sequence[str]) -> Answer:
     """Run the scheduler once, then do what the controller and the agents of a real cluster would do."""
     answer = scheduler.run(cib, options)
     fatal = answer.cib.find("configuration/crm_config//nvpair[@name='start-failure-is-fatal']")
-    start_is_fatal = fatal is None or fatal.get("value", "true").lower() in ("true", "yes", "on", "1", "y")
+    start_is_fatal = fatal is None or is_on(fatal.get("value", "true"))
     for pair in answer.cib.iterfind("status//nvpair"):
         match = _FATAL.fullmatch(pair.get("name", ""))
         # The controller counts a failed start or stop as INFINITY; crm_simulate counts it as one.

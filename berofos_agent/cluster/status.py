@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from berofos_agent.cluster.tools import run
+from berofos_agent.cluster.tools import parse_xml, run
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -202,13 +202,7 @@ def read(seconds: float = QUERY_SECONDS, environ: Mapping[str, str] = os.environ
 
 def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
     """Return the state in crm_mon's output, with times in UTC; raise ConfigurationError that names `source`."""
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as exc:
-        raise ConfigurationError(f"{source}: is not XML: {exc}") from None
+    root = parse_xml(data, source)
     summary = root.find("summary")
     if summary is None:
         raise ConfigurationError(f"{source}: has no cluster status")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from berofos_agent.errors import ConfigurationError
 
@@ -40,6 +41,21 @@ def run(
         raise ConfigurationError(f"{program} cannot be run: {exc.strerror}") from exc
     except subprocess.TimeoutExpired:
         raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s") from None
+
+
+def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
+    """Return the root of an XML document as lxml reads it; raise ConfigurationError that names its source.
+
+    It may be a file that somebody sent, so no entity is expanded and nothing is fetched. `huge` lifts libxml2's limit
+    to the length of a text.
+    """
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=huge)
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as exc:
+        raise ConfigurationError(f"{source}: is not XML: {exc}") from None
 
 
 def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:

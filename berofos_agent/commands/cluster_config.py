@@ -74,23 +74,14 @@ def _running_cluster() -> Cluster | None:
 
 def _require(arguments: argparse.Namespace, cluster: Cluster | None) -> None:
     """End with status 2 if an argument is missing, and name what the running cluster has to choose from."""
-    offers = {
-        "follow": ("resources", _resources(cluster)),
-        "port_b": ("nodes", list(cluster.nodes) if cluster else []),
-    }
+    from berofos_agent.cluster import shape
+
+    resources, nodes = (shape.candidates(cluster), cluster.nodes) if cluster else ([], ())
+    offers: dict[str, tuple[str, Sequence[str]]] = {"follow": ("resources", resources), "port_b": ("nodes", nodes)}
     for name, (what, known) in offers.items():
         if getattr(arguments, name) is None:
             offer = f"; this cluster has the {what} {', '.join(known)}" if known else ""
             parser().error(f"--{name.replace('_', '-')} is required{offer}")
-
-
-def _resources(cluster: Cluster | None) -> list[str]:
-    """Return the resources that may be telephony: groups, clones and resources on their own, but no relay."""
-    if cluster is None:
-        return []
-    found = cluster.tree.iterfind("configuration/resources/*[@id]")
-    relays = {name for relay in cluster.relays for name in relay.names}
-    return [one.get("id", "") for one in found if one.get("class") != "stonith" and one.get("id") not in relays]
 
 
 def _known_node(option: str, name: str, nodes: Sequence[str]) -> None:
@@ -168,9 +159,10 @@ def parser() -> argparse.ArgumentParser:
 def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
     """Return an argument type for text without a special meaning in a shell, crmsh or XML."""
 
+    @commandline.argument
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed here: use letters, digits, _ . -")
+            raise ValueError(f"{text!r} is not allowed here: use letters, digits, _ . -")
         return text
 
     return check

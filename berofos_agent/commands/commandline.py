@@ -14,7 +14,7 @@ import sys
 import syslog
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, TextIO, TypeVar
 
 from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.config import bnfosconf
@@ -34,6 +34,8 @@ from berofos_agent.errors import (
 
 if TYPE_CHECKING:
     from berofos_agent.device.device import Device, Switched
+
+T = TypeVar("T")
 
 DONE, FAILED, WRONG_ARGUMENTS, INTERRUPTED = 0, 1, 2, 130
 
@@ -206,6 +208,18 @@ def original_of(config: str, environ: Mapping[str, str] = os.environ) -> str:
     """
     is_copy = os.path.dirname(config) == environ.get("CREDENTIALS_DIRECTORY", "")
     return bnfosconf.DEFAULT_PATH if is_copy and os.path.isabs(config) else config
+
+
+def argument(check: Callable[[str], T]) -> Callable[[str], T]:
+    """Return an argument type from a check that raises ValueError, whose text argparse then shows."""
+
+    def convert(text: str) -> T:
+        try:
+            return check(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from None
+
+    return convert
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:

@@ -201,15 +201,6 @@ def as_json(findings: Sequence[Finding], hints: Sequence[str], status: int) -> d
     """Return the findings as JSON data."""
     return {
         "status": status,
-        "findings": [
-            {
-                "check": finding.check.id,
-                "severity": finding.check.severity.name.lower(),
-                "subject": finding.problem.subject,
-                "text": finding.problem.text,
-                "mend": finding.problem.fix,
-            }
-            for finding in findings
-        ],
+        "findings": [finding.as_json("mend") for finding in findings],
         "compare": list(hints),
     }

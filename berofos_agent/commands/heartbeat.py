@@ -84,13 +84,11 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+@commandline.argument
 def _command(text: str) -> list[str]:
-    try:
-        words = shlex.split(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r}: {exc}") from None
+    words = shlex.split(text)
     if not words:
-        raise argparse.ArgumentTypeError("a command expected")
+        raise ValueError("a command expected")
     return words
 
 

@@ -135,16 +135,7 @@ def as_json(rows: Sequence[Row], findings: Sequence[Finding], status: int) -> di
             }
             for row in rows
         ],
-        "findings": [
-            {
-                "check": finding.check.id,
-                "severity": finding.check.severity.name.lower(),
-                "subject": finding.problem.subject,
-                "text": finding.problem.text,
-                "fix": finding.problem.fix,
-            }
-            for finding in findings
-        ],
+        "findings": [finding.as_json() for finding in findings],
     }
 
 

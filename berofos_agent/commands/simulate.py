@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from berofos_agent.commands import commandline
-from berofos_agent.commands.commandline import abandon_output, integer
+from berofos_agent.commands.commandline import abandon_output, argument, integer
 from berofos_agent.config.editor import replace_file
 from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.device import frame, settings
@@ -113,30 +114,17 @@ def _order_rows() -> str:
     return "\n".join(f"  {f'{name} {argument}':25}{meaning}" for name, argument, meaning in rows)
 
 
-def _address(text: str) -> str:
-    return _setting("address", text)
+_address = argument(functools.partial(settings.check, "address"))
+_password = argument(functools.partial(settings.check, "apwd"))
 
 
-def _password(text: str) -> str:
-    return _setting("apwd", text)
-
-
-def _setting(keyword: str, text: str) -> str:
-    try:
-        return settings.check(keyword, text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from None
-
-
+@argument
 def _device(text: str) -> DeviceSpec:
-    parts = text.split(":", 3)
-    if len(parts) != 4 or not parts[0] or any(letter.isspace() for letter in parts[0]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
-    name, address, port, mac = parts
-    try:
-        return DeviceSpec(name, _address(address), _PORT(port), mac=format_mac(parse_mac(mac)))
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(str(exc)) from None
+    name, *rest = text.split(":", 3)
+    if len(rest) != 3 or not name or any(letter.isspace() for letter in name):
+        raise ValueError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
+    address, port, mac = rest
+    return DeviceSpec(name, _address(address), _PORT(port), mac=format_mac(parse_mac(mac)))
 
 
 def _tell(path: str, text: str) -> int:

@@ -82,10 +82,7 @@ class ConfFile:
     def append_device(self, mac: bytes, host: str = "") -> str:
         """Add a device that a scan found under the next free name, and return that name."""
         name = next_name(self.entries)
-        values = {"mac": format_mac(mac)}
-        if host:
-            values["host"] = host
-        self.append(name, values)
+        self.append(name, {"mac": format_mac(mac), **({"host": host} if host else {})})
         return name
 
     def save(self) -> None:

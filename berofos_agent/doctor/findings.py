@@ -157,3 +157,9 @@ class Finding:
 
     check: Check
     problem: Problem
+
+    def as_json(self, fix: str = "fix") -> dict[str, str]:
+        """Return it for a program; `fix` is the key of the command that fixes the problem."""
+        keys = ("check", "severity", "subject", "text", fix)
+        severity = self.check.severity.name.lower()
+        return dict(zip(keys, (self.check.id, severity, self.problem.subject, self.problem.text, self.problem.fix)))

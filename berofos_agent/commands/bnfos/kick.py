@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Callable
 
-from berofos_agent.commands.bnfos.context import Context, Reporter
+from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.commands.bnfos.lan import client
 from berofos_agent.errors import DeviceError
 
@@ -30,9 +30,7 @@ def in_background(context: Context) -> int:
         _let_go_of_terminal()
         signal.signal(signal.SIGTERM, _leave)
         context.reporter.info(f"{entry.name}: kicking its watchdog every {context.wait:g} s (process {os.getpid()})")
-        keep_kicking(
-            context, lambda: device.kick(context.seconds), FailureLog(context.reporter, entry.name), time.sleep
-        )
+        keep_kicking(context, entry.name, lambda: device.kick(context.seconds), time.sleep)
     except SystemExit:
         context.reporter.info(f"{entry.name}: no longer kicking its watchdog (ended by a signal)")
     except Exception as exc:
@@ -40,32 +38,19 @@ def in_background(context: Context) -> int:
     os._exit(0)
 
 
-class FailureLog:
-    """Reports when kicks begin to fail and when they succeed again, not each one."""
-
-    def __init__(self, reporter: Reporter, name: str) -> None:
-        self._reporter = reporter
-        self._name = name
-        self._works = True
-
-    def report(self, problem: DeviceError | None) -> None:
-        """Take note of how a kick went."""
-        if problem and self._works:
-            self._reporter.error(f"{problem}; going on")
-        elif not problem and not self._works:
-            self._reporter.info(f"{self._name}: takes kicks again")
-        self._works = problem is None
-
-
-def keep_kicking(context: Context, kick: Callable[[], None], log: FailureLog, sleep: Callable[[float], None]) -> None:
-    """Kick on and on; returns only by an exception of `sleep`."""
+def keep_kicking(context: Context, name: str, kick: Callable[[], None], sleep: Callable[[float], None]) -> None:
+    """Kick on and on, and report when kicks begin to fail or succeed again; returns only by an exception of `sleep`."""
+    works = True
     while True:
-        problem = None
         try:
             kick()
+            if not works:
+                context.reporter.info(f"{name}: takes kicks again")
+            works = True
         except DeviceError as exc:
-            problem = exc
-        log.report(problem)
+            if works:
+                context.reporter.error(f"{exc}; going on")
+            works = False
         sleep(context.wait)
 
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import did_you_mean, seconds
+from berofos_agent.commands.commandline import argument, did_you_mean, seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -258,7 +258,7 @@ def new_parser() -> argparse.ArgumentParser:
     options = parser.add_argument_group("options")
     for option in OPTIONS.values():
         if option.metavar:
-            kind = {"metavar": option.metavar, "action": _Once, "type": _argument_type(option)}
+            kind = {"metavar": option.metavar, "action": _Once, "type": argument(option.check)}
         else:
             kind = {"action": "store_const", "const": True}
         options.add_argument(f"-{option.letter}", help=option.meaning, **kind)
@@ -268,16 +268,6 @@ def new_parser() -> argparse.ArgumentParser:
     options.add_argument("--help", action="help", help="show this help; -h is HOST")
     options.add_argument("--version", action="version", version=f"bnfos {__version__}")
     return parser
-
-
-def _argument_type(option: Option) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
-        try:
-            return option.check(text)
-        except ValueError as exc:
-            raise argparse.ArgumentTypeError(str(exc)) from None
-
-    return convert
 
 
 def _combinations() -> str:
