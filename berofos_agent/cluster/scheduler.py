@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
 import tempfile
 import time
@@ -15,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster.cib import seconds
-from berofos_agent.cluster.tools import parse_xml
+from berofos_agent.cluster.tools import parse_xml, why_failed
 from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
@@ -63,14 +61,13 @@ class Scheduler:
         self.seconds = seconds
         self._end = time.monotonic() + total
         self.runs = 0
-        self._closing = contextlib.ExitStack()
+        self._folder = tempfile.TemporaryDirectory(prefix="berofos-rehearse-")
 
     def __enter__(self) -> Scheduler:
-        self._folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="berofos-rehearse-"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closing.close()
+        self._folder.cleanup()
 
     def run(self, cib: Any, options: Sequence[str]) -> Answer:
         """Let the scheduler act once on a CIB; raise ConfigurationError if crm_simulate is missing, fails or hangs."""
@@ -78,28 +75,15 @@ class Scheduler:
         seconds = min(self.seconds, self._end - time.monotonic())
         if seconds <= 0:
             raise ConfigurationError("the scheduler needs too long for this configuration")
-        descriptor, path = tempfile.mkstemp(dir=self._folder)
-        os.close(descriptor)
-        try:
-            argv = ["crm_simulate", "--xml-pipe", "--simulate", "--save-output", path, "--output-as=xml", *options]
-            ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
+        with tempfile.NamedTemporaryFile(dir=self._folder.name) as saved:
+            argv = ["crm_simulate", "--xml-pipe", "--simulate", "--save-output", saved.name, "--output-as=xml"]
+            ended = run_tool([*argv, *options], seconds, stdin=etree.tostring(cib))
             if ended.returncode:
-                raise ConfigurationError(_why(ended.returncode, ended.stderr))
-            # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
-            with open(path, "rb") as file:
-                after = parse_xml(file.read(), "the answer of crm_simulate", huge=True)
-            result = parse_xml(ended.stdout, "the answer of crm_simulate", huge=True)
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        return _answer(after, result)
-
-
-def _why(code: int, stderr: bytes) -> str:
-    if code < 0:
-        return f"crm_simulate crashed (signal {-code})"
-    lines = stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-    return f"crm_simulate failed (exit status {code}): {lines[-1][:200]}"
+                raise ConfigurationError(why_failed("crm_simulate", ended))
+            with open(saved.name, "rb") as file:
+                after = file.read()
+        # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
+        return _answer(*(parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout)))
 
 
 def _answer(after: Any, result: Any) -> Answer:

@@ -43,6 +43,14 @@ def run(
         raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s") from None
 
 
+def why_failed(program: str, ended: subprocess.CompletedProcess[bytes]) -> str:
+    """Return how a tool ended, and its last line."""
+    if ended.returncode < 0:
+        return f"{program} crashed (signal {-ended.returncode})"
+    lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+    return f"{program} failed (exit status {ended.returncode}): {lines[-1][:200]}"
+
+
 def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
     """Return the root of an XML document as lxml reads it; raise ConfigurationError that names its source.
 

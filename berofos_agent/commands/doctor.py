@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.picture import Paint, plain
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster
     from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.doctor.findings import ConfigFile, Facts, Finding, Inspected
+
+T = TypeVar("T")
 
 _DESCRIPTION = """\
 Check the cluster's configuration, bnfos.conf and the devices for errors and
@@ -91,19 +93,8 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     from berofos_agent.doctor import files
     from berofos_agent.doctor.findings import Facts
 
-    cluster, live, why_not, why_not_live = None, None, "", ""
-    if cib_path:
-        cluster = cib.read_file(cib_path)
-    else:
-        try:
-            cluster = cib.read_live()
-        except ConfigurationError as exc:
-            why_not = str(exc)
-    if cluster and not cib_path:
-        try:
-            live = status.read()
-        except ConfigurationError as exc:
-            why_not_live = str(exc)
+    cluster, why_not = (cib.read_file(cib_path), "") if cib_path else _tried(cib.read_live)
+    live, why_not_live = _tried(status.read) if cluster and not cib_path else (None, "")
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.read(path) for path in paths]
@@ -136,9 +127,14 @@ def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | No
 
     if not find("crm_simulate"):
         return None, ""
+    with Scheduler(total=REHEARSAL_SECONDS) as scheduler:
+        return _tried(lambda: rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE))
+
+
+def _tried(read: Callable[[], T]) -> tuple[T | None, str]:
+    """Return what was read and an empty text, or None and why it could not be."""
     try:
-        with Scheduler(total=REHEARSAL_SECONDS) as scheduler:
-            return rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE), ""
+        return read(), ""
     except ConfigurationError as exc:
         return None, str(exc)
 

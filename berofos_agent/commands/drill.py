@@ -244,12 +244,11 @@ def _figure(seconds: float | None) -> str:
 
 
 def _must(argv: Sequence[str]) -> None:
-    from berofos_agent.cluster.tools import run
+    from berofos_agent.cluster.tools import run, why_failed
 
     ended = run(argv, COMMAND_SECONDS)
     if ended.returncode:
-        lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise BerofosError(f"{argv[0]} failed (exit status {ended.returncode}): {lines[-1][:200]}")
+        raise BerofosError(why_failed(argv[0], ended))
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import queue
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed, wait
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,18 @@ _EXAMPLES = """\
 
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
-    return _run(parser().parse_args(argv))
+    arguments = parser().parse_args(argv)
+    devices = commandline.devices_of(arguments)
+    if arguments.watch is None:
+        return _show(arguments, devices)
+    redraw = _REDRAW if sys.stdout.isatty() and not arguments.json else ""
+    try:
+        while True:
+            stamp = "" if arguments.json else time.strftime("%Y-%m-%d %H:%M:%S\n")
+            _show(arguments, devices, redraw + stamp)
+            sleep(arguments.watch)
+    except KeyboardInterrupt:
+        return DONE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -74,20 +84,6 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    devices = commandline.devices_of(arguments)
-    if arguments.watch is None:
-        return _show(arguments, devices)
-    redraw = _REDRAW if sys.stdout.isatty() and not arguments.json else ""
-    try:
-        while True:
-            stamp = "" if arguments.json else time.strftime("%Y-%m-%d %H:%M:%S\n")
-            _show(arguments, devices, redraw + stamp)
-            sleep(arguments.watch)
-    except KeyboardInterrupt:
-        return DONE
-
-
 def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str = "") -> int:
     """Show all devices once, each as soon as it has answered."""
     answers = _ask_all(devices, arguments.timeout + 2)
@@ -96,7 +92,7 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
     if not arguments.json:
         screen.begin(before)
     found: dict[str, Inspection] = {}
-    for batch in _batches(answers, [device.name for device in devices]):
+    for batch in _batches(answers):
         found.update({one.device: one for one in batch})
         if not arguments.json:
             screen.show(batch)
@@ -121,52 +117,40 @@ def _show(arguments: argparse.Namespace, devices: Sequence[Device], before: str 
 # --- asking ----------------------------------------------------------------------------------------------------
 
 
-def _ask_all(devices: Sequence[Device], seconds: float) -> queue.Queue[Inspection | Exception]:
-    """Inspect each device in its own thread; return the queue that gets the inspections as they end."""
-    from berofos_agent.device.inspection import Inspection, inspect
-    from berofos_agent.device.parallel import run_on_all
+def _ask_all(devices: Sequence[Device], seconds: float) -> list[Future[Inspection]]:
+    """Inspect each device in its own thread, which Ctrl-C does not wait for."""
+    from berofos_agent.device.inspection import inspect_all
 
-    answers: queue.Queue[Inspection | Exception] = queue.Queue()
-
-    def ask(device: Device) -> None:
+    def ask(device: Device, answer: Future[Inspection]) -> None:
         try:
-            result = run_on_all([device], inspect, time.monotonic() + seconds)[0]
-            answers.put(result.value or Inspection(device.name, error=result.error, entry=device.entry))
+            answer.set_result(inspect_all([device], time.monotonic() + seconds)[0])
         except Exception as exc:
-            answers.put(exc)
+            answer.set_exception(exc)
 
-    for device in devices:
-        threading.Thread(target=ask, args=(device,), daemon=True).start()
+    answers: list[Future[Inspection]] = [Future() for _ in devices]
+    for pair in zip(devices, answers):
+        threading.Thread(target=ask, args=pair, daemon=True).start()
     return answers
 
 
-def _batches(answers: queue.Queue[Inspection | Exception], names: Sequence[str]) -> Iterator[list[Inspection]]:
+def _batches(answers: Sequence[Future[Inspection]]) -> Iterator[list[Inspection]]:
     """Yield what ends within TOGETHER_SECONDS in the order of the file, then each device as it ends."""
-    until = time.monotonic() + TOGETHER_SECONDS
-    batch: list[Inspection] = []
-    with contextlib.suppress(queue.Empty):
-        while len(batch) < len(names):
-            batch.append(_checked(answers.get(timeout=max(0.0, until - time.monotonic()))))
-    if batch:
-        yield sorted(batch, key=lambda one: names.index(one.device))
-    for _ in range(len(names) - len(batch)):
-        yield [_checked(answers.get())]
-
-
-def _checked(answer: Inspection | Exception) -> Inspection:
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    together, late = wait(answers, TOGETHER_SECONDS)
+    if together:
+        yield [answer.result() for answer in answers if answer in together]
+    for answer in as_completed(late):
+        yield [answer.result()]
 
 
 def _view(config: str) -> View | None:
     """Return the cluster's side, without devices; None if no cluster runs here or it has no relay resource."""
+    from berofos_agent.cluster import tools
     from berofos_agent.doctor.overview import read_view
 
     try:
         return read_view(config)
     except ConfigurationError as exc:
-        if shutil.which("cibadmin", path=f"{os.environ.get('PATH', '')}:/usr/sbin") and os.path.exists(COROSYNC_CONF):
+        if tools.find("cibadmin") and os.path.exists(COROSYNC_CONF):
             commandline.complain(PROG, exc)  # a cluster node on which the cluster does not run
         return None
 

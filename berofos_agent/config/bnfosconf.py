@@ -11,7 +11,7 @@ import re
 import resource
 from collections.abc import Sequence
 from ipaddress import IPv4Address
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing, NoDeviceDeclared
@@ -93,12 +93,8 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-_KEYS = {"mac": parse_mac, "host": parse_host, "login": parse_login, "port": parse_port}
-
-
-def parse_value(key: str, text: str) -> object:
-    """Return the value of a key; raise ValueError with a sentence for the administrator."""
-    return _KEYS[key](text)
+KEYS: dict[str, Callable[[str], Any]] = {"mac": parse_mac, "host": parse_host, "login": parse_login, "port": parse_port}
+"""By key, what makes its value of a text, or raises ValueError with a sentence for the administrator."""
 
 
 def read(path: str) -> list[Entry]:
@@ -177,14 +173,14 @@ def _setting(line: str, section: Entry) -> dict[str, Any]:
     key = key.strip().lower()
     if not separator:
         raise ValueError("neither [section] nor key = value (a comment has a line of its own)")
-    if key not in _KEYS:
+    if key not in KEYS:
         # A login line with a slip in it has part of the password before the "=".
         shown = f" {key}" if _WORD.fullmatch(key) else ""
-        raise ValueError(f"unknown key{shown}; known are {', '.join(_KEYS)}")
+        raise ValueError(f"unknown key{shown}; known are {', '.join(KEYS)}")
     if getattr(section, key) != Entry._field_defaults[key]:
         raise ValueError(f"a second {key} for [{section.name}]")
     value = value.strip()
-    return {key: _KEYS[key](_BEHIND[key].sub("", value) if key in _BEHIND else value)}
+    return {key: KEYS[key](_BEHIND[key].sub("", value) if key in _BEHIND else value)}
 
 
 def select(entries: Sequence[Entry], names: Sequence[str], path: str) -> list[Entry]:

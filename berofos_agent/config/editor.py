@@ -119,7 +119,7 @@ class ConfFile:
         entries = bnfosconf.parse(text, self.path)
         changed = next(entry for entry in entries if entry.name == section)
         try:
-            is_meant = all(getattr(changed, key) == bnfosconf.parse_value(key, value) for key, value in values.items())
+            is_meant = all(getattr(changed, key) == bnfosconf.KEYS[key](value) for key, value in values.items())
         except ValueError as exc:
             raise ConfigurationError(f"{self.path}: [{section}]: {exc}") from None
         if not is_meant or len([entry for entry in entries if entry.problem]) > len(problems):

@@ -132,14 +132,11 @@ class ScanReply:
 
 def encode_network_settings(mac: bytes, network: NetworkSettings) -> bytes:
     """Return the payload of command 2."""
-    return mac + _NETWORK_SETTINGS.pack(
-        network.address.packed,
-        network.netmask.packed,
-        network.gateway.packed,
-        network.phy,
-        network.options,
-        network.http_port,
-    )
+    return mac + _NETWORK_SETTINGS.pack(*_packed(network), network.phy, network.options, network.http_port)
+
+
+def _packed(network: NetworkSettings) -> list[bytes]:
+    return [one.packed for one in (network.address, network.netmask, network.gateway)]
 
 
 def decode_network_settings(payload: bytes) -> NetworkSettings:
@@ -157,9 +154,7 @@ def encode_scan_reply(reply: ScanReply) -> bytes:
         *reply.bootloader,
         *reply.firmware,
         0 if reply.operational else 1,
-        reply.network.address.packed,
-        reply.network.netmask.packed,
-        reply.network.gateway.packed,
+        *_packed(reply.network),
         reply.network.phy,
         reply.link,
         reply.network.options,

@@ -96,10 +96,13 @@ def nobody_switches(facts: Facts) -> Iterator[Problem]:
 def one_address_twice(facts: Facts) -> Iterator[Problem]:
     """Two sections of bnfos.conf name the same device, so another device is never switched."""
     for file in facts.files:
-        addresses = [(f"{entry.host.lower()}:{entry.port}", entry) for entry in file.entries if entry.host]
-        macs = [(format_mac(entry.mac), entry) for entry in file.entries if entry.mac]
-        for what, known in (("address", addresses), ("MAC", macs)):
-            for key, twins in _twins(known):
+        named: dict[tuple[str, str], list[Entry]] = {}
+        for entry in file.entries:
+            address = f"{entry.host.lower()}:{entry.port}" if entry.host else ""
+            for what, key in (("address", address), ("MAC", format_mac(entry.mac or b""))):
+                named.setdefault((what, key), []).append(entry)
+        for (what, key), twins in named.items():
+            if key and len(twins) > 1:
                 names = " and ".join(entry.name for entry in twins)
                 yield Problem(
                     file.path,
@@ -141,10 +144,3 @@ def has_quorum_device(path: str = "/etc/corosync/corosync.conf") -> bool:
 def how_to_compare(path: str, nodes: Sequence[str]) -> str:
     """Return the command that compares bnfos.conf on all nodes."""
     return f"for node in {' '.join(map(quote, nodes))}; do ssh $node sha256sum {quote(path)}; done"
-
-
-def _twins(known: Sequence[tuple[str, Entry]]) -> Iterator[tuple[str, list[Entry]]]:
-    for key in dict.fromkeys(key for key, _ in known):
-        twins = [entry for other, entry in known if other == key]
-        if len(twins) > 1:
-            yield key, twins

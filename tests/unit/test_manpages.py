@@ -81,4 +81,4 @@ def test_agent_explains_every_exit_code_it_has() -> None:
 
 
 def test_bnfos_conf_explains_every_key() -> None:
-    assert set(MAKER["KEYS"]) == set(bnfosconf._KEYS)
+    assert set(MAKER["KEYS"]) == set(bnfosconf.KEYS)

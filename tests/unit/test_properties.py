@@ -173,7 +173,7 @@ def test_a_change_affects_the_given_key_only(text: str, data: st.DataObject) -> 
     value = data.draw(value_of[key])
     file.set(section, key, value)
     wanted = {name: entry._replace(line=0) for name, entry in before.items()}
-    wanted[section] = wanted[section]._replace(**{key: bnfosconf._KEYS[key](value)})  # type: ignore[arg-type]
+    wanted[section] = wanted[section]._replace(**{key: bnfosconf.KEYS[key](value)})  # type: ignore[arg-type]
     assert {entry.name: entry._replace(line=0) for entry in file.entries} == wanted
     changes = [line for line in difflib.ndiff(text.split("\n"), file.text.split("\n")) if line[0] in "+-"]
     gone = [line for line in changes if line[0] == "-" and line.strip("- \t\r") and "=" in line]
@@ -213,7 +213,7 @@ def test_any_value_is_stored_unchanged_or_refused(text: str, section: str, key: 
         assert file.text == text
     else:
         entry = next(entry for entry in file.entries if entry.name == section)
-        assert getattr(entry, key) == bnfosconf._KEYS[key](value)
+        assert getattr(entry, key) == bnfosconf.KEYS[key](value)
 
 
 @bounded
