@@ -63,7 +63,7 @@ def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        raise ConfigurationError(f"{source}: is not XML: {exc}") from None
+        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}") from None
 
 
 def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:

@@ -169,7 +169,7 @@ def test_what_can_be_promoted(text: str, promotable: bool) -> None:
         (None, "no crm_simulate"),
         ("kill -ABRT $$", "crashed (signal 6)"),
         ("echo 'Could not parse' >&2; exit 66", "exit status 66): Could not parse"),
-        ("echo '<not'", "unusable answer"),
+        ("echo '<not'", "the answer of crm_simulate: is not XML"),
         ("exec sleep 60", "does not answer within 0.2 s"),
     ],
     ids=["missing", "crashes", "fails", "nonsense", "hangs"],
