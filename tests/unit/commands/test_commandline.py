@@ -133,7 +133,8 @@ def test_the_configuration_file_can_be_given_in_three_places(
     monkeypatch.delenv("BEROFOS_CONFIG", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(status, "_run", lambda arguments: given.append(arguments.config) or 0)
+    monkeypatch.setattr(commandline, "devices_of", lambda arguments: given.append(arguments.config))
+    monkeypatch.setattr(status, "_show", lambda *_: 0)
     assert berofos.main(words) == 0
     assert given == [config]
 
