@@ -49,7 +49,7 @@ MACHINE_PACKAGES = debootstrap systemd-container iproute2
 
 test-release: $(VENV)/installed
 	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
-	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress
+	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress python3-prometheus-client
 	rm -rf build/$(RELEASE)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release tests/package/test_bare_debian.py \
 	    tests/cluster --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py

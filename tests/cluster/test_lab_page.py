@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from .lab.board import TOPOLOGIES, Board, Server
 from .lab.cluster import Cluster
 from .lab.devices import CHECKOUT
 from .lab.node import Node
+from .lab.two_nodes import NODES
 
 __all__ = ["album", "chromium", "tab"]
 
@@ -109,6 +111,86 @@ def test_standby_device_without_power_and_a_cut_cable_are_undone_by_a_second_cli
     page.click("xivo-1 in standby")
     page.wait("document.querySelector('[data-device=fos1] [data-text=noteB]').textContent === 'online'", 30)
     assert set(cluster.lab.lines().values()) == {"xivo-2"}
+
+
+@contextlib.contextmanager
+def opened(tab: Tab, board: Board, sentence: str) -> Iterator[None]:
+    """Set up and serve the board, open its page, and wait until this is said of both devices."""
+    board.set_up()
+    with board, Server(board) as server:
+        tab.open(server.url)
+        tab.wait(f"document.body.innerText.split({json.dumps(sentence)}).length === 3", 30)
+        yield
+        tab.open("about:blank")
+
+
+@pytest.fixture
+def as_found(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster; its configuration is put back before its devices are, or a monitor would see these set otherwise."""
+    lab = cluster.lab
+    before = lab.must(lab.a_node(), "cibadmin --query --scope configuration")
+    yield cluster
+    lab.rejoin_nodes()
+    for node in NODES:
+        lab.boot(node)
+        lab.start_cluster(node)
+    cluster.wait_for_members()
+    lab.must(lab.a_node(), "cibadmin --replace --scope configuration --xml-pipe", stdin=before)
+
+
+def fencing(cluster: Cluster) -> str:
+    return cluster.lab.run(cluster.lab.a_node(), "crm_attribute --query --name stonith-enabled --quiet").stdout.strip()
+
+
+def test_nodes_cut_by_a_click_with_fencing_switched_on_by_a_click_leave_the_lines_where_they_are(
+    as_found: Cluster, tab: Tab
+) -> None:
+    cluster, lab = as_found, as_found.lab
+    with opened(tab, Board(cluster, TOPOLOGIES["xivos"]), "the lines are at xivo-1."):
+        assert fencing(cluster) == "false"
+        tab.click("Fencing")
+        lab.wait_until(lambda: fencing(cluster) == "true", 20, "fencing is on")
+        tab.wait("/fencing\\s+enabled/.test(document.body.innerText)", 20)
+        tab.click("Cut node from node")
+        tab.wait("document.body.innerText.includes('xivo-2 is fenced')", 40)
+        tab.click("Cut node from node")
+        tab.wait("document.body.innerText.includes('the nodes hear each other again')", 20)
+        cluster.wait_for_members()
+        cluster.wait_for("xivo-1")
+        assert "xivo-1 is fenced" not in lab.story()
+        assert lab.movements(since=lab.moment_of("the nodes do not hear each other any more")) == []
+        tab.click("Fencing")
+        lab.wait_until(lambda: fencing(cluster) == "false", 20, "fencing is off")
+
+
+def test_two_xivos_and_a_pbx_are_drawn_and_the_lines_follow_telephony(as_found: Cluster, tab: Tab) -> None:
+    with opened(tab, Board(as_found, TOPOLOGIES["pbx"]), "the lines are at xivo-1."):
+        tab.wait("document.body.innerText.includes('Lab: two XiVOs and a PBX')")
+        assert tab.ask("document.querySelector('[data-device=fos1] [data-text=noteA]').textContent") == "PBX at A3-4"
+        tab.click("Telephony to xivo-2")
+        at(tab, "0")
+        tab.wait("document.body.innerText.includes('the lines are at xivo-2.')", 30)
+
+
+def test_watchdog_gives_the_lines_to_the_pbx_when_the_only_xivo_is_killed_by_a_click(
+    as_found: Cluster, tab: Tab
+) -> None:
+    cluster, lab = as_found, as_found.lab
+    with opened(tab, Board(cluster, TOPOLOGIES["watchdog"]), "the lines are at xivo-1."):
+        tab.wait("document.body.innerText.includes('Lab: one XiVO and a PBX, with the watchdog')")
+        states = [device.order for device in lab.devices.values()]
+        lab.wait_until(
+            lambda: [ask("state")["state"]["watchdog"] for ask in states] == ["1", "1"], 40, "both are armed"
+        )
+        tab.click("Kill xivo-1")
+        at(tab, "0")
+        tab.wait("document.body.innerText.split('the lines are at PBX.').length === 3", 30)
+        tab.wait("/callers without lines: [0-9.]+ s/.test(document.body.innerText)", 30)
+        killed = lab.moment_of("xivo-1 is killed")
+        moved = lab.movements(since=killed)
+        assert [movement.cause for movement in moved] == ["watchdog", "watchdog"]
+        shown = float(re.findall(r"callers without lines: ([0-9.]+) s", tab.text())[-1])
+        assert shown == pytest.approx(moved[-1].at - killed, abs=0.06)
 
 
 def test_unknown_button_does_nothing(board: Board) -> None:

@@ -164,6 +164,8 @@ def test_no_password_is_left_behind_by_a_day_of_work(
     assert witness.run(*xivo_berofos, "--syslog", "-v", "slave") == 0
     assert witness.run(*xivo_berofos, "-q", "master") == 0
     assert witness.run(*berofos, "status", f"--config={config}") == 0
+    assert witness.run(*berofos, "metrics", f"--config={config}") == 0
+    assert witness.run(*berofos, "metrics", f"--config={config}", f"--output={witness.folder}/berofos.prom") == 0
     assert witness.run(*berofos, "password", f"--config={config}", typed=f"{OLD}\n{NEW}\n{NEW}\n") == 0
     assert [device.model.password() for device in devices] == [NEW, NEW]
 
