@@ -78,7 +78,7 @@ def test_a_relay_that_moved_counts_though_an_answer_was_lost(after: list[list[by
     assert (done.before, done.after) == ("0", "1")
 
 
-@pytest.mark.parametrize("after", [NOTHING, told("0")], ids=["silence", "elsewhere"])
+@pytest.mark.parametrize("after", [NOTHING, told("0")], ids=["silence", "wrong-position"])
 def test_a_relay_that_did_not_move_is_the_lost_answers_error(after: list[bytes]) -> None:
     with hostile_server(told("0"), NOTHING, after) as server:
         device = Device(bnfosconf.Entry("fos1", "127.0.0.1", port=server.port), 1.0)
