@@ -1,0 +1,100 @@
+"""berofos metrics on two real nodes: what Prometheus gets of a failover, a dead device and a watchdog."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.device.test_metrics import samples
+
+from .lab import scenes
+from .lab.cluster import RELAY, Cluster
+from .test_status import Console
+
+INTERVAL = 6
+
+
+@pytest.fixture(scope="module")
+def configured(two_nodes: Cluster) -> Cluster:
+    two_nodes.configure()
+    return two_nodes
+
+
+@pytest.fixture
+def console(cluster: Cluster, tmp_path: Path) -> Console:
+    return Console(cluster, tmp_path)
+
+
+def metrics(console: Console, node: str, arguments: str = "") -> dict[str, float]:
+    """Return the samples that a node exports, by name and labels."""
+    return samples(console.run(node, f"berofos metrics {arguments}"))
+
+
+def device(found: dict[str, float], what: str) -> list[float | None]:
+    return [found.get(f'berofos_device_{what}{{device="{name}"}}') for name in ("fos1", "fos2")]
+
+
+def relay(found: dict[str, float], what: str, node: str) -> float | None:
+    return found.get(f'berofos_{what}{{node="{node}",resource="{RELAY}"}}')
+
+
+def test_a_failover_is_told_as_the_lab_measured_it(console: Console, cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "berofos.prom"
+    look = f"--output {file} && cat {file}"
+    cluster.lab.wait_until(
+        lambda: relay(metrics(console, "xivo-2", look), "node_ready", "xivo-2") == 1, 30, "xivo-2 is ready"
+    )
+    before = metrics(console, "xivo-2", look)
+    assert (device(before, "relay_mode"), device(before, "expected_relay_mode")) == ([1, 1], [1, 1])
+    assert (relay(before, "relay_running", "xivo-1"), relay(before, "relay_running", "xivo-2")) == (1, 0)
+    began = time.time()
+    scenes.node_killed(cluster, "xivo-1")
+    after = metrics(console, "xivo-2", look)
+    assert (device(after, "relay_mode"), device(after, "expected_relay_mode")) == ([0, 0], [0, 0])
+    assert device(after, "position_changes_total") == [1, 1]
+    assert (relay(after, "relay_running", "xivo-1"), relay(after, "relay_running", "xivo-2")) == (0, 1)
+    started = relay(after, "relay_last_start_timestamp_seconds", "xivo-2")
+    took = relay(after, "relay_last_start_duration_seconds", "xivo-2")
+    assert started is not None
+    assert took is not None
+    assert began - 1 <= started <= time.time()  # Pacemaker writes whole seconds
+    assert 0 < took < 8, "a start lasts no longer"
+
+
+def test_a_dead_device_and_its_recovery_are_told(console: Console, cluster: Cluster) -> None:
+    lab = cluster.lab
+    lab.device("fos2").power_off()
+    lab.wait_until(
+        lambda: metrics(console, "xivo-2").get(f'berofos_relay_degraded{{resource="{RELAY}"}}') == 1, 30, "degraded"
+    )
+    found = metrics(console, "xivo-2")
+    assert device(found, "reachable") == [1, 0]
+    assert device(found, "relay_mode") == [1, None]
+    assert device(found, "expected_relay_mode") == [1, 1]
+    lab.device("fos2").power_on()
+    lab.wait_until(
+        lambda: metrics(console, "xivo-2").get(f'berofos_relay_degraded{{resource="{RELAY}"}}') == 0, 30, "healthy"
+    )
+    assert device(metrics(console, "xivo-2"), "reachable") == [1, 1]
+
+
+def test_kicks_of_the_node_at_port_b_are_told_there(console: Console, cluster: Cluster) -> None:
+    lab = cluster.lab
+    for one in lab.devices.values():
+        one.write({"modedef": "1", "wdogdef": "1"})
+    cluster.set_parameter("watchdog", str(INTERVAL))
+    answered = f'berofos_device_last_answered_kick_timestamp_seconds{{device="fos1",resource="{RELAY}"}}'
+    lab.wait_until(lambda: answered in metrics(console, "xivo-1"), 30, "a kick is answered")
+    lab.wait_until(lambda: device(metrics(console, "xivo-1"), "watchdog_remaining_seconds")[1], 20, "both are armed")
+    found = metrics(console, "xivo-1")
+    assert 0 <= time.time() - found[answered] < 60
+    assert found[f'berofos_device_unanswered_kicks{{device="fos1",resource="{RELAY}"}}'] == 0
+    assert found['berofos_device_watchdog_state{device="fos1",state="on"}'] == 1
+    assert device(found, "watchdog_interval_seconds") == [INTERVAL, INTERVAL]
+    assert answered not in metrics(console, "xivo-2"), "it does not kick"
+    cluster.set_parameter("watchdog", "0")
+    lab.wait_until(
+        lambda: metrics(console, "xivo-1")['berofos_device_watchdog_state{device="fos1",state="off"}'], 30, "disarmed"
+    )
