@@ -21,8 +21,9 @@
         +-- UnusableAnswer          it answered, but not with anything to rely on
         +-- DidNotFollow            a setting was written, but reads back otherwise
 
-The text of each is one line for the administrator and never contains a password. Which exit code an error becomes is
-in two tables: agent.decisions.EXIT_CODE for the cluster, commands.commandline.EXIT_STATUS for people.
+The text of each is one line for the administrator, ends in what to do next, and never contains a password.
+Which exit code an error becomes is in two tables: agent.decisions.EXIT_CODE for the cluster,
+commands.commandline.EXIT_STATUS for people.
 """
 
 from __future__ import annotations
@@ -84,17 +85,27 @@ class NotDelivered(BerofosError):
 
 
 class DeviceError(BerofosError):
-    """Something about one device."""
+    """Something about one device: `what` was seen, and the `step` to take, that of the class unless one is given."""
 
-    def __init__(self, device: str, what: str) -> None:
-        is_named = what.startswith(f"{device}: ")  # a device that is known by its address only
-        super().__init__(what if is_named else f"{device}: {what}")
+    STEP = "switch it off and on"
+
+    def __init__(self, device: str, what: str, step: str = "") -> None:
         self.device = device
         self.what = what
+        self.step = step or self.STEP
+        is_named = what.startswith(f"{device}: ")  # a device that is known by its address only
+        super().__init__(self.advice if is_named else f"{device}: {self.advice}")
+
+    @property
+    def advice(self) -> str:
+        """What was seen and the step to take, without the device's name."""
+        return f"{self.what}; {self.step}" if self.step else self.what
 
 
 class Unreachable(DeviceError):
     """The device did not answer in time, or the network refused."""
+
+    STEP = "check power and network"
 
 
 class Moved(Unreachable):
@@ -102,7 +113,7 @@ class Moved(Unreachable):
 
     def __init__(self, device: str, host: str, address: str) -> None:
         super().__init__(
-            device, f"answers at {address} now, not at {host}; update bnfos.conf: bnfos --scan -x -h {address}"
+            device, f"answers at {address} now, not at {host}", f"update bnfos.conf: bnfos --scan -x -h {address}"
         )
         self.address = address
 
@@ -110,13 +121,19 @@ class Moved(Unreachable):
 class SectionError(Unreachable):
     """The device's section of bnfos.conf is wrong or incomplete, so nothing is sent to it."""
 
+    STEP = ""  # the problem of the section ends in a step
+
 
 class Refused(DeviceError):
     """The device did not accept the login, or requires one that is not configured."""
 
+    STEP = "correct its login in bnfos.conf"
+
 
 class NotABerofos(DeviceError):
     """Something answered that is not a bero*fos, or a bero*fos with another MAC."""
+
+    STEP = "correct host and mac in bnfos.conf"
 
 
 class UnusableAnswer(DeviceError):

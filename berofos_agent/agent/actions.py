@@ -325,7 +325,7 @@ def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -
             answer = Result(ocf.OCF_ERR_GENERIC, position.reason)
         else:
             what = "not armed" if watchdog.is_wanted else "still on"
-            return OK, f"{decisions.together(errors)}; watchdog {what}" if errors else ""
+            return OK, f"watchdog {what}: {decisions.together(errors)}" if errors else ""
     except Superseded:
         raise
     except BaseException:
@@ -364,7 +364,7 @@ def position_of(call: Invocation, given: Parameters, deadline: float) -> tuple[s
     mode = node.relay_mode_for(name, given.port_b_node, given.port_d_node)
     if mode is None:
         cabled = ", ".join(filter(None, (given.port_b_node, given.port_d_node)))
-        raise NotCabled(f"node {name} is neither port_b_node nor port_d_node ({cabled})")
+        raise NotCabled(f"node {name} is neither port_b_node nor port_d_node; correct them ({cabled})")
     return name, mode
 
 

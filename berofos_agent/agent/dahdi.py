@@ -40,16 +40,16 @@ def read(number: str, folder: str = "") -> Span:
         with open(path, encoding="utf-8", errors="replace") as file:
             return parse(number, file.readline(1000))
     except FileNotFoundError:
-        return Span(number, problem=f"{path} is missing; is the driver loaded?")
+        return Span(number, problem=f"{path} is missing; load the driver or correct spans")
     except OSError as exc:
-        return Span(number, problem=f"{path}: {exc.strerror}")
+        return Span(number, problem=f"{path} cannot be read: {exc.strerror}; correct spans")
 
 
 def parse(number: str, line: str) -> Span:
     """Return what the first line of a span's file says."""
     match = _FIRST_LINE.match(line)
     if not match:
-        return Span(number, problem=f"{line[:40].strip()!r} is not understood")
+        return Span(number, problem=f"{line[:40].strip()!r} is not understood; report it")
     words = match.group(4).split()
     return Span(number, match.group(2), tuple(alarm for alarm in ALARMS if alarm in words))
 

@@ -15,12 +15,10 @@ from berofos_agent.errors import (
     ConfigurationMissing,
     DeviceError,
     DidNotFollow,
-    Moved,
     NotABerofos,
     NotCabled,
     ParameterError,
     Refused,
-    SectionError,
     Unreachable,
     UnusableAnswer,
     row_of,
@@ -86,7 +84,7 @@ def evaluate_start(errors: Sequence[DeviceError], in_position: int) -> Result:
         return Result(_start_code(worst), together([worst, *errors]))
     if in_position:
         return OK
-    return Result(ocf.OCF_ERR_GENERIC, _with_advice([most_severe(errors), *errors]))
+    return Result(ocf.OCF_ERR_GENERIC, together([most_severe(errors), *errors]))
 
 
 def _start_code(error: DeviceError) -> int:
@@ -98,11 +96,6 @@ def together(errors: Sequence[DeviceError]) -> str:
     """Return one line for several errors: the first as it is, and the names of the other devices."""
     others = [error.device for error in errors if error.device != errors[0].device]
     return f"{errors[0]} (also {', '.join(others)})" if others else str(errors[0])
-
-
-def _with_advice(errors: Sequence[DeviceError]) -> str:
-    text = together(errors)
-    return text if isinstance(errors[0], (Moved, SectionError, Refused)) else f"{text}; check power and network"
 
 
 def evaluate_monitor(
@@ -120,7 +113,7 @@ def evaluate_monitor(
     if wrong:
         code = ocf.OCF_NOT_RUNNING if len(wrong) == len(readings) else ocf.OCF_ERR_GENERIC
         expired = any(one.settings.get("wdogstate") == WATCHDOG_FAILURE for one in wrong)
-        return Result(code, f"{_names(wrong)}: {_wrong_position(mode)}{', watchdog expired' if expired else ''}")
+        return Result(code, f"{_names(wrong)}: {_wrong_position(mode, expired)}")
     if here and unknown:
         return Result(ocf.OCF_DEGRADED, _why_unknown(unknown))
     if here:
@@ -128,7 +121,7 @@ def evaluate_monitor(
     failures = [one.failure for one in unknown if one.failure]
     if seconds_since_seen < grace:
         return Result(ocf.OCF_DEGRADED, problem or together(failures))
-    return Result(ocf.OCF_ERR_GENERIC, problem or _with_advice(failures))
+    return Result(ocf.OCF_ERR_GENERIC, problem or together(failures))
 
 
 def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) -> Result:
@@ -152,6 +145,8 @@ def _names(readings: Sequence[Reading]) -> str:
     return ", ".join(one.device for one in readings)
 
 
-def _wrong_position(mode: str) -> str:
-    other = "0" if mode == "1" else "1"
-    return f"relay is in position {LINES[other]}, expected {LINES[mode]}"
+def _wrong_position(mode: str, expired: bool) -> str:
+    at, expected = LINES["0" if mode == "1" else "1"], LINES[mode]
+    if expired:
+        return f"relay is in position {at}, expected {expected}, watchdog expired; find out why kicks stopped"
+    return f"relay is in position {at}, expected {expected}; find out who moved it"

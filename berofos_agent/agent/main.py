@@ -181,9 +181,9 @@ def _installation_error(exc: ImportError) -> int:
 
 
 def _internal_error(action: str, exc: BaseException) -> int:
-    what = f"internal error ({type(exc).__name__}); syslog has the details"
+    what = f"internal error ({type(exc).__name__}); see syslog and report it"
     if isinstance(exc, MemoryError) or (isinstance(exc, SystemError) and _has_memory_limit()):
-        what = "this node is out of memory"
+        what = "this node is out of memory; see ps aux --sort=-rss"
     _say(f"ocf-exit-reason:{action}: {what}\n")
     _log_traceback(f"{action}: {what}")
     return ERR_GENERIC

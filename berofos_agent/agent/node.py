@@ -58,7 +58,11 @@ def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadli
     mine = digest(entries) if entries else ""
     known = publish(call.attribute("config"), mine, node, call.environ, deadline - time.monotonic())
     others = [other for other, theirs in sorted(known.items()) if other != node and theirs and theirs != mine]
-    return f"bnfos.conf differs in its devices from that on {', '.join(others)}" if mine and others else ""
+    return (
+        f"bnfos.conf differs in its devices from that on {', '.join(others)}; copy the right one"
+        if mine and others
+        else ""
+    )
 
 
 def publish(name: str, value: str, node: str, environ: Mapping[str, str], seconds: float) -> dict[str, str]:

@@ -243,9 +243,9 @@ def parse(given: Given) -> Parameters:
     """Return the parameters, checked; `given(name)` returns one, None if it is not set. Raises ParameterError."""
     values = {parameter.name: _checked(parameter, given(parameter.name)) for parameter in PARAMETERS}
     if values["port_d_node"] and str(values["port_d_node"]).lower() == str(values["port_b_node"]).lower():
-        raise ParameterError("port_b_node and port_d_node name the same node")
+        raise ParameterError("port_b_node and port_d_node name the same node; correct one")
     if values["state"] and statepath.is_same_file(str(values["state"]), str(values["config"])):
-        raise ParameterError("state and config name the same file")
+        raise ParameterError("state and config name the same file; leave state out")
     if not values["on_stop"]:
         values["on_stop"] = "keep" if values["port_d_node"] else "fallback"
     del values["state"]  # statepath.path_of reads it, before anything else is checked
@@ -257,7 +257,7 @@ def parse(given: Given) -> Parameters:
 def _checked(parameter: Parameter, text: str | None) -> object:
     if not text:
         if parameter.required:
-            raise ParameterError(f"{parameter.name} is required")
+            raise ParameterError(f"{parameter.name} is required; set it")
         text = parameter.default
     if text is None:
         return None

@@ -39,7 +39,7 @@ def publish(call: Invocation) -> None:
     except BerofosError as exc:
         reason = str(exc)
     except Exception as exc:
-        reason = f"internal error ({type(exc).__name__}); syslog has the details"
+        reason = f"internal error ({type(exc).__name__}); see syslog and report it"
         raise
     finally:
         different = node.publish_config(call, name, entries, call.deadline)

@@ -160,14 +160,14 @@ def save(path: str, state: State) -> None:
         _make_default_folder(os.path.dirname(path))
         _refuse_links(path)
         if os.path.isfile(path) and not statepath.exists(path):
-            raise StateError(f"not written by this agent, choose another state file: {path}")
+            raise StateError(f"not written by this agent; choose another state file: {path}")
         _forget(temporary)  # of a process with this number that was killed while it wrote
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(data)
         check_current(path, state)
         os.replace(temporary, path)
     except OSError as exc:
-        raise StateError(f"cannot write the state file: {exc.strerror}: {path}") from exc
+        raise StateError(f"cannot write the state file: {exc.strerror}; mend its folder: {path}") from exc
     finally:
         _forget(temporary)
     state.loaded_token = state.token
@@ -180,7 +180,7 @@ def check_current(path: str, state: State) -> None:
 
 
 def _superseded() -> Superseded:
-    return Superseded("the resource was stopped or started while this action ran")
+    return Superseded("the resource was stopped or started while this action ran; see crm_mon")
 
 
 def token_in(path: str) -> str | None:

@@ -154,7 +154,7 @@ class Watchdog:
         same = {name for name, one in self._state.targets.items() if name in before and before[name].kick == one.kick}
         kept = {name for name in on & same if here[name].get("wdogitime", self._text()) == self._text()}
         silent = [
-            Unreachable(name, f"{lost[name]} kicks not answered; check MAC in bnfos.conf and UDP port {frame.PORT}")
+            Unreachable(name, f"{lost[name]} kicks not answered", f"check MAC in bnfos.conf and UDP port {frame.PORT}")
             for name in sorted(kept & lost.keys())
         ]
         unarmed = here.keys() - kept - missing.keys() - set(failed)
@@ -165,8 +165,8 @@ class Watchdog:
         self._disarm_unkicked({error.device for error in [*silent, *not_armed]} & on)
         reasons = [
             *map(str, silent),
-            *(f"{error}; watchdog not armed" for error in not_armed),
-            *(f"{error}; watchdog still on" for error in former),
+            *(f"watchdog not armed: {error}" for error in not_armed),
+            *(f"watchdog still on: {error}" for error in former),
             *(f"{name}: watchdog failure latched; find the cause, then bnfos --set wdog=0" for name in failed),
         ]
         return written, next(iter(reasons), "")
@@ -178,7 +178,7 @@ class Watchdog:
         errors = self._switch_off([device for device in self._devices if device.name in suspects], settings)
         if not errors and settings.keys() >= {device.name for device in self._devices}:
             self._state.unsure = False
-        return f"{errors[0]}; watchdog still on" if errors else ""
+        return f"watchdog still on: {errors[0]}" if errors else ""
 
     def _switch_off(self, devices: Sequence[Device], settings: Mapping[str, Values]) -> list[DeviceError]:
         """Disarm devices, and stop kicking them and those that are off already; return why some are still on."""
@@ -212,7 +212,9 @@ class Watchdog:
         until = min(deadline, time.monotonic() + ANSWER_SECONDS)
         while not self._is_kicked(device.name):
             if time.monotonic() > until:
-                raise Unreachable(device.name, f"{device.entry.host} does not answer the kick daemon")
+                raise Unreachable(
+                    device.name, f"{device.entry.host} does not answer the kick daemon", "check the firewall"
+                )
             time.sleep(_ANSWER_PAUSE_SECONDS)
         state_file.check_current(self._path, self._state)
         return write_armed(device, self._interval, deadline)

@@ -140,16 +140,16 @@ def read_file(path: str) -> Cluster:
         with open(path, "rb") as file:
             return parse(file.read(MAXIMUM_BYTES + 1), path)
     except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; check its path and mode") from exc
 
 
 def parse(data: bytes, path: str) -> Cluster:
     """Return the facts of a CIB; raise ConfigurationError that names `path`."""
     if len(data) > MAXIMUM_BYTES:
-        raise ConfigurationError(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB")
+        raise ConfigurationError(f"{path}: is larger than {MAXIMUM_BYTES >> 20} MiB; `cibadmin --query` writes one")
     cib = parse_xml(data, path)
     if cib.getroottree().docinfo.internalDTD is not None:
-        raise ConfigurationError(f"{path}: has a document type, so it is not a CIB")
+        raise ConfigurationError(f"{path}: has a document type, so it is not a CIB; `cibadmin --query` writes one")
     configuration = cib.find("configuration") if cib.tag == "cib" else None
     if configuration is None:
         raise ConfigurationError(f"{path}: is not a CIB; `cibadmin --query` writes one")

@@ -74,7 +74,7 @@ class Scheduler:
         self.runs += 1
         seconds = min(self.seconds, self._end - time.monotonic())
         if seconds <= 0:
-            raise ConfigurationError("the scheduler needs too long for this configuration")
+            raise ConfigurationError("the scheduler needs too long for this configuration; try again on an idle host")
         with tempfile.NamedTemporaryFile(dir=self._folder.name) as saved:
             argv = ["crm_simulate", "--xml-pipe", "--simulate", "--save-output", saved.name, "--output-as=xml"]
             ended = run_tool([*argv, *options], seconds, stdin=etree.tostring(cib))
@@ -89,7 +89,7 @@ class Scheduler:
 def _answer(after: Any, result: Any) -> Answer:
     status = result.find("revised_cluster_status")
     if status is None:
-        raise ConfigurationError("crm_simulate gave an unusable answer: no revised_cluster_status")
+        raise ConfigurationError("crm_simulate gave an unusable answer: no revised_cluster_status; run crm_verify")
     transition = result.find("transition")
     steps = () if transition is None else transition
     places = _places(status)

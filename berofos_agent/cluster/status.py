@@ -196,7 +196,9 @@ def read(seconds: float = QUERY_SECONDS, environ: Mapping[str, str] = os.environ
     # crm_mon prints some times in local time without a zone, and in the language of the environment.
     answer = run(COMMAND, seconds, environ={**environ, "LC_ALL": "C", "TZ": "UTC0"})
     if answer.returncode:
-        raise ConfigurationError("the cluster is not running on this host, or this user may not query it")
+        raise ConfigurationError(
+            "the cluster is not running on this host, or this user may not query it; run this on a node as root"
+        )
     return parse(answer.stdout, " ".join(COMMAND))
 
 
@@ -205,10 +207,10 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
     root = parse_xml(data, source)
     summary = root.find("summary")
     if summary is None:
-        raise ConfigurationError(f"{source}: has no cluster status")
+        raise ConfigurationError(f"{source}: has no cluster status; `crm_mon --output-as=xml --inactive` prints one")
     dc, options = summary.find("current_dc"), summary.find("cluster_options")
     if dc is None or options is None:
-        raise ConfigurationError(f"{source}: has no cluster status; is the cluster still starting?")
+        raise ConfigurationError(f"{source}: has no cluster status; try again once the cluster is up")
     return ClusterStatus(
         at=_time(_attribute(summary.find("last_update"), "time")),
         version=dc.get("version", ""),

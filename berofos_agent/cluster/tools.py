@@ -27,7 +27,7 @@ def run(
     """Run a tool and return how it ended; raise ConfigurationError if it is missing, cannot run or hangs."""
     program = find(argv[0], environ)
     if program is None:
-        raise ConfigurationError(f"Pacemaker is not installed on this host (no {argv[0]})")
+        raise ConfigurationError(f"Pacemaker is not installed on this host (no {argv[0]}); run this on a cluster node")
     try:
         return subprocess.run(
             [program, *argv[1:]],
@@ -38,9 +38,9 @@ def run(
             env=dict(environ),
         )
     except OSError as exc:
-        raise ConfigurationError(f"{program} cannot be run: {exc.strerror}") from exc
+        raise ConfigurationError(f"{program} cannot be run: {exc.strerror}; check its mode") from exc
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s") from None
+        raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s; try again") from None
 
 
 def why_failed(program: str, ended: subprocess.CompletedProcess[bytes]) -> str:
@@ -70,5 +70,5 @@ def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.e
     """Return the live CIB, or the part that the arguments name; raise ConfigurationError if there is none."""
     answer = run(["cibadmin", "--query", *arguments], seconds, environ=environ)
     if answer.returncode:
-        raise ConfigurationError("the cluster is not running on this host")
+        raise ConfigurationError("the cluster is not running on this host; run this on a cluster node")
     return answer.stdout

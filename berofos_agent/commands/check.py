@@ -113,9 +113,13 @@ def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict
     for name in names:
         state = view.state_of(name) if view else None
         if state is None:
-            raise ConfigurationError(f"no resource of the cluster controls {name} of {arguments.config}")
+            raise ConfigurationError(
+                f"no resource of the cluster controls {name} of {arguments.config}; correct its parameter devices"
+            )
         if not state.mode:
-            raise ConfigurationError(f"{state.telephony or state.id} runs on no node that is cabled to {name}")
+            raise ConfigurationError(
+                f"{state.telephony or state.id} runs on no node that is cabled to {name}; see berofos doctor"
+            )
         expected[name] = state.mode
     return expected
 

@@ -55,7 +55,7 @@ def _condition(state: RelayState | None, inspection: Inspection) -> str:
     if inspection.in_flash_mode:
         return "in flash mode; switch it off and on again"
     if inspection.failure:
-        return inspection.failure.what
+        return inspection.failure.advice
     if state is None:
         return "no resource controls it"
     if state.mode and inspection.mode != state.mode:

@@ -92,12 +92,16 @@ class Drill:
         self.status: ClusterStatus = status.read()
         at = self.status.where(telephony.id, self.role)
         if len(at) != 1:
-            raise ConfigurationError(f"{telephony.id} runs on {' and '.join(at) or 'no node'}, not on one")
+            raise ConfigurationError(
+                f"{telephony.id} runs on {' and '.join(at) or 'no node'}, not on one; see berofos doctor"
+            )
         self.home = at[0]
         ports = {relay.parameters.get(name, "") for relay in cluster.relays for name in ("port_b_node", "port_d_node")}
         self.other = next((name for name in cluster.members if name != self.home and name in ports), "")
         if not self.other:
-            raise ConfigurationError(f"only {self.home} is cabled to the devices: there is no node to move to")
+            raise ConfigurationError(
+                f"only {self.home} is cabled to the devices: there is no node to move to; set port_d_node"
+            )
 
     def reasons_against(self) -> list[str]:
         """Return why this should not be done now, one line each."""

@@ -104,10 +104,12 @@ def _ask(config: str) -> tuple[str, str, str]:
         try:
             old, new, again = (getpass.getpass(prompt.format(file=config)) for prompt in _PROMPTS)
         except EOFError:
-            raise BerofosError("no password given; nothing changed") from None
+            raise BerofosError("no password given; nothing changed, try again") from None
         return old, new, again
     lines = [sys.stdin.readline() for _prompt in _PROMPTS]
     if not all(lines):
-        raise BerofosError("expected three lines on standard input: old password, new password, new password again")
+        raise BerofosError(
+            "expected three lines on standard input; give old password, new password, new password again"
+        )
     old, new, again = (line.rstrip("\n") for line in lines)
     return old, new, again

@@ -173,7 +173,7 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
         return specs(arguments.devices, like)
     names = [device.name for device in arguments.device]
     if len(set(names)) < len(names):
-        raise ConfigurationError("--device: each needs a name of its own")
+        raise ConfigurationError("--device: each needs a name of its own; rename one")
     return [
         replace(like, name=device.name, address=device.address, http_port=device.http_port, mac=device.mac)
         for device in arguments.device
@@ -188,7 +188,7 @@ def _free_config(path: str | None) -> str | None:
                 if old.readline() != _MARK:
                     raise ConfigurationError(f"{path}: there already, and not written by a simulator; remove it first")
     except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be written: {exc.strerror}") from exc
+        raise ConfigurationError(f"{path}: cannot be written: {exc.strerror}; choose another file") from exc
     return path
 
 
@@ -202,7 +202,7 @@ def _write_config(path: str, simulator: Simulator) -> None:
     try:
         replace_file(path, _MARK + simulator.conf())
     except OSError as exc:
-        raise BerofosError(f"{path}: cannot be written: {exc.strerror}") from exc
+        raise BerofosError(f"{path}: cannot be written: {exc.strerror}; choose another file") from exc
 
 
 def _print_devices(simulator: Simulator) -> None:

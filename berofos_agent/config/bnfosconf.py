@@ -116,14 +116,16 @@ def read_text(path: str) -> str:
     except FileNotFoundError:
         raise ConfigurationMissing(f"{path} is missing on this node; `bnfos --scan -x` writes it") from None
     except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; make it a file that root can read") from exc
     if len(data) > MAXIMUM_BYTES or b"\0" in data:
-        raise ConfigurationError(f"{path}: is not a bnfos.conf (binary, or larger than 1 MiB)")
+        raise ConfigurationError(
+            f"{path}: is not a bnfos.conf (binary, or larger than 1 MiB); copy it from the other node"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
-        raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text") from None
+        raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text; write that line anew") from None
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -143,17 +145,19 @@ def parse(text: str, path: str) -> list[Entry]:
         if name is not None:
             section = Entry(name, line=number)
             if name in entries:
-                section = Entry(f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice")
+                section = Entry(
+                    f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice; remove one"
+                )
             elif not _SECTION.fullmatch(stripped) or not _NAME.fullmatch(name):
                 section = section._replace(problem=f"{where}: [{name}] is not a usable name; use [fos1], [fos2], ...")
         else:
             section = section or Entry(
-                "(no section)", line=number, problem=f"{where}: stands before the first [section]"
+                "(no section)", line=number, problem=f"{where}: stands before the first [section]; move it below one"
             )
             try:
                 section = section._replace(**_setting(stripped, section))
             except ValueError as exc:
-                section = section._replace(problem=section.problem or f"{where}: {exc}")
+                section = section._replace(problem=section.problem or f"{where}: {exc}; correct it")
         entries[section.name] = section
     return list(entries.values())
 
@@ -191,7 +195,7 @@ def select(entries: Sequence[Entry], names: Sequence[str], path: str) -> list[En
     known = {entry.name: entry for entry in entries}
     for name in names:
         if name not in known:
-            raise ConfigurationError(f"{path}: declares no [{name}]; it has {', '.join(known)}")
+            raise ConfigurationError(f"{path}: declares no [{name}]; use {', '.join(known)}")
     chosen = [_with_host(known[name], path) for name in dict.fromkeys(names or known)]
     if all(entry.problem for entry in chosen):
         raise ConfigurationError(chosen[0].problem)

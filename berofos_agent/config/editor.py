@@ -68,7 +68,7 @@ class ConfFile:
         """
         entry = next((entry for entry in self.entries if entry.name == section), None)
         if entry is None:
-            raise ConfigurationError(f"{self.path}: declares no [{section}]")
+            raise ConfigurationError(f"{self.path}: declares no [{section}]; add it first")
         if entry.problem:
             raise ConfigurationError(f"{entry.problem}; correct it first")
         self._change(set_value(self._text, section, key, value), section, {key: value})
@@ -76,7 +76,7 @@ class ConfFile:
     def append(self, section: str, values: dict[str, str]) -> None:
         """Add a section at the end; what has no value yet gets its placeholder. Raises ConfigurationError."""
         if any(entry.name == section for entry in self.entries):
-            raise ConfigurationError(f"{self.path}: [{section}] is there already")
+            raise ConfigurationError(f"{self.path}: [{section}] is there already; choose another name")
         self._change(append_section(self._text, section, values), section, values)
 
     def append_device(self, mac: bytes, host: str = "") -> str:
@@ -103,7 +103,9 @@ class ConfFile:
         try:
             replace_file(self.path, self._text)
         except OSError as exc:
-            raise ConfigurationError(f"{self.path}: cannot be written: {exc.strerror or exc}") from exc
+            raise ConfigurationError(
+                f"{self.path}: cannot be written: {exc.strerror or exc}; run this as root"
+            ) from exc
         self._before = self._text
         self._exists = True
 
@@ -113,7 +115,7 @@ class ConfFile:
             if not value.isprintable() or value != value.strip():
                 raise ConfigurationError(
                     f"{self.path}: the {key} of [{section}] cannot be stored: "
-                    "it has a space at its start or end, or a character that is not printable"
+                    "it has a space at its start or end, or a character that is not printable; choose another"
                 )
         problems = [entry.problem for entry in self.entries if entry.problem]
         entries = bnfosconf.parse(text, self.path)
@@ -121,9 +123,11 @@ class ConfFile:
         try:
             is_meant = all(getattr(changed, key) == bnfosconf.KEYS[key](value) for key, value in values.items())
         except ValueError as exc:
-            raise ConfigurationError(f"{self.path}: [{section}]: {exc}") from None
+            raise ConfigurationError(f"{self.path}: [{section}]: {exc}; correct it") from None
         if not is_meant or len([entry for entry in entries if entry.problem]) > len(problems):
-            raise ConfigurationError(f"{self.path}: {', '.join(values)} of [{section}] cannot be stored")
+            raise ConfigurationError(
+                f"{self.path}: {', '.join(values)} of [{section}] cannot be stored; correct the file first"
+            )
         self._text = text
 
 
@@ -204,7 +208,7 @@ def refuse_special_file(path: str) -> None:
     except OSError:
         return
     if not stat.S_ISREG(mode):
-        raise ConfigurationError(f"{path}: is not a regular file")
+        raise ConfigurationError(f"{path}: is not a regular file; name one")
 
 
 def replace_file(name: str, text: str, mode: int = 0o600) -> None:

@@ -141,7 +141,7 @@ class Device:
         gone = differences(settings, lost, unreported=True)
         if gone:
             names = ", ".join(f"{one.keyword}={settings.get(one.keyword, '?')}, was {one.expected}" for one in gone)
-            raise DidNotFollow(self.name, f"lost other settings, set them again: {names}")
+            raise DidNotFollow(self.name, f"lost other settings: {names}", "set them again")
         return Written(settings, list(lost), moved)
 
     def _read_back(self, values: Mapping[str, str], deadline: float) -> Values:
@@ -159,15 +159,14 @@ class Device:
             except Refused:
                 if "apwd" not in values:
                     raise
-                what = "does not accept the new password; the old one may still be valid"
-                raise DidNotFollow(self.name, what) from None
+                raise DidNotFollow(self.name, "does not accept the new password", "try the old one") from None
             wrong = differences(settings, values)
             if not wrong:
                 return settings
             if time.monotonic() + FOLLOW_PAUSE_SECONDS >= follow_until:
                 break
             time.sleep(FOLLOW_PAUSE_SECONDS)
-        raise DidNotFollow(self.name, _not_taken(wrong))
+        raise _not_taken(self.name, wrong)
 
     def switch(self, mode: str, deadline: float) -> Switched:
         """Bring the relay to a mode ("0" or "1"), writing only if it is in the other position; raise a DeviceError."""
@@ -177,7 +176,7 @@ class Device:
         if before != mode:
             after = self._move(mode, settings, deadline)
             if after != mode:
-                raise DidNotFollow(self.name, "reports no relay mode; update its firmware")
+                raise DidNotFollow(self.name, "reports no relay mode", "update its firmware")
         return Switched(before, mode, round((time.monotonic() - began) * 1000))
 
     def _move(self, mode: str, before: Values, deadline: float) -> str:
@@ -211,11 +210,12 @@ def _is_writable(keyword: str, value: str) -> bool:
         return False
 
 
-def _not_taken(wrong: Sequence[Difference]) -> str:
+def _not_taken(name: str, wrong: Sequence[Difference]) -> DidNotFollow:
     for one in wrong:
         if one.keyword == "mode":
-            return (
-                f"relay did not switch: mode is still {one.now} after writing {one.expected}; "
-                f"power-cycle it once, else move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}"
+            return DidNotFollow(
+                name,
+                f"relay did not switch: mode is still {one.now} after writing {one.expected}",
+                f"power-cycle it once, else move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}",
             )
-    return f"setting not taken: {', '.join(map(str, wrong))}"
+    return DidNotFollow(name, f"setting not taken: {', '.join(map(str, wrong))}")

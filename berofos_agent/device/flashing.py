@@ -62,7 +62,7 @@ def identify_image(image: bytes) -> str:
 def require_flash_mode(client: Gbl4Client, seconds: float) -> None:
     """Raise UnusableAnswer if the device is in operation, and whatever `scan` raises."""
     if client.scan(seconds).operational:
-        raise UnusableAnswer(client.name, f"is in operation, not in flash mode; {TO_FLASH_MODE}")
+        raise UnusableAnswer(client.name, "is in operation, not in flash mode", TO_FLASH_MODE)
 
 
 def flash(
@@ -83,14 +83,14 @@ def flash(
         )
         error = frame.flash_error_of(reply.payload, pages)
         if error != frame.SUCCESS:
-            raise UnusableAnswer(client.name, f"refused the image of {pages} pages with error {error}; {_ADVICE}")
+            raise UnusableAnswer(client.name, f"refused the image of {pages} pages with error {error}", _ADVICE)
         replies = conversation.ask_each(Command.FLASH_PAGE, payloads, PAGE_SECONDS, PAGE_ATTEMPTS)
         for index in range(pages):
             try:
                 reply = next(replies)
             except Unreachable as exc:
                 which = f"page {index + 1} of {pages}"
-                raise Unreachable(client.name, f"{which} was not acknowledged: {exc.what}; {_ADVICE}") from exc
+                raise Unreachable(client.name, f"{which} was not acknowledged: {exc.what}", _ADVICE) from exc
             error = frame.flash_error_of(reply.payload, index)
             if error != frame.SUCCESS:
                 raise _refused(client.name, index, pages, error)
@@ -104,4 +104,4 @@ _ADVICE = "power it off, bring it into flash mode and flash it again"
 def _refused(name: str, index: int, pages: int, error: int) -> DeviceError:
     which = f"page {index + 1} of {pages}"
     last = " (the last: the device checks the whole image then)" if index + 1 == pages else ""
-    return UnusableAnswer(name, f"refused {which}{last} with error {error}; {_ADVICE}")
+    return UnusableAnswer(name, f"refused {which}{last} with error {error}", _ADVICE)

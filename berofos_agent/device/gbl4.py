@@ -98,7 +98,9 @@ class Gbl4Client:
         answer = self._ask(Command.KICK, frame.kick_payload(self.known_mac(seconds)), seconds)
         error = frame.SUCCESS if len(answer.payload) < 7 else frame.error_of(answer.payload)
         if error != frame.SUCCESS:
-            raise UnusableAnswer(self.name, f"{self.host} refused the kick with error {error}")
+            raise UnusableAnswer(
+                self.name, f"{self.host} refused the kick with error {error}", "check its watchdog and MAC"
+            )
 
     def netconf(self, network: NetworkSettings, seconds: float = REPLY_SECONDS * ATTEMPTS) -> None:
         """Replace the whole network configuration; raise Unreachable, or UnusableAnswer if the device refuses."""
@@ -112,7 +114,7 @@ class Gbl4Client:
     def _accepted(self, what: str, answer: Frame) -> None:
         error = self._decoded(frame.error_of, answer)
         if error != frame.SUCCESS:
-            raise UnusableAnswer(self.name, f"refused the {what} with error {error}; is it in flash mode?")
+            raise UnusableAnswer(self.name, f"refused the {what} with error {error}", "bring it into flash mode first")
 
     def known_mac(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> bytes:
         """Return the MAC; if it is not known, the device is asked, once. Raises as scan does."""

@@ -108,7 +108,7 @@ def remarks(inspection: Inspection) -> list[Remark]:
     if inspection.in_flash_mode:
         found.append(Remark(Severity.CRITICAL, "is in flash mode; switch it off and on again"))
     elif inspection.failure:
-        found.append(Remark(Severity.CRITICAL, inspection.failure.what))
+        found.append(Remark(Severity.CRITICAL, inspection.failure.advice))
     settings = inspection.settings
     if settings.get("wdogstate") == WATCHDOG_FAILURE:
         found.append(Remark(Severity.CRITICAL, "watchdog failure: nobody kicked it in time, the lines went to port D"))
@@ -132,7 +132,7 @@ def as_json(report: Inspection) -> dict[str, Any]:
         "host": report.entry.host,
         "mac": report.mac,
         "reachable": not report.error,
-        "error": report.failure.what if report.failure else None,
+        "error": report.failure.advice if report.failure else None,
         "remarks": [remark.text for remark in remarks(report)],
         "firmware": report.firmware,
         "flash_mode": report.in_flash_mode,

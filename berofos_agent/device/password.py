@@ -41,7 +41,9 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
     """
     folder = os.path.dirname(os.path.realpath(path))
     if not os.access(folder, os.W_OK):
-        raise ConfigurationError(f"{path}: cannot be replaced, {folder} is not writable; nothing changed")
+        raise ConfigurationError(
+            f"{path}: cannot be replaced, {folder} is not writable; nothing changed, run this as root"
+        )
     changes = []
     for entry in entries:
         login = Login(USER, new)
@@ -56,8 +58,8 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
             if settings:  # a change that was killed halfway: the device has the new password, the file does not
                 changes.append(replace(half_done, before=settings))
                 continue
-            what = f"{entry.host} refuses the old password you gave" if old else f"{exc.what}, or give the old password"
-            raise Refused(entry.name, f"{what}; nothing changed") from exc
+            what = f"{entry.host} refuses the old password you gave" if old else exc.what
+            raise Refused(entry.name, f"{what}; nothing changed", "give the right old password") from exc
         changes.append(Change(entry, path, seconds, was, login, settings))
     return changes
 
@@ -117,14 +119,19 @@ def _which(change: Change, exc: DeviceError, deadline: float) -> DeviceError:
     name, path = change.entry.name, change.path
     protection = _settings(change, change.old, deadline).get("pwd")
     if protection == "1":
-        return DidNotFollow(name, f"did not take the password ({exc.what}); it and {path} keep the old one")
+        return DidNotFollow(name, f"did not take the password ({exc.what}); it and {path} keep the old one", _AGAIN)
     if protection:
-        return DidNotFollow(name, f"did not turn protection on ({exc.what}); {path} is unchanged and still valid")
+        what = f"did not turn protection on ({exc.what}); {path} is unchanged and still valid"
+        return DidNotFollow(name, what, _AGAIN)
     return type(exc)(
         name,
-        f"{exc.what}; it may have the new password while {path} has the old one. Once it answers, run "
-        f"`berofos password {name}` again; if the old password is refused then, give the new one as the old one",
+        f"{exc.what}; it may have the new password while {path} has the old one",
+        f"once it answers, run `berofos password {name}` again; if the old password is refused then, give the new one "
+        "as the old one",
     )
+
+
+_AGAIN = "correct that and try again"
 
 
 def _taken_back(change: Change, deadline: float) -> str:

@@ -30,7 +30,7 @@ class Reading:
         """Why the relay mode is not known, None if it is."""
         if self.error or self.mode:
             return self.error
-        return UnusableAnswer(self.device, "reports no relay mode; update its firmware")
+        return UnusableAnswer(self.device, "reports no relay mode", "update its firmware")
 
 
 class Difference(NamedTuple):

@@ -121,7 +121,7 @@ class WebClient:
             version, values = parse_config(text)
         except LookupError:
             raise NotABerofos(
-                self.name, f"{self.host} answers, but is not a bero*fos (no {MAGIC_KEY} in config.txt); right address?"
+                self.name, f"{self.host} answers, but is not a bero*fos (no {MAGIC_KEY} in config.txt)"
             ) from None
         except ValueError as exc:
             raise UnusableAnswer(self.name, f"config.txt of {self.host}: {exc}") from None
@@ -144,26 +144,25 @@ class WebClient:
             if answer.status == 401 and self.login:
                 authorization = _authorization(answer.challenge, self.login, url)
                 if not authorization:
-                    raise Refused(self.name, f"{self.host} offers neither Basic nor Digest authentication")
+                    raise Refused(self.name, f"{self.host} offers neither Basic nor Digest authentication", _OTHER_HOST)
                 answer = _exchange(url, deadline, take, authorization)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as exc:
             # The exception below names the URL, and that may hold a new password.
             raise self._as_device_error(exc, seconds) from None
         if answer.status == 401:
-            raise Refused(self.name, self._why_refused())
+            if self.login:
+                raise Refused(self.name, f"password refused by {self.host}")
+            raise Refused(self.name, f"{self.host} requires a password", "add its login to bnfos.conf")
         if not 200 <= answer.status < 300:
-            raise UnusableAnswer(self.name, f"{self.host} answered HTTP status {answer.status}; switch it off and on")
+            raise UnusableAnswer(self.name, f"{self.host} answered HTTP status {answer.status}")
         return answer.body
-
-    def _why_refused(self) -> str:
-        if self.login:
-            return f"password refused by {self.host}; correct its login in bnfos.conf"
-        return f"{self.host} requires a password; add its login to bnfos.conf"
 
     def _as_device_error(self, exc: Exception, seconds: float) -> DeviceError:
         for cause in _causes(exc):
             if isinstance(cause, socket.gaierror):
-                return Unreachable(self.name, f"host name {self.host} is not known")
+                return Unreachable(
+                    self.name, f"host name {self.host} is not known", "write its address into bnfos.conf"
+                )
             if isinstance(cause, (socket.timeout, urllib3.exceptions.TimeoutError)):
                 return Unreachable(self.name, f"no answer from {self.host} within {round(seconds, 1):g} s")
             if isinstance(cause, http.client.RemoteDisconnected):
@@ -172,7 +171,10 @@ class WebClient:
                 return Unreachable(self.name, f"{self.host}: {cause.strerror}")
             if isinstance(cause, _UnusableBody):
                 return UnusableAnswer(self.name, f"the answer of {self.host} {cause}")
-        return UnusableAnswer(self.name, f"{self.host} does not answer in HTTP ({type(exc).__name__})")
+        return UnusableAnswer(self.name, f"{self.host} does not answer in HTTP ({type(exc).__name__})", _OTHER_HOST)
+
+
+_OTHER_HOST = "correct its host and port in bnfos.conf"
 
 
 class _UnusableBody(urllib3.exceptions.HTTPError):

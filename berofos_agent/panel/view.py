@@ -213,7 +213,7 @@ def device_changes(before: Sequence[Inspection], after: Sequence[Inspection]) ->
         if old.mode and new.mode and old.mode != new.mode:
             yield f"{new.device}: lines moved from {LINES[old.mode]} to {LINES[new.mode]}"
         if new.failure and not old.failure:
-            yield f"{new.device}: {new.failure.what}"
+            yield f"{new.device}: {new.failure.advice}"
         if old.failure and not new.failure:
             lines = f", lines at {LINES[new.mode]}" if new.mode else ""
             yield f"{new.device}: answers again{lines}"

@@ -29,7 +29,7 @@ def order(path: str, text: str) -> dict[str, Any]:
                 answer: dict[str, Any] = json.loads(answers.readline())
         except (OSError, ValueError) as exc:
             why = getattr(exc, "strerror", None) or exc
-            raise BerofosError(f"{path}: no simulator takes orders there ({why})") from exc
+            raise BerofosError(f"{path}: no simulator takes orders there ({why}); run berofos simulate") from exc
     return answer
 
 
@@ -75,7 +75,7 @@ def _listen(path: str) -> socket.socket:
         listener.listen()
     except OSError as exc:
         listener.close()
-        raise BerofosError(f"{path}: cannot take orders there: {exc.strerror or exc}") from exc
+        raise BerofosError(f"{path}: cannot take orders there: {exc.strerror or exc}; choose another path") from exc
     return listener
 
 

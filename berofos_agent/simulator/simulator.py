@@ -178,7 +178,7 @@ def _model(
             changed=None if store is None else store.try_to_save,
         )
     except ValueError as exc:
-        raise BerofosError(f"{spec.name}: {exc}") from exc
+        raise BerofosError(f"{spec.name}: {exc}; correct its settings") from exc
     if spec.digest:
         model.fault("digest")
     if store is not None:

@@ -36,7 +36,7 @@ class Store:
             try:
                 replace_file(self._path, json.dumps(self._kept, indent=1) + "\n")
             except OSError as exc:
-                raise BerofosError(f"{self._path}: cannot be written: {exc.strerror}") from exc
+                raise BerofosError(f"{self._path}: cannot be written: {exc.strerror}; choose another folder") from exc
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -72,7 +72,9 @@ def launch(state: str, token: str, seconds: float, targets: Mapping[str, str], l
             start_new_session=True,
         )
     except (OSError, MemoryError) as exc:
-        raise KickDaemonError(f"the kick daemon cannot be started: {getattr(exc, 'strerror', exc)}") from exc
+        raise KickDaemonError(
+            f"the kick daemon cannot be started: {getattr(exc, 'strerror', exc)}; see syslog"
+        ) from exc
     is_running = False
     try:
         _await_ready(process, until)
@@ -104,7 +106,7 @@ def _check_started(process: Popen[bytes], until: float) -> None:
     if process.poll() is not None:
         raise KickDaemonError(f"the kick daemon exited at once with status {process.returncode}; see syslog")
     if time.monotonic() > until:
-        raise KickDaemonError("the kick daemon did not start in time; is this node overloaded?")
+        raise KickDaemonError("the kick daemon did not start in time; check this node's load")
 
 
 def pid_of(state: str) -> int:
@@ -162,7 +164,7 @@ def _kill(state: str, pid: int) -> None:
         gone = select.poll()
         gone.register(process, select.POLLIN)
         if not gone.poll(END_SECONDS * 1000):
-            raise KickDaemonError(f"the kick daemon (process {pid}) does not end")
+            raise KickDaemonError(f"the kick daemon (process {pid}) does not end; kill it")
     except ProcessLookupError:
         return
     finally:

@@ -99,7 +99,7 @@ FAULTS = {
         lambda cluster: cluster.lab.device("fos2").order("power on"),
     ),
     "neither-port": Fault(
-        "node xivo-2 is neither port_b_node nor port_d_node (xivo-1, xivo-9)",
+        "node xivo-2 is neither port_b_node nor port_d_node; correct them (xivo-1, xivo-9)",
         lambda cluster: set_port_d(cluster, "xivo-9"),
         lambda cluster: set_port_d(cluster, "xivo-2"),
     ),

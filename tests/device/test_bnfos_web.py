@@ -210,7 +210,7 @@ def test_host_given_goes_before_that_of_the_file(devices: Simulator, bnfos: Bnfo
 def test_device_not_declared_is_named(bnfos: Bnfos) -> None:
     ran = bnfos("--get mode -f fos3")
     assert ran.status == 1
-    assert "declares no [fos3]; it has fos1, fos2" in ran.err
+    assert "declares no [fos3]; use fos1, fos2" in ran.err
 
 
 def test_missing_file_says_how_it_is_made(bnfos: Bnfos) -> None:

@@ -153,7 +153,7 @@ def test_switch_warns_where_the_cluster_only_knows_the_resource(
     [
         ((), "the following arguments are required: port\n"),
         (("c",), "invalid choice: 'c' (choose from"),
-        (("b", "fos9"), "declares no [fos9]; it has fos1, fos2"),
+        (("b", "fos9"), "declares no [fos9]; use fos1, fos2"),
         (("b", "--timeout", "0"), "must be a number of seconds from 0.1 to 60, not '0'"),
     ],
 )

@@ -43,7 +43,7 @@ def test_without_dahdi_the_lines_are_still_switched(cluster: Cluster, tmp_path: 
     assert cluster.call("start", spans="1").code == 0
     answer = cluster.call("monitor", spans="1", level=10)
     assert answer.code == 190
-    assert "1 is missing; is the driver loaded?" in answer.reason
+    assert "1 is missing; load the driver or correct spans" in answer.reason
 
 
 ASTERISK = """\

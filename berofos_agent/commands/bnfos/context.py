@@ -100,9 +100,7 @@ def _declared(path: str, name: str) -> Entry:
     exact = [entry for entry in entries if entry.name == name]
     alike = exact or [entry for entry in entries if entry.name.lower() == name.lower()]
     if len(alike) != 1:
-        raise ConfigurationError(
-            f"{path}: declares no [{name[:40]}]; it has {', '.join(entry.name for entry in entries)}"
-        )
+        raise ConfigurationError(f"{path}: declares no [{name[:40]}]; use {', '.join(entry.name for entry in entries)}")
     if alike[0].problem:
         raise ConfigurationError(alike[0].problem)
     return alike[0]

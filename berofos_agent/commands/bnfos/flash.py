@@ -22,7 +22,7 @@ def flash(context: Context) -> None:
     try:
         known = flashing.identify_image(image)
     except ValueError as exc:
-        raise ConfigurationError(f"{path}: {exc}") from None
+        raise ConfigurationError(f"{path}: {exc}; download it again") from None
     entry = context.target(host_needed=True, mac_needed=True)
     device = client(context, entry)
     flashing.require_flash_mode(device, context.seconds)
@@ -45,7 +45,7 @@ def read_image(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read(flashing.MAXIMUM_BYTES + 1)
     except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from None
+        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; check its path") from None
 
 
 @contextmanager

@@ -64,9 +64,9 @@ def _find(context: Context) -> list[Found]:
         else:
             found = [(address[0], Gbl4Client(host, address[0], port=context.lan.port).scan(context.seconds))]
     except socket.gaierror:
-        raise BerofosError(f"host name {host} is not known") from None
+        raise BerofosError(f"host name {host} is not known; give its address: -h ADDRESS") from None
     except OSError as exc:
-        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {context.lan.port})") from exc
+        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {context.lan.port}); check the network") from exc
     if not found:
         raise BerofosError("no device answers; give the address of one: -h ADDRESS")
     return found

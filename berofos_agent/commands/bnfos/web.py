@@ -26,7 +26,9 @@ def get(context: Context) -> None:
     keyword = context.arguments.argument
     entry, values = _read(context)
     if keyword not in values:
-        raise UnusableAnswer(entry.name, f"does not report {keyword}; its firmware may not know it")
+        raise UnusableAnswer(
+            entry.name, f"does not report {keyword}; its firmware may not know it", "update its firmware"
+        )
     context.show(f"{keyword} = {values[keyword]}")
 
 
@@ -71,7 +73,11 @@ def set_value(context: Context) -> None:
         return
     setting = SETTINGS[keyword]
     if setting.read and keyword not in written.settings:
-        raise UnusableAnswer(device.name, f"took {keyword}, but does not report it, so it may or may not be in force")
+        raise UnusableAnswer(
+            device.name,
+            f"took {keyword}, but does not report it, so it may or may not be in force",
+            "update its firmware",
+        )
     context.reporter.info(f"{device.name}: Setting {keyword} succeeded!{_how_confirmed(keyword, value)}")
     if keyword == "apwd":
         _confirm_password(context, device, before)
@@ -98,13 +104,13 @@ def _write(context: Context, device: Device, values: Mapping[str, str], before: 
         if keyword not in _NEW_PLACE:
             raise
         moved = _NEW_PLACE[keyword](device.entry, value)
-        gone = f"does not answer at {device.entry.host} since {keyword} = {value} was written; find it: bnfos --scan"
+        gone = f"does not answer at {device.entry.host} since {keyword} = {value} was written", "find it: bnfos --scan"
         if moved == device.entry:
-            raise Unreachable(device.name, gone) from None
+            raise Unreachable(device.name, *gone) from None
     try:
         written = Device(moved, context.seconds).confirm(values, before, _deadline(context))
     except Unreachable:
-        raise Unreachable(device.name, gone) from None
+        raise Unreachable(device.name, *gone) from None
     context.reporter.info(f"it has moved, so update {context.arguments.config}: bnfos --scan -x -h {moved.host}")
     return written
 
@@ -149,10 +155,10 @@ def _with_login(context: Context, device: Device, work: Callable[[], Result]) ->
 
 def _ask_for(keyword: str) -> str:
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"--set {keyword}: no value given, and no terminal to ask at")
+        raise ConfigurationError(f"--set {keyword}: no value given, and no terminal to ask at; run it on one")
     value = _ask(f"New {SETTINGS[keyword].meaning}: ")
     if value != _ask("Again: "):
-        raise ConfigurationError("the two are not the same; nothing was written")
+        raise ConfigurationError("the two are not the same; nothing was written, try again")
     try:
         return check(keyword, value)
     except ValueError as exc:
@@ -163,7 +169,7 @@ def _ask(prompt: str) -> str:
     try:
         return getpass.getpass(prompt)
     except EOFError:
-        raise BerofosError("no password given; nothing was written") from None
+        raise BerofosError("no password given; nothing was written, try again") from None
 
 
 def _deadline(context: Context) -> float:

@@ -74,10 +74,10 @@ class Cluster:
 
     # --- configuration -----------------------------------------------------------------------------------------
 
-    def configure(self, fencing: bool = False, telephony: str = DUMMY) -> None:
+    def configure(self, fencing: bool = False, telephony: str = DUMMY, text: str = WITHOUT_FENCING) -> None:
         """Put the recommended configuration into the cluster in place of what is there, and wait for the lines.
 
-        telephony is the agent of the resource xivo.
+        telephony is the agent of the resource xivo; text the configuration without fencing, for crm.
         """
         self._restore_everything()
         self._replace_configuration(self._blank)
@@ -87,7 +87,7 @@ class Cluster:
             for command in WITH_FENCING:
                 self.lab.must(node, ["pcs", *command.split()])
         else:
-            self.lab.must(node, "crm configure load update -", stdin=WITHOUT_FENCING.replace(DUMMY, telephony))
+            self.lab.must(node, "crm configure load update -", stdin=text.replace(DUMMY, telephony))
         self._snapshot = self._configuration()
         self._bring_home()
 

@@ -30,7 +30,7 @@ def test_the_first_line_tells_name_and_alarms(number: str, name: str, alarms: tu
 def test_what_is_not_understood_or_not_there_is_told() -> None:
     assert "'no span here' is not understood" in dahdi.read("6", FOLDER).problem
     missing = dahdi.read("7", FOLDER).problem
-    assert missing.endswith("/dahdi/7 is missing; is the driver loaded?")
+    assert missing.endswith("/dahdi/7 is missing; load the driver or correct spans")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_what_is_not_understood_or_not_there_is_told() -> None:
         ("", ""),
         ("12", "span 2 (B4/0/2): alarm RED; check cable and line"),
         ("145", "span 4 (TE2/0/2): alarm YELLOW RECOVERING (also 5); check cable and line"),
-        ("62", "span 6: 'no span here' is not understood (also 2)"),
+        ("62", "span 6: 'no span here' is not understood; report it (also 2)"),
     ],
     ids=["alive", "none", "one", "two", "problem"],
 )

@@ -57,7 +57,10 @@ def test_monitor_without_grace_fails_at_once() -> None:
 def test_monitor_on_the_node_at_port_d() -> None:
     assert evaluate_monitor([at("fos1", "0")], "0", 0, GRACE).code == ocf.OCF_SUCCESS
     answer = evaluate_monitor([at("fos1", "1")], "0", 0, GRACE)
-    assert (answer.code, answer.reason) == (ocf.OCF_NOT_RUNNING, "fos1: relay is in position A-B, expected A-D")
+    assert (answer.code, answer.reason) == (
+        ocf.OCF_NOT_RUNNING,
+        "fos1: relay is in position A-B, expected A-D; find out who moved it",
+    )
 
 
 def test_monitor_with_unusable_configuration_keeps_the_resource_for_the_grace() -> None:
@@ -125,7 +128,9 @@ def test_the_table_is_ordered_by_severity() -> None:
 
 def test_a_start_names_the_most_severe_error_first() -> None:
     met = [errors.DidNotFollow("fos1", "mode=1"), errors.NotABerofos("fos2", "is another product")]
-    assert evaluate_start(met, 1) == decisions.Result(1, "fos2: is another product (also fos1)")
+    assert evaluate_start(met, 1) == decisions.Result(
+        1, "fos2: is another product; correct host and mac in bnfos.conf (also fos1)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,16 +157,19 @@ def test_settings_a_firmware_does_not_tell_are_not_held_against_it() -> None:
 
 def test_one_line_for_several_errors() -> None:
     errors_ = [errors.Unreachable(name, "no answer") for name in ("fos1", "fos2", "fos3")]
-    assert decisions.together(errors_[:1]) == "fos1: no answer"
-    assert decisions.together(errors_) == "fos1: no answer (also fos2, fos3)"
-    assert decisions.together([errors_[1], *errors_[:2]]) == "fos2: no answer (also fos1)"
+    step = "check power and network"
+    assert decisions.together(errors_[:1]) == f"fos1: no answer; {step}"
+    assert decisions.together(errors_) == f"fos1: no answer; {step} (also fos2, fos3)"
+    assert decisions.together([errors_[1], *errors_[:2]]) == f"fos2: no answer; {step} (also fos1)"
 
 
 def test_an_expired_watchdog_is_the_reason_of_a_wrong_position() -> None:
     answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
-    assert answer == decisions.Result(7, "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired")
+    assert answer == decisions.Result(
+        7, "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired; find out why kicks stopped"
+    )
     armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Reading("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
-    assert armed == decisions.Result(1, "fos1: relay is in position A-D, expected A-B")
+    assert armed == decisions.Result(1, "fos1: relay is in position A-D, expected A-B; find out who moved it")
 
 
 def test_all_settings_that_are_wrong_are_told() -> None:

@@ -41,9 +41,9 @@ def test_a_bug_is_one_line_for_the_cluster_and_its_traceback_goes_to_syslog(
     monkeypatch.setattr(actions, "run", lambda *_args: 1 // 0)
     assert main.main(["berofos", action], {}) == 1
     assert capsys.readouterr().err == (
-        f"ocf-exit-reason:{action}: internal error (ZeroDivisionError); syslog has the details\n"
+        f"ocf-exit-reason:{action}: internal error (ZeroDivisionError); see syslog and report it\n"
     )
-    assert logged[0] == f"{action}: internal error (ZeroDivisionError); syslog has the details"
+    assert logged[0] == f"{action}: internal error (ZeroDivisionError); see syslog and report it"
     assert logged[-1].startswith("ZeroDivisionError")
 
 

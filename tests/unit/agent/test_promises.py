@@ -59,7 +59,7 @@ def test_a_device_that_refuses_its_watchdog_settings_fails_the_start(
 
     monkeypatch.setattr(watchdog, "write_armed", write_armed)
     assert world.call("start") == 1
-    assert world.reasons == ["fos2: wdogitime=60, expected 15"]
+    assert world.reasons == ["fos2: wdogitime=60, expected 15; switch it off and on"]
     assert nothing_is_left(world)
 
 
@@ -86,7 +86,7 @@ def test_a_relay_that_leaves_its_position_while_it_is_armed_fails_the_start(
 
     monkeypatch.setattr(watchdog, "write_armed", write_armed)
     assert world.call("start") == 1
-    assert world.reasons == ["fos1, fos2: relay is in position A-D, expected A-B"]
+    assert world.reasons == ["fos1, fos2: relay is in position A-D, expected A-B; find out who moved it"]
     assert nothing_is_left(world)
 
 
@@ -288,7 +288,7 @@ def test_a_device_without_a_known_mac_is_not_armed_and_says_why(world: World) ->
     assert world.call("start") == 0
     assert armed(world) == ["0", "0", "0"]
     warning = next(line for line in world.log if "watchdog not armed" in line)
-    assert warning.startswith("warning: fos1: no answer from 10.0.0.1")
+    assert warning.startswith("warning: watchdog not armed: fos1: no answer from 10.0.0.1")
     assert "(also fos2)" in warning
 
 

@@ -19,7 +19,9 @@ def test_a_device_that_answers_over_http_alone_is_named() -> None:
 
 
 def test_a_refused_password_comes_before_a_missing_answer_over_udp() -> None:
-    assert _reason(Inspection("fos1", {}, Refused("fos1", "password refused"))) == "fos1: password refused"
+    assert _reason(Inspection("fos1", {}, Refused("fos1", "password refused"))) == (
+        "fos1: password refused; correct its login in bnfos.conf"
+    )
 
 
 @pytest.mark.parametrize(

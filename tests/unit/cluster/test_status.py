@@ -170,7 +170,7 @@ def test_times_are_read_as_crm_mon_writes_them(text: str, moment: datetime | Non
         (b"", "is not XML"),
         (b"<pacemaker-result", "is not XML"),
         (b"<pacemaker-result/>", "has no cluster status"),
-        (b"<pacemaker-result><summary/></pacemaker-result>", "is the cluster still starting?"),
+        (b"<pacemaker-result><summary/></pacemaker-result>", "try again once the cluster is up"),
     ],
 )
 def test_what_is_not_a_cluster_status_is_one_clear_error(data: bytes, words: str) -> None:

@@ -35,7 +35,10 @@ def test_a_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         raise Refused("fos1", "password refused by 10.0.0.1")
 
     assert commandline.guarded("berofos status", fail) == 5
-    assert capsys.readouterr().err == "berofos status: fos1: password refused by 10.0.0.1\n"
+    assert (
+        capsys.readouterr().err
+        == "berofos status: fos1: password refused by 10.0.0.1; correct its login in bnfos.conf\n"
+    )
 
 
 def test_ctrl_c_prints_no_traceback() -> None:

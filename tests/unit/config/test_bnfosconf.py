@@ -110,7 +110,10 @@ def test_a_slip_in_one_section_spoils_no_other(slip: str, position: int) -> None
 
 def test_a_line_before_the_first_section_spoils_no_section() -> None:
     stray, fos1 = select(parse("hots = 10.0.0.9\n[fos1]\nhost = 10.0.0.1\n", "f"), [], "f")
-    assert (stray.name, stray.problem) == ("(no section)", "f, line 1: stands before the first [section]")
+    assert (stray.name, stray.problem) == (
+        "(no section)",
+        "f, line 1: stands before the first [section]; move it below one",
+    )
     assert (fos1.host, fos1.problem) == ("10.0.0.1", "")
 
 
@@ -118,7 +121,7 @@ def test_of_two_sections_with_one_name_the_first_is_used() -> None:
     first, second = parse("[fos1]\nhost = a\n[fos1]\nhost = b\n", "f")
     assert (first.host, first.problem) == ("a", "")
     assert second.name == "fos1 (line 3)"
-    assert second.problem == "f, line 3: [fos1] is declared twice"
+    assert second.problem == "f, line 3: [fos1] is declared twice; remove one"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_select_keeps_the_order_asked_for_and_names_what_is_missing() -> None:
     entries = parse(TWO, "f")
     assert [entry.name for entry in select(entries, [], "f")] == ["fos1", "fos2"]
     assert [entry.name for entry in select(entries, ["fos2", "fos1", "fos2"], "f")] == ["fos2", "fos1"]
-    with pytest.raises(ConfigurationError, match=r"f: declares no \[fos3\]; it has fos1, fos2"):
+    with pytest.raises(ConfigurationError, match=r"f: declares no \[fos3\]; use fos1, fos2"):
         select(entries, ["fos3"], "f")
 
 

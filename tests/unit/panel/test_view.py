@@ -88,7 +88,7 @@ def test_device_that_does_not_answer_is_shown_where_it_was() -> None:
     state = State([device("")], {"fos1": device("1")}, cluster("healthy"))
     card = view.page(state, "xivo-1")["cards"][0]
     assert (card["attributes"]["power"], card["attributes"]["mode"]) == ("unknown", "1")
-    assert card["problems"] == ["no answer from 10.34.1.2 within 3 s"]
+    assert card["problems"] == ["no answer from 10.34.1.2 within 3 s; check power and network"]
 
 
 def test_host_without_a_cluster_says_why() -> None:
@@ -131,7 +131,7 @@ def test_reading_that_is_old_is_told_as_old() -> None:
 DEVICE_CHANGES = [
     ("0", "1", ["fos1: lines moved from A-D to A-B"]),
     ("1", "1", []),
-    ("1", "", ["fos1: no answer from 10.34.1.2 within 3 s"]),
+    ("1", "", ["fos1: no answer from 10.34.1.2 within 3 s; check power and network"]),
     ("", "", []),
     ("", "0", ["fos1: answers again, lines at A-D"]),
 ]
