@@ -56,7 +56,7 @@ ATTRIBUTE_SECONDS = 0.1
 
 def run(action: str, call: Invocation) -> int:
     """Do an action, tell the cluster the reason of a failure, and return the exit code."""
-    ocf.open_syslog(call.instance)
+    ocf.open_syslog(call.syslog_tag)
     deadline = deadline_of(action, call)
     try:
         with alarm(deadline):
@@ -233,7 +233,7 @@ def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> st
 
 def after_stop(call: Invocation, state: State) -> None:
     """Do what on_stop asks for, once the state file is gone; the caller catches what fails."""
-    ocf.open_syslog(call.instance)
+    ocf.open_syslog(call.syslog_tag)
     deadline = deadline_of("stop", call)
     with alarm(deadline):
         try:
@@ -247,7 +247,7 @@ def after_stop(call: Invocation, state: State) -> None:
             if state.targets or state.unsure:  # before the relay is moved or left: a stop must not end in an alarm
                 from berofos_agent.agent.watchdog import Watchdog
 
-                problems += Watchdog(call.state, state, devices, 0, deadline).disarm_all()
+                problems += Watchdog(call, state, devices, 0, deadline).disarm_all()
             if given and given.on_stop == "fallback":
                 errors, moved = _switch(devices, "0", deadline, "stop, on_stop=fallback", state)
                 problems += errors
@@ -291,7 +291,7 @@ def _watchdog(
         return None
     from berofos_agent.agent.watchdog import Watchdog
 
-    return Watchdog(call.state, state, devices, _interval(given, mode), deadline)
+    return Watchdog(call, state, devices, _interval(given, mode), deadline)
 
 
 def _interval(given: Parameters, mode: str) -> int:

@@ -62,6 +62,11 @@ class Invocation:
         """When the action has to end (time.monotonic())."""
 
     @property
+    def syslog_tag(self) -> str:
+        """The tag of every line in syslog about this resource."""
+        return syslog_tag(self.environ)
+
+    @property
     def asks_for_readiness(self) -> bool:
         """True for the recurring monitor that Pacemaker runs, with role=Stopped, where the resource does not run."""
         return self.role == "Stopped" and self.interval > 0 and self.check_level >= DEEP
@@ -73,6 +78,12 @@ class Invocation:
     def parameter(self, name: str) -> str | None:
         """Return a parameter of the resource as it was given; None if it was not, or is empty."""
         return self.environ.get(_PARAMETER + name) or None
+
+
+def syslog_tag(environ: Mapping[str, str]) -> str:
+    """Return `berofos(RESOURCE)`, with what syslog may not contain spelt out."""
+    instance = environ.get("OCF_RESOURCE_INSTANCE") or "default"
+    return f"berofos({instance.encode('unicode_escape').decode()})"
 
 
 def _number(text: str | None) -> int:

@@ -10,7 +10,7 @@ import os
 import sys
 
 from berofos_agent.agent import statepath
-from berofos_agent.agent.invocation import Invocation
+from berofos_agent.agent.invocation import Invocation, syslog_tag
 from berofos_agent.errors import missing_module
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ def main(
         if action == "stop":
             return SUCCESS
         before_giving_up()
-        return _internal_error(action, exc)
+        return _internal_error(action, exc, environ)
     _say(USAGE)
     return ERR_UNIMPLEMENTED
 
@@ -76,7 +76,7 @@ def _act(action: str, call: Invocation, before_giving_up: Callable[[], None]) ->
         return actions.run(action, call)
     except ImportError as exc:
         before_giving_up()
-        return _installation_error(exc)
+        return _installation_error(exc, call)
 
 
 def _look_whether_ready(call: Invocation) -> int:
@@ -86,7 +86,7 @@ def _look_whether_ready(call: Invocation) -> int:
 
         readiness.publish(call)
     except BaseException as exc:
-        _log_traceback(f"readiness: {exc}")
+        _log_traceback(call.environ, f"readiness: {exc}")
     return NOT_RUNNING
 
 
@@ -96,7 +96,7 @@ def _stop(call: Invocation) -> int:
     asks for is tried under a catch-all.
     """
     if not statepath.exists(call.state):
-        _end_kick_daemon(call.state)
+        _end_kick_daemon(call)
         _tidy_up(call.state)
         return SUCCESS
     try:
@@ -106,20 +106,20 @@ def _stop(call: Invocation) -> int:
             try:
                 known, damage = state.load(call.state)
                 if damage:
-                    _log(f"stop: {damage}")
+                    _log(call.environ, f"stop: {damage}")
             finally:
-                _remove(call.state)
-                _end_kick_daemon(call.state)
+                _remove(call)
+                _end_kick_daemon(call)
             try:
                 from berofos_agent.agent import actions
 
                 actions.after_stop(call, known)
             finally:
-                _remove(call.state)  # an action that hung longer than we waited for it may have written it again
+                _remove(call)  # an action that hung longer than we waited for it may have written it again
     except BaseException as exc:
-        _remove(call.state)  # first, as there may be no memory left for anything else
-        _end_kick_daemon(call.state)
-        _log_traceback(f"stop: {exc}")
+        _remove(call)  # first, as there may be no memory left for anything else
+        _end_kick_daemon(call)
+        _log_traceback(call.environ, f"stop: {exc}")
     _tidy_up(call.state)
     return SUCCESS
 
@@ -135,24 +135,24 @@ def _tidy_up(path: str) -> None:
         return  # nothing that matters
 
 
-def _remove(path: str) -> None:
+def _remove(call: Invocation) -> None:
     try:
-        statepath.remove(path)
+        statepath.remove(call.state)
     except OSError as exc:
-        _log(f"stop: {path}: {exc.strerror}; remove it, the next probe finds the resource running")
+        _log(call.environ, f"stop: {call.state}: {exc.strerror}; remove it, the next probe finds the resource running")
 
 
-def _end_kick_daemon(path: str) -> None:
+def _end_kick_daemon(call: Invocation) -> None:
     try:
         from berofos_agent.watchdog import paths
 
-        if not os.path.lexists(paths.daemon_lock(path)):
+        if not os.path.lexists(paths.daemon_lock(call.state)):
             return
         from berofos_agent.watchdog import process
 
-        process.end(path)
+        process.end(call.state)
     except BaseException as exc:
-        _log_traceback(f"stop: {exc}; it ends by itself, as the state file is gone")
+        _log_traceback(call.environ, f"stop: {exc}; it ends by itself, as the state file is gone")
 
 
 def _metadata() -> str:
@@ -173,19 +173,19 @@ _PRINTED: dict[str, Callable[[], str]] = {
 }
 
 
-def _installation_error(exc: ImportError) -> int:
+def _installation_error(exc: ImportError, call: Invocation) -> int:
     # The shim may be what is missing, so the reason is written without it.
     _say(f"ocf-exit-reason:{missing_module(exc)[:128]}\n")
-    _log_traceback(f"cannot be loaded: {exc}")
+    _log_traceback(call.environ, f"cannot be loaded: {exc}")
     return ERR_INSTALLED
 
 
-def _internal_error(action: str, exc: BaseException) -> int:
+def _internal_error(action: str, exc: BaseException, environ: Mapping[str, str]) -> int:
     what = f"internal error ({type(exc).__name__}); see syslog and report it"
     if isinstance(exc, MemoryError) or (isinstance(exc, SystemError) and _has_memory_limit()):
         what = "this node is out of memory; see ps aux --sort=-rss"
     _say(f"ocf-exit-reason:{action}: {what}\n")
-    _log_traceback(f"{action}: {what}")
+    _log_traceback(environ, f"{action}: {what}")
     return ERR_GENERIC
 
 
@@ -204,18 +204,18 @@ def _say(text: str) -> None:
         return  # nobody reads it; the exit code is what counts
 
 
-def _log_traceback(what: str) -> None:
+def _log_traceback(environ: Mapping[str, str], what: str) -> None:
     try:
         import traceback
 
         for line in [what, *traceback.format_exc().splitlines()]:
-            _log(line)
+            _log(environ, line)
     except (MemoryError, SystemError, ImportError):
         return  # too little memory even to log: the exit code is what counts
 
 
-def _log(line: str) -> None:
+def _log(environ: Mapping[str, str], line: str) -> None:
     import syslog
 
-    syslog.openlog("berofos", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.openlog(syslog_tag(environ), syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(syslog.LOG_ERR, line.encode("ascii", "backslashreplace").decode().replace("\0", " "))

@@ -77,9 +77,9 @@ def fit(reason: str) -> str:
     return data[: EXIT_REASON_BYTES - 3].decode(errors="ignore") + "..."
 
 
-def open_syslog(instance: str) -> None:
-    """Let the lines of tell_syslog name this resource."""
-    syslog.openlog(f"berofos({_writable(instance)})", syslog.LOG_PID, syslog.LOG_DAEMON)
+def open_syslog(tag: str) -> None:
+    """Give the lines of tell_syslog, and those of the library, a tag."""
+    syslog.openlog(tag, syslog.LOG_PID, syslog.LOG_DAEMON)
 
 
 def tell_syslog(line: str, priority: int = syslog.LOG_NOTICE) -> None:

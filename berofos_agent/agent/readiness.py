@@ -84,7 +84,7 @@ def _one_line(text: str) -> str:
 
 
 def _log(call: Invocation, value: str) -> None:
-    syslog.openlog(f"berofos({_one_line(call.instance)})", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.openlog(call.syslog_tag, syslog.LOG_PID, syslog.LOG_DAEMON)
     if value == READY:
         syslog.syslog(syslog.LOG_NOTICE, "this node is ready to take over")
     else:

@@ -29,6 +29,7 @@ from berofos_agent.watchdog import process
 from berofos_agent.watchdog.arming import disarm, state_in, target_for, write_armed
 
 if TYPE_CHECKING:
+    from berofos_agent.agent.invocation import Invocation
     from berofos_agent.device.settings import Values
 
 KICKS_PER_INTERVAL = 3
@@ -46,9 +47,12 @@ _FORMER = "@"
 class Watchdog:
     """The watchdogs and the kick daemon of one resource during one call of the agent."""
 
-    def __init__(self, path: str, state: State, devices: Sequence[Device], interval: int, deadline: float) -> None:
+    def __init__(
+        self, call: Invocation, state: State, devices: Sequence[Device], interval: int, deadline: float
+    ) -> None:
         """Take over what the state file says; `interval` is the one wanted, in seconds, 0 for off."""
-        self._path = path
+        self._path = call.state
+        self._tag = call.syslog_tag
         self._state = state
         self._devices = devices
         self._interval = interval
@@ -333,7 +337,7 @@ class Watchdog:
         self._launched = True
         kicks = {name: target.kick for name, target in self._state.targets.items()}
         left = self._deadline - time.monotonic()
-        process.launch(self._path, self._state.token, self._pause(), kicks, left)
+        process.launch(self._path, self._state.token, self._pause(), kicks, left, self._tag)
 
     def _pause(self) -> float:
         """Return the seconds from kick to kick."""

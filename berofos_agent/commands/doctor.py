@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _gather(cib_path: str | None, config: str | None) -> Facts:
     from berofos_agent.cluster import cib, status
-    from berofos_agent.doctor import files
+    from berofos_agent.doctor import files, heartbeat
     from berofos_agent.doctor.findings import Facts
 
     cluster, why_not = (cib.read_file(cib_path), "") if cib_path else _tried(cib.read_live)
@@ -112,7 +112,11 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
         files=configs,
         inspected=inspected,
     )
-    return facts if cib_path else replace(facts, alarms=_alarms(facts, os.environ), switchers=files.switchers())
+    if cib_path:
+        return facts
+    switchers = files.switchers()
+    state = "" if cluster else heartbeat.state(switchers)
+    return replace(facts, alarms=_alarms(facts, os.environ), switchers=switchers, heartbeat=state)
 
 
 def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | None, str]:

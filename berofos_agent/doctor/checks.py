@@ -17,7 +17,7 @@ from berofos_agent.cluster.rehearsal import (
     UNNOTICED,
     VIOLATIONS,
 )
-from berofos_agent.doctor import devices, files, live, placement, recovery
+from berofos_agent.doctor import devices, files, heartbeat, live, placement, recovery
 from berofos_agent.doctor.findings import CLUSTER, Check, Facts, Finding, Problem, Severity
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ CHECKS = (
     Check("relay-blocked", ERROR, live.blocked),
     Check("wrong-position", ERROR, live.wrong_position),
     Check("different-positions", ERROR, live.different_positions),
+    Check("heartbeat-stopped", ERROR, heartbeat.stopped),
+    Check("heartbeat-lost-lines", ERROR, heartbeat.lines_lost),
+    Check("heartbeat-unarmed", ERROR, heartbeat.unarmed),
     Check("node-offline", ERROR, live.node_offline),
     Check("standby-not-ready", ERROR, live.not_ready),
     Check("config-differs", ERROR, live.different_files),

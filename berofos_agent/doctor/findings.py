@@ -80,6 +80,8 @@ class Facts:
     files: Sequence[ConfigFile] = ()
     switchers: Sequence[str] | None = None
     """Files on this host that switch the lines without a cluster; None if they were not searched."""
+    heartbeat: str = ""
+    """The state of the heartbeat's unit, where it is enabled and no cluster runs."""
     inspected: Sequence[Inspected] = ()
     alarms: Mapping[str, str] = field(default_factory=dict)
     """By resource that has its lines on this node, the alarms of its DAHDI spans."""

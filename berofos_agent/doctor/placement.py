@@ -22,7 +22,7 @@ _CREATE_FENCING = f"create a stonith resource, see {remedies.page('quick-start.m
 
 def not_judged(facts: Facts) -> Iterator[Problem]:
     """The cluster cannot be asked for its configuration, or the scheduler not for what it would do."""
-    if facts.why_no_cluster:
+    if facts.why_no_cluster and not facts.heartbeat:
         yield Problem(
             CLUSTER,
             f"was not checked: {facts.why_no_cluster}",

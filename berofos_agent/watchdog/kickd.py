@@ -8,6 +8,8 @@ resource does: `python3 -IS kickd.py STATE TOKEN SECONDS NAME=ADDRESS:PORT:DATAG
     STATE.kicks     what it did: "at", a time and its process; then for each device its name, when a kick was last
                     answered, and how many kicks were not answered since. Times are seconds since boot (CLOCK_BOOTTIME)
 
+SYSLOG_TAG in its environment is the tag of its lines in syslog.
+
 It says "ready" on standard output, closes that, and waits for the daemon before it, which kicks meanwhile, to be ended.
 A kick that is answered is followed by the next after SECONDS, one that is not after a third of that. A kick neither
 arms a watchdog nor moves a relay, so one too many does no harm.
@@ -79,16 +81,16 @@ def main(argv: list[str], say_ready: Callable[[], None] = lambda: None) -> int:
     """Kick until the state file is gone; return 1 if another daemon does already."""
     state, token, seconds = argv[1], argv[2], float(argv[3])
     targets = [Target(argument) for argument in argv[4:]]
-    syslog.openlog("berofos-kickd", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.openlog(os.environ.get("SYSLOG_TAG", "berofos"), syslog.LOG_PID, syslog.LOG_DAEMON)
     try:
         os.close(open_lock(f"{state}.kickd"))
         say_ready()
         lock = take_lock(f"{state}.kickd", clock() + HANDOVER_SECONDS)
     except OSError as exc:
-        syslog.syslog(syslog.LOG_ERR, printable(f"{state}.kickd: {exc.strerror}"))
+        syslog.syslog(syslog.LOG_ERR, printable(f"kick daemon: {state}.kickd: {exc.strerror}"))
         return 1
     if lock < 0:
-        syslog.syslog(syslog.LOG_ERR, printable(f"{state} has a kick daemon already"))
+        syslog.syslog(syslog.LOG_ERR, printable(f"kick daemon: {state} has one already"))
         return 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
         while still_wanted(state, token):
@@ -100,7 +102,7 @@ def main(argv: list[str], say_ready: Callable[[], None] = lambda: None) -> int:
                 write_report(f"{state}.kicks", targets)
     forget(f"{state}.kicks")
     forget(f"{state}.kickd")
-    syslog.syslog(syslog.LOG_NOTICE, printable(f"{state} is gone or of another start: no more kicks"))
+    syslog.syslog(syslog.LOG_NOTICE, printable(f"kick daemon: {state} is gone or of another start: no more kicks"))
     return 0
 
 

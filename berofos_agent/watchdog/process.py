@@ -49,7 +49,14 @@ class Report(NamedTuple):
     devices: Mapping[str, Kicks] = MappingProxyType({})
 
 
-def launch(state: str, token: str, seconds: float, targets: Mapping[str, str], limit: float = LAUNCH_SECONDS) -> None:
+def launch(
+    state: str,
+    token: str,
+    seconds: float,
+    targets: Mapping[str, str],
+    limit: float = LAUNCH_SECONDS,
+    syslog_tag: str = "berofos",
+) -> None:
     """Put a kick daemon in the place of the one there is; return when it kicks. Raises KickDaemonError.
 
     `seconds` is from kick to kick; `targets` are ADDRESS:PORT:DATAGRAM by device; the token must be in the state file
@@ -67,7 +74,7 @@ def launch(state: str, token: str, seconds: float, targets: Mapping[str, str], l
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={},
+            env={"SYSLOG_TAG": syslog_tag},
             cwd="/",
             start_new_session=True,
         )

@@ -146,3 +146,16 @@ def test_one_xivo_in_front_of_a_pbx_hands_the_lines_over_on_stop_and_on_death(wa
     lab.kill("xivo-1")
     lab.wait_until(lambda: {device.mode for device in devices_of(watched)} == {LOST}, 20, "the lines are at the PBX")
     assert [movement.cause for movement in lab.movements()][-2:] == ["watchdog", "watchdog"]
+
+
+def test_agent_and_kick_daemon_log_with_one_tag(watched: Cluster) -> None:
+    lab = watched.lab
+    before = len(lab.syslog("xivo-1"))
+    lab.must("xivo-1", f"rm /run/resource-agents/berofos-{RELAY}.state")
+    lab.device("fos1").turn("0")
+    words = ("no more kicks", "switched from A-D to A-B")
+    lab.wait_until(
+        lambda: all(word in "\n".join(lab.syslog("xivo-1")[before:]) for word in words), 20, f"the node logs {words}"
+    )
+    lines = [line for line in lab.syslog("xivo-1")[before:] if any(word in line for word in words)]
+    assert [line for line in lines if f" berofos({RELAY})[" not in line] == []

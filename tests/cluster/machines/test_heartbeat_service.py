@@ -173,6 +173,8 @@ def test_enabled_it_has_the_lines_again_after_a_power_cut(lab: Lab) -> None:
     lab.must("xivo-1", "systemctl daemon-reload")
     lab.must("xivo-1", f"systemctl enable {UNIT} asterisk")
     lab.must("xivo-1", "systemctl disable corosync pacemaker")
+    found = lab.run("xivo-1", "berofos doctor").stdout
+    assert not any(word in found for word in ("pacemaker", "not-judged", "heartbeat-", "nobody-switches")), found
     lab.must("xivo-1", "sync")
     lab.kill("xivo-1")
     lab.wait_until(lambda: modes(lab) == AT_PBX, 30, "the devices have moved the lines to the PBX")

@@ -247,7 +247,9 @@ class World:
         def conversation(self: Gbl4Client, _seconds: float = 1) -> Iterator[Conversation]:
             yield Conversation(world, self)
 
-        def launch(state: str, token: str, seconds: float, targets: dict[str, str], _limit: float = 2) -> None:
+        def launch(
+            state: str, token: str, seconds: float, targets: dict[str, str], _limit: float = 2, _tag: str = ""
+        ) -> None:
             assert state == world.state
             world.effect(KickDaemonError("killed"))
             assert kickd.still_wanted(state, token), "a daemon without its state"
