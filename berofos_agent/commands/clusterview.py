@@ -113,6 +113,8 @@ def cluster_text(view: View, columns: int, paint: Paint) -> list[str]:
             lines += _wrapped(
                 f"{'switched':10}", f"to {state.last_start.node} at {_local(state.last_start.at)}", columns
             )
+        if state.id in view.kicks:
+            lines += _wrapped(f"{'kicks':10}", printable(str(view.kicks[state.id])), columns)
         if state.reason:
             lines += _wrapped(f"{'reason':10}", printable(state.reason), columns)
     lines += _wrapped(f"{'fencing':10}", _fencing(view.live), columns)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from berofos_agent.agent.readiness import READY
 from berofos_agent.cluster import cib, status
 from berofos_agent.device.topology import LINES
+from berofos_agent.doctor import kicks
 from berofos_agent.doctor.checks import examine_present
 from berofos_agent.doctor.findings import Facts, Finding, Inspected, Severity
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from berofos_agent.cluster.relays import RelayState
     from berofos_agent.cluster.status import ClusterStatus
     from berofos_agent.device.inspection import Inspection
+    from berofos_agent.doctor.kicks import Kicks
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class View:
     live: ClusterStatus
     findings: Sequence[Finding]
     config: str
+    kicks: Mapping[str, Kicks] = field(default_factory=dict)
+    """By resource, what its kick daemon on this host did."""
 
     def state_of(self, device: str) -> RelayState | None:
         """Return the relay resource that controls a device of the configuration file."""
@@ -69,7 +73,9 @@ def read_cluster(config: str) -> View:
     Raises ConfigurationError if there is no cluster to ask.
     """
     cluster, live = cib.read_live(), status.read()
-    return View(Facts(cluster, status=live), live, [], config)
+    kicked = {relay.id: kicks.read(relay) for relay in cluster.relays}
+    known = {resource: one for resource, one in kicked.items() if one}
+    return View(Facts(cluster, status=live), live, [], config, known)
 
 
 def read_view(config: str) -> View | None:
@@ -111,7 +117,7 @@ def as_json(view: View, devices: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "time": _iso(view.live.at),
         "devices": found,
-        "relays": [_relay_json(state) for state in view.facts.states],
+        "relays": [_relay_json(state, view.kicks.get(state.id)) for state in view.facts.states],
         "nodes": [
             {"node": node.name, "state": node.condition, "ready": ready(view, node.name)} for node in view.live.nodes
         ],
@@ -137,7 +143,7 @@ def as_json(view: View, devices: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _relay_json(state: RelayState) -> dict[str, Any]:
+def _relay_json(state: RelayState, kicked: Kicks | None) -> dict[str, Any]:
     start = state.last_start
     return {
         "resource": state.id,
@@ -152,6 +158,7 @@ def _relay_json(state: RelayState) -> dict[str, Any]:
         "lines": dict(state.lines),
         "ready": dict(state.readiness),
         "fail_counts": {one.node: one.count for one in state.fail_counts},
+        "kicks": kicked.as_json() if kicked else None,
         "last_switch": {"node": start.node, "time": _iso(start.at)} if start else None,
     }
 

@@ -87,6 +87,24 @@ def test_healthy_cluster(node: Node) -> None:
     ]
 
 
+def test_kicks_of_the_daemon_of_this_host(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("berofos_agent.agent.statepath.DEFAULT_FOLDER", str(tmp_path))
+    monkeypatch.setattr("berofos_agent.watchdog.kickd.clock", lambda: 1000.0)
+    (tmp_path / "berofos-relay.state.kicks").write_text("at 999.000 4711\nfos1 998.000 0\nfos2 0.000 3\n")
+    told = "fos1 answered 2 s ago; fos2 never answered, 3 not answered since"
+    assert f"kicks     THE KICK DAEMON DOES NOT RUN; {told[:30]}" in node.status("healthy", "1", "1").out
+    monkeypatch.setattr("berofos_agent.watchdog.process.pid_of", lambda _state: 4711)
+    assert f"kicks     {told}\n" in node.status("healthy", "1", "1").out
+    (relay,) = json.loads(node.status("healthy", "1", "1", arguments=("--json",)).out)["relays"]
+    assert relay["kicks"] == {
+        "daemon": True,
+        "devices": {
+            "fos1": {"answered_seconds_ago": 2.0, "unanswered": 0},
+            "fos2": {"answered_seconds_ago": None, "unanswered": 3},
+        },
+    }
+
+
 def test_stuck_relay(node: Node) -> None:
     out = node.status("start-failed", "1", "0").out
     assert "fos1    A-B xivo-1  A-D xivo-2  WRONG POSITION" in out
