@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pty
 import signal
@@ -23,6 +24,7 @@ from berofos_agent.simulator.model import Power
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
 from .standin import MAC, PAGE, PREPARE, framed, standing_in
 
+PUBLISHED = flashing.KNOWN_IMAGES
 IMAGE = bytes(range(256)) * 40 + b"tail"  # 21 pages, the last not full
 
 
@@ -43,6 +45,12 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "bnfos_v153.bin"
     path.write_bytes(IMAGE)
     return path
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image is taken for a published one."""
+    monkeypatch.setattr(flashing, "KNOWN_IMAGES", {hashlib.sha1(IMAGE).hexdigest(): "firmware 1.53"})
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ def test_progress_is_a_bar_on_a_terminal(devices: Simulator, bnfos: Bnfos, image
     main, side = pty.openpty()
     call = "import sys; from berofos_agent.commands.bnfos import main, context; "
     call += "sys.exit(main.main(sys.argv[2:], context.Lan(int(sys.argv[1]))))"
-    words = [str(bnfos.lan.port), "--flash", str(image), "-f", "fos1", "--config", str(bnfos.config)]
+    words = [str(bnfos.lan.port), "--flash", str(image), "-f", "fos1", "--force", "--config", str(bnfos.config)]
     environ = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
     done = subprocess.run([sys.executable, "-c", call, *words], stderr=side, env=environ, timeout=30, check=False)
     os.close(side)
@@ -93,15 +101,51 @@ def _read_all(descriptor: int) -> str:
         text += block
 
 
-def test_known_firmware_is_recognised(bnfos: Bnfos, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "not a known" in bnfos(f"--flash {image} -f fos1").err
-    monkeypatch.setattr(flashing, "KNOWN_IMAGES", {hashlib.sha1(IMAGE).hexdigest(): "firmware 1.53"})
+def test_known_firmware_is_recognised(bnfos: Bnfos, image: Path) -> None:
     ran = bnfos(f"--flash {image} -f fos1")
     assert "firmware 1.53, 10244 bytes" in ran.err
 
 
 def test_published_firmware_is_known() -> None:
-    assert flashing.KNOWN_IMAGES["2432d603ddc9cfc18251f62625203d6d7c28e608"].startswith("firmware 1.53")
+    assert PUBLISHED["2432d603ddc9cfc18251f62625203d6d7c28e608"].startswith("firmware 1.53")
+
+
+class TestImageThatIsNotKnown:
+    """An image with another SHA-1 is written only if somebody says so."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_known(self, known: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG002
+        monkeypatch.setattr(flashing, "KNOWN_IMAGES", {})
+
+    @pytest.mark.parametrize(("answer", "written"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
+    def test_a_terminal_is_asked(
+        self,
+        answer: str,
+        written: bool,
+        devices: Simulator,
+        bnfos: Bnfos,
+        image: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        keyboard = io.StringIO(answer)
+        monkeypatch.setattr(keyboard, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", keyboard)
+        ran = bnfos(f"--flash {image} -f fos1")
+        assert ran.status == (0 if written else 1)
+        assert "not a known bero*fos firmware" in ran.err
+        assert "Write this one to fos1? [y/N]" in ran.err
+        assert bool(devices["fos1"].model.state()["image"]) == written
+        assert ("prepare" in devices["fos1"].model.requests) == written
+
+    def test_without_a_terminal_it_is_refused_and_force_writes_it(
+        self, devices: Simulator, bnfos: Bnfos, image: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+        ran = bnfos(f"--flash {image} -f fos1")
+        assert ran.status == 1
+        assert "use --force" in ran.err
+        assert set(devices["fos1"].model.requests) == {"scan"}
+        assert bnfos(f"--flash {image} -f fos1 --force").status == 0
 
 
 def test_device_in_operation_is_refused(devices: Simulator, bnfos: Bnfos, image: Path) -> None:
@@ -128,7 +172,10 @@ def test_unusable_image_is_refused_and_nothing_is_sent(
 
 def test_image_that_is_not_there_is_said(bnfos: Bnfos, image: Path) -> None:
     ran = bnfos(f"--flash {image}.gone -f fos1")
-    assert (ran.status, ran.err) == (1, f"bnfos: {image}.gone: cannot be read: No such file or directory\n")
+    assert (ran.status, ran.err) == (
+        1,
+        f"bnfos: {image}.gone: cannot be read: No such file or directory; check its path\n",
+    )
 
 
 @pytest.mark.usefixtures("impatient")

@@ -21,7 +21,7 @@ UDP_CALLS = {
     "kick": "--kick -f fos1",
     "erase": "--reset -f fos1",
     "netconf, static": "--netconf -f fos1 -i 10.34.1.20 -n 255.255.255.0 -g 10.34.1.1 -d 0",
-    "flash prepare for an image of the 8 ASCII bytes bero*fos": "--flash {image} -f fos1",
+    "flash prepare for an image of the 8 ASCII bytes bero*fos": "--flash {image} -f fos1 --force",
 }
 """By name of the vector, what is typed."""
 

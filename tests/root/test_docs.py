@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from .site import CHECKOUT, Site, new_site
+from .site import CHECKOUT, IMAGE, Site, new_site
 
 DOCS = CHECKOUT / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md") if "```console" in path.read_text())
@@ -55,7 +55,7 @@ def test_page(site: Site, name: str) -> None:
         elif kind == "fails":
             fails = argument
         else:
-            (site.desk / argument).write_bytes(bytes(range(256)) * 200)
+            (site.desk / argument).write_bytes(IMAGE)
 
 
 def type_in(site: Site, session: str, typed: str, fails: str) -> None:

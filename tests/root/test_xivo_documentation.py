@@ -15,7 +15,7 @@ import pytest
 
 from berofos_agent.config import bnfosconf
 
-from .site import Site, new_site
+from .site import IMAGE, Site, new_site
 
 DOCUMENTATION = (Path(__file__).parents[1] / "data" / "xivo-documentation.txt").read_text()
 COMMANDS = re.findall(r"^((?:apt-get|bnfos|wget|xivo-berofos) .*)$", DOCUMENTATION, re.MULTILINE)
@@ -23,7 +23,6 @@ NOT_RUN = "apt-get install bntools"
 
 FIRST_ADDRESS, STATIC_ADDRESS = "10.34.1.50", "10.34.1.20"
 PASSWORD = "s3cret"
-IMAGE = bytes(range(256)) * 200
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def _text(node: ast.expr) -> str:
     return f"{{{ast.unparse(node.value if isinstance(node, ast.FormattedValue) else node)}}}"
 
 
-@pytest.mark.parametrize(("file", "text"), texts())
+@pytest.mark.parametrize(("file", "text"), list(texts()))
 def test_every_error_ends_in_a_step(file: str, text: str) -> None:
     assert text in PASSED_ON or STEP.search(text), file
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Callable
 
-from berofos_agent.commands.bnfos.context import Context
+from berofos_agent.commands import commandline
+from berofos_agent.commands.bnfos.context import PROG, Context
 from berofos_agent.commands.bnfos.lan import client
 from berofos_agent.device import flashing, frame
 from berofos_agent.device.flashing import Progress
@@ -27,6 +28,8 @@ def flash(context: Context) -> None:
     device = client(context, entry)
     flashing.require_flash_mode(device, context.seconds)
     context.reporter.info(f"{path}: {known or 'not a known bero*fos firmware, by its SHA-1'}, {len(image)} bytes")
+    if not known and not context.arguments.force:
+        _ask(path, entry.name)
     progress = Progress()
     try:
         with shown(context, frame.flash_pages(image)) as show:
@@ -37,6 +40,14 @@ def flash(context: Context) -> None:
     except BerofosError as exc:
         raise BerofosError(f"{exc} ({progress.left_device})") from exc
     context.reporter.info(f"{entry.name}: Flash succeeded! Switch the device off and on to start the firmware")
+
+
+def _ask(path: str, name: str) -> None:
+    """Ask whether an image that may be no firmware is to be written; raise BerofosError if not."""
+    if not sys.stdin.isatty():
+        raise BerofosError(f"{path}: not known, and no terminal to ask at; check it, then use --force")
+    if not commandline.confirmed(PROG, f"The device does not start without a right image. Write this one to {name}?"):
+        raise BerofosError(f"{name}: nothing was written; download the image again")
 
 
 def read_image(path: str) -> bytes:

@@ -178,6 +178,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     mode = MODES[given[0]]
     for problem in conflicts(mode, {letter for letter in OPTIONS if getattr(arguments, letter) is not None}):
         parser.error(problem)
+    if arguments.force and mode.name != "flash":
+        parser.error(f"--force does not go with --{mode.name}; it goes with --flash")
     arguments.mode = mode.name
     arguments.argument = getattr(arguments, mode.name)
     if mode.name in ("set", "get"):
@@ -265,6 +267,7 @@ def new_parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="the configuration file (%(default)s)"
     )
+    options.add_argument("--force", action="store_true", help="with --flash: write an image that is not known, unasked")
     options.add_argument("--help", action="help", help="show this help; -h is HOST")
     options.add_argument("--version", action="version", version=f"bnfos {__version__}")
     return parser

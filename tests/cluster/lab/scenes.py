@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
+from .cluster import DUMMY, MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from .two_nodes import NODES, Lab
 
 
@@ -70,6 +70,32 @@ def telephony_moved(cluster: Cluster, node: str, seconds: float = 20.0) -> float
     return cluster.lab.movements(since=moved)[-1].at - moved
 
 
+@dataclass(frozen=True)
+class Slow:
+    """What a failover or a move takes with a telephony resource that starts and stops slowly, in seconds."""
+
+    lines: float
+    """Until all lines are on the other node."""
+    both: float
+    """Until telephony runs there, too."""
+
+
+def slow_failover(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
+    """Kill the active node; return when the lines, and when both are on the other one."""
+    killed = time.monotonic()
+    lines = node_killed(cluster, node, seconds)
+    cluster.wait_for(other(node), seconds)
+    return Slow(lines, time.monotonic() - killed)
+
+
+def slow_move(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
+    """Move telephony to a node; return when the lines, and when both are there."""
+    moved = cluster.move(TELEPHONY, node)
+    cluster.wait_for(node, seconds)
+    both = time.monotonic() - moved
+    return Slow(cluster.lab.movements(since=moved)[-1].at - moved, both)
+
+
 def relay_moved_by_hand(
     cluster: Cluster, name: str, seconds: float = 20.0, witness: Callable[[], None] | None = None
 ) -> float:
@@ -118,6 +144,20 @@ def measure() -> list[Figure]:
         cluster.clear(TELEPHONY)
         figures.append(figure("fenced", node_killed(cluster, "xivo-2")))
     return figures
+
+
+SLOW_SECONDS = 8
+SLOW_TELEPHONY = f"{DUMMY} params op_sleep={SLOW_SECONDS}"
+
+
+def measure_slow() -> tuple[Slow, Slow]:
+    """Bring a lab up with telephony that takes SLOW_SECONDS to start and to stop; return a failover and a move."""
+    with Lab() as lab:
+        cluster = Cluster(lab)
+        cluster.configure(telephony=SLOW_TELEPHONY)
+        failover = slow_failover(cluster, NODES[0])
+        cluster.reset()
+        return failover, slow_move(cluster, NODES[1])
 
 
 def measure_split() -> Failover:

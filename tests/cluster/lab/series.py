@@ -2,6 +2,7 @@
 
 splits      with fencing and priority-fencing-delay, the nodes are cut from each other RUNS times with telephony on each
 failovers   the active node is killed RUNS times on each side, without and with the readiness monitor
+slow        the active node is killed, and telephony moved, RUNS times, where telephony is slow to start and to stop
 
 Each run is a line; the last lines are a table. The exit status is 1 if a split was lost.
 """
@@ -92,7 +93,25 @@ def failovers(cluster: Cluster, runs: int) -> int:
     return 0
 
 
-SCENES: dict[str, Callable[[Cluster, int], int]] = {"splits": splits, "failovers": failovers}
+def slow(cluster: Cluster, runs: int) -> int:
+    """Measure failovers and moves of a slow telephony resource."""
+    cluster.configure(telephony=scenes.SLOW_TELEPHONY)
+    seen: dict[str, list[float]] = {}
+    for run in range(1, runs + 1):
+        for what, scene in (("killed", scenes.slow_failover), ("moved", scenes.slow_move)):
+            cluster.reset()
+            took = scene(cluster, NODES[0] if what == "killed" else NODES[1])
+            seen.setdefault(f"{what}: lines there", []).append(took.lines)
+            seen.setdefault(f"{what}: both there", []).append(took.both)
+            print(f"{what} {run}: lines after {took.lines:.1f} s, both after {took.both:.1f} s", flush=True)
+    for name, figures in seen.items():
+        print(
+            f"| {name} | {len(figures)} | {min(figures):.1f} | {statistics.median(figures):.1f} | {max(figures):.1f} |"
+        )
+    return 0
+
+
+SCENES: dict[str, Callable[[Cluster, int], int]] = {"splits": splits, "failovers": failovers, "slow": slow}
 
 
 if __name__ == "__main__":
