@@ -235,15 +235,22 @@ class Conversation:
 
 
 def broadcast_scan(
-    address: str = BROADCAST, port: int = frame.PORT, quiet: float = REPLY_SECONDS, seconds: float = 5.0
+    address: str = BROADCAST,
+    port: int = frame.PORT,
+    quiet: float = REPLY_SECONDS,
+    seconds: float = 5.0,
+    interface: str = "",
 ) -> list[tuple[str, ScanReply]]:
     """Return (IP address, reply) of every bero*fos that answers a broadcast, each MAC once.
 
+    Without an interface, the kernel's routes say where the broadcast goes.
     Ends after `quiet` seconds without an answer, after `seconds` at the latest. Raises OSError if nothing can be sent.
     """
     found: dict[bytes, tuple[str, ScanReply]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if interface:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
         request = frame.encode(Command.SCAN)
         end = time.monotonic() + seconds
         sock.sendto(request, (address, port))

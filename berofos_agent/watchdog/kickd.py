@@ -1,14 +1,14 @@
 """The kick daemon: a process that kicks some devices as long as its state file is there.
 
 It runs by itself, with the standard library alone and as few modules as possible, since it lives as long as the
-resource does: `python3 -IS kickd.py STATE TOKEN SECONDS NAME=ADDRESS:PORT:DATAGRAM ...`. process.py starts and ends it.
+resource does: `python3 -IS kickd.py STATE TOKEN SECONDS TAG NAME=ADDRESS:PORT:DATAGRAM ...`.
+process.py starts and ends it.
 
     STATE           it ends when this file is gone, or no longer contains TOKEN: then it belongs to another start
+    TAG             of its lines in syslog
     STATE.kickd     it holds a lock on this one, so that there are never two; the kernel knows whose lock it is
     STATE.kicks     what it did: "at", a time and its process; then for each device its name, when a kick was last
                     answered, and how many kicks were not answered since. Times are seconds since boot (CLOCK_BOOTTIME)
-
-SYSLOG_TAG in its environment is the tag of its lines in syslog.
 
 It says "ready" on standard output, closes that, and waits for the daemon before it, which kicks meanwhile, to be ended.
 A kick that is answered is followed by the next after SECONDS, one that is not after a third of that. A kick neither
@@ -79,9 +79,9 @@ def is_answer(kick: bytes, datagram: bytes) -> bool:
 
 def main(argv: list[str], say_ready: Callable[[], None] = lambda: None) -> int:
     """Kick until the state file is gone; return 1 if another daemon does already."""
-    state, token, seconds = argv[1], argv[2], float(argv[3])
-    targets = [Target(argument) for argument in argv[4:]]
-    syslog.openlog(os.environ.get("SYSLOG_TAG", "berofos"), syslog.LOG_PID, syslog.LOG_DAEMON)
+    state, token, seconds, tag = argv[1], argv[2], float(argv[3]), argv[4]
+    targets = [Target(argument) for argument in argv[5:]]
+    syslog.openlog(tag, syslog.LOG_PID, syslog.LOG_DAEMON)
     try:
         os.close(open_lock(f"{state}.kickd"))
         say_ready()

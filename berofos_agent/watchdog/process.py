@@ -67,14 +67,14 @@ def launch(
 
     before = pid_of(state)
     until = time.monotonic() + min(limit, LAUNCH_SECONDS)
-    arguments = [f"{name}={how}" for name, how in targets.items()]
+    arguments = [state, token, f"{seconds:g}", syslog_tag, *(f"{name}={how}" for name, how in targets.items())]
     try:
         process = subprocess.Popen(
-            [sys.executable or "/usr/bin/python3", "-IS", PROGRAM, state, token, f"{seconds:g}", *arguments],
+            [sys.executable or "/usr/bin/python3", "-IS", PROGRAM, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"SYSLOG_TAG": syslog_tag},
+            env={},
             cwd="/",
             start_new_session=True,
         )

@@ -395,7 +395,7 @@ def test_bnfos_conf_named_as_state_is_kept(devices: Simulator, cluster: Cluster)
     cluster.parameters["state"] = str(config)
     assert cluster.probe().code == 7
     answer = cluster.call("start")
-    assert (answer.code, answer.reason) == (6, "state and config name the same file")
+    assert (answer.code, answer.reason) == (6, "state and config name the same file; leave state out")
     assert cluster.call("stop").code == 0
     assert config.read_text() == before
     assert untouched(devices)

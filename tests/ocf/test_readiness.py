@@ -142,7 +142,7 @@ def test_another_bnfos_conf_than_on_the_node_with_the_lines_is_named(passive: Pa
     assert passive.ready == "yes"
     passive.know("relay-config", "xivo-1", "000000000000")
     passive.monitor()
-    assert passive.ready == "bnfos.conf differs in its devices from that on xivo-1"
+    assert passive.ready == "bnfos.conf differs in its devices from that on xivo-1; copy the right one"
 
 
 def test_the_node_with_the_lines_publishes_its_digest_at_level_10_and_no_readiness(

@@ -59,7 +59,7 @@ class Site:
         self.desk = folder / "desk"
         """The folder the commands are typed in."""
         self._folder = folder
-        self._holder = holder
+        self.holder = holder
         self._closing = closing
         self._simulator: subprocess.Popen[str] | None = None
         programs = folder / "bin"
@@ -131,7 +131,7 @@ class Site:
         return answer
 
     def _inside(self, *argv: str) -> list[str]:
-        entered = ["nsenter", f"--target={self._holder}", "--net", "--mount", f"--wd={self.desk}", "--"]
+        entered = ["nsenter", f"--target={self.holder}", "--net", "--mount", f"--wd={self.desk}", "--"]
         return [*entered, *argv]
 
 

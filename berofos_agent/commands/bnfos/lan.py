@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address
@@ -11,10 +12,10 @@ from berofos_agent.commands.bnfos.context import Context
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.editor import ConfFile
 from berofos_agent.config.mac import format_mac
-from berofos_agent.device import flashing, frame, gbl4
+from berofos_agent.device import flashing, frame, gbl4, interfaces
 from berofos_agent.device.frame import NetworkSettings, ScanReply
 from berofos_agent.device.gbl4 import Gbl4Client
-from berofos_agent.device.resolver import resolve
+from berofos_agent.device.resolver import Address, resolve
 from berofos_agent.device.settings import REQUEST_SECONDS
 from berofos_agent.errors import BerofosError, ConfigurationError
 
@@ -58,18 +59,52 @@ def _find(context: Context) -> list[Found]:
     host = context.arguments.h or context.lan.broadcast
     try:
         address = resolve(host, context.lan.port, context.seconds)
-        if gbl4.is_broadcast(address):
-            quiet = min(context.seconds, gbl4.REPLY_SECONDS)
-            found = gbl4.broadcast_scan(address[0], context.lan.port, quiet, max(context.seconds, quiet))
+        if context.arguments.interface:
+            found = _broadcast(context, address[0], context.arguments.interface)
+        elif host == context.lan.broadcast and not _has_route(address):
+            found = _on_every_interface(context, address[0])
+        elif gbl4.is_broadcast(address):
+            found = _broadcast(context, address[0])
         else:
             found = [(address[0], Gbl4Client(host, address[0], port=context.lan.port).scan(context.seconds))]
     except socket.gaierror:
         raise BerofosError(f"host name {host} is not known; give its address: -h ADDRESS") from None
     except OSError as exc:
-        raise BerofosError(f"{host}: {exc.strerror or exc} (UDP port {context.lan.port}); check the network") from exc
+        where = context.arguments.interface or host
+        raise BerofosError(f"{where}: {exc.strerror or exc} (UDP port {context.lan.port}); check the network") from exc
     if not found:
-        raise BerofosError("no device answers; give the address of one: -h ADDRESS")
+        raise BerofosError("no device answers; give the address of one: -h ADDRESS, or --interface NAME")
     return found
+
+
+def _broadcast(context: Context, address: str, interface: str = "") -> list[Found]:
+    quiet = min(context.seconds, gbl4.REPLY_SECONDS)
+    return gbl4.broadcast_scan(address, context.lan.port, quiet, max(context.seconds, quiet), interface)
+
+
+def _has_route(address: Address) -> bool:
+    try:
+        gbl4.is_broadcast(address)
+    except OSError as exc:
+        if exc.errno != errno.ENETUNREACH:
+            raise
+        return False
+    return True
+
+
+def _on_every_interface(context: Context, address: str) -> list[Found]:
+    """Ask on each interface that is up, one after the other: without a default route a broadcast goes nowhere."""
+    names = interfaces.with_broadcast()
+    context.reporter.info(f"No default route, so asking on {', '.join(names) or 'no interface: none is up'}.")
+    found: dict[bytes, Found] = {}
+    for name in names:
+        try:
+            answers = _broadcast(context, address, name)
+        except OSError as exc:
+            context.reporter.info(f"{name}: {exc.strerror}")
+            continue
+        found.update({reply.mac: (sender, reply) for sender, reply in answers if reply.mac not in found})
+    return list(found.values())
 
 
 def block(number: int, reply: ScanReply) -> str:

@@ -180,6 +180,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error(problem)
     if arguments.force and mode.name != "flash":
         parser.error(f"--force does not go with --{mode.name}; it goes with --flash")
+    if arguments.interface and mode.name not in ("scan", "sscan"):
+        parser.error(f"--interface does not go with --{mode.name}; it goes with --scan, --sscan")
+    if arguments.interface and arguments.h:
+        parser.error("--interface and -h do not go together")
     arguments.mode = mode.name
     arguments.argument = getattr(arguments, mode.name)
     if mode.name in ("set", "get"):
@@ -267,6 +271,7 @@ def new_parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="the configuration file (%(default)s)"
     )
+    options.add_argument("--interface", metavar="NAME", help="with --scan, --sscan: ask the network at this interface")
     options.add_argument("--force", action="store_true", help="with --flash: write an image that is not known, unasked")
     options.add_argument("--help", action="help", help="show this help; -h is HOST")
     options.add_argument("--version", action="version", version=f"bnfos {__version__}")

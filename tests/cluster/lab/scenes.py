@@ -82,6 +82,7 @@ class Slow:
 
 def slow_failover(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
     """Kill the active node; return when the lines, and when both are on the other one."""
+    _await_rest(cluster)
     killed = time.monotonic()
     lines = node_killed(cluster, node, seconds)
     cluster.wait_for(other(node), seconds)
@@ -90,10 +91,16 @@ def slow_failover(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
 
 def slow_move(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
     """Move telephony to a node; return when the lines, and when both are there."""
+    _await_rest(cluster)
     moved = cluster.move(TELEPHONY, node)
     cluster.wait_for(node, seconds)
     both = time.monotonic() - moved
     return Slow(cluster.lab.movements(since=moved)[-1].at - moved, both)
+
+
+def _await_rest(cluster: Cluster) -> None:
+    """Wait for slow probes: the cluster decides nothing new while one runs."""
+    cluster.lab.wait_until(cluster.lab.is_at_rest, 60, "the cluster has nothing to do")
 
 
 def relay_moved_by_hand(

@@ -115,7 +115,7 @@ def test_it_kicks_and_reports_until_its_state_file_is_gone(tmp_path: Path, monke
         device.bind(("127.0.0.1", 0))
         argument = f"fos1=127.0.0.1:{device.getsockname()[1]}:47424c040b00193200121d0062"
         ended: list[int] = []
-        argv = ["kickd.py", str(state), "token-1", "0.05", argument]
+        argv = ["kickd.py", str(state), "token-1", "0.05", "berofos(relay)", argument]
         thread = threading.Thread(target=lambda: ended.append(kickd.main(argv)), daemon=True)
         thread.start()
         answering(device, 3)
@@ -131,7 +131,7 @@ def test_it_kicks_and_reports_until_its_state_file_is_gone(tmp_path: Path, monke
 def test_it_ends_at_once_where_it_can_hold_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
-    assert kickd.main(["kickd.py", str(tmp_path / "gone" / "relay.state"), "token", "1"]) == 1
+    assert kickd.main(["kickd.py", str(tmp_path / "gone" / "relay.state"), "token", "1", "berofos"]) == 1
     monkeypatch.setattr(kickd, "take_lock", lambda _path, _until: -1)
-    assert kickd.main(["kickd.py", str(tmp_path / "relay.state"), "token", "1"]) == 1
+    assert kickd.main(["kickd.py", str(tmp_path / "relay.state"), "token", "1", "berofos"]) == 1
     assert [line.rpartition(" ")[2] for line in logged] == ["directory", "already"]
