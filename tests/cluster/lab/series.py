@@ -95,7 +95,7 @@ def failovers(cluster: Cluster, runs: int) -> int:
 
 def slow(cluster: Cluster, runs: int) -> int:
     """Measure failovers and moves of a slow telephony resource."""
-    cluster.configure(telephony=scenes.SLOW_TELEPHONY)
+    scenes.configure_slow(cluster)
     seen: dict[str, list[float]] = {}
     for run in range(1, runs + 1):
         for what, scene in (("killed", scenes.slow_failover), ("moved", scenes.slow_move)):
