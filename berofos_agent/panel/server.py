@@ -50,7 +50,7 @@ def metrics_of(state: State) -> Reply:
     """Return what was read last as metrics; without the library for that, or before the first reading, why not."""
     try:
         if not state.devices:
-            raise BerofosError("not read yet")
+            raise BerofosError("not read yet; try again")
         seen = metrics.Observation(state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes)
         return Reply(200, metrics.text_of(seen), metrics.CONTENT_TYPE)
     except BerofosError as exc:

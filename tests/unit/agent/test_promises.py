@@ -262,7 +262,7 @@ def test_a_watchdog_that_cannot_be_switched_off_is_the_reason_and_is_kicked_on(
 
     monkeypatch.setattr(watchdog, "disarm", disarm)
     assert world.call("monitor", watchdog="0") == 190
-    assert world.reasons == ["fos2: wdog=1, expected 0; watchdog still on"]
+    assert world.reasons == ["watchdog still on: fos2: wdog=1, expected 0; switch it off and on"]
     assert armed(world) == ["0", "1", "0"]
     world.advance(100)
     assert modes(world) == ["1", "1", "1"]

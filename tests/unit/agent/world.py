@@ -295,7 +295,7 @@ class World:
                 (ocf, "exit_reason", exit_reason),
                 (ocf, "open_syslog", lambda _instance: None),
                 (ocf, "tell_syslog", lambda line, *_priority: self.log.append(line)),
-                (agent_main, "_log", lambda _line: None),
+                (agent_main, "_log", lambda _environ, _line: None),
                 (os, "replace", replace),
                 (os, "unlink", unlink),
                 (actions, "LOCK_SECONDS", 0.0),

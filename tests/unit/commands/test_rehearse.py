@@ -57,7 +57,10 @@ def test_without_a_cluster_it_is_one_line(tools: Path, capsys: pytest.CaptureFix
     program(tools, "cibadmin", "exit 102")
     assert main(command) == 3
     printed = capsys.readouterr()
-    assert (printed.out, printed.err) == ("", f"berofos {command[0]}: the cluster is not running on this host\n")
+    assert (printed.out, printed.err) == (
+        "",
+        f"berofos {command[0]}: the cluster is not running on this host; run this on a cluster node\n",
+    )
 
 
 def test_a_scheduler_that_crashes_is_one_line_and_no_table(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
