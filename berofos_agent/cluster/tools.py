@@ -46,9 +46,9 @@ def run(
 def why_failed(program: str, ended: subprocess.CompletedProcess[bytes]) -> str:
     """Return how a tool ended, and its last line."""
     if ended.returncode < 0:
-        return f"{program} crashed (signal {-ended.returncode})"
+        return f"{program} crashed (signal {-ended.returncode}); see crm_mon --inactive"
     lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-    return f"{program} failed (exit status {ended.returncode}): {lines[-1][:200]}"
+    return f"{program} failed (exit status {ended.returncode}): {lines[-1][:200]}; see crm_mon --inactive"
 
 
 def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
@@ -63,7 +63,7 @@ def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}") from None
+        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}; write it anew") from None
 
 
 def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:

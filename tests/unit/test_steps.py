@@ -34,7 +34,8 @@ PASSED_ON = {
     "{alike[0].problem}": "a mistake in a section of bnfos.conf has its step",
     "{chosen[0].problem}": "a mistake in a section of bnfos.conf has its step",
     "{str(exc)}": "the error of the family that was caught has its step",
-    "{_why(ended.returncode, ended.stderr)}": "what crm_simulate says",
+    "{why_failed('crm_simulate', ended)}": "what a tool says, and where to look",
+    "{why_failed(argv[0], ended)}": "what a tool says, and where to look",
     "{exc}; {_taken_back(change, deadline)}": "the error has its step; then what the device has now",
     "{exc} ({progress.left_device})": "the error has its step; then what the device has now, and what to do with it",
     "{option} {name}: the cluster has no such node{hint}": "the names that exist, or the one that may be meant",
@@ -46,8 +47,11 @@ PASSED_ON = {
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Every place that makes an error without a device: the file, and what the error says."""
-    for path in sorted(PACKAGE.rglob("*.py")):
+    """Every place that makes an error without a device: the file, and what the error says.
+
+    Not those of an alert: they are lines of Pacemaker's log that say which message was not delivered.
+    """
+    for path in sorted(set(PACKAGE.rglob("*.py")) - set((PACKAGE / "alert").rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text())):
             kind = FAMILY.get(node.func.id) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
             if kind and not issubclass(kind, errors.DeviceError):

@@ -85,7 +85,7 @@ def slow_failover(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
     _await_rest(cluster)
     killed = time.monotonic()
     lines = node_killed(cluster, node, seconds)
-    cluster.wait_for(other(node), seconds)
+    _await_telephony(cluster, other(node), seconds)
     return Slow(lines, time.monotonic() - killed)
 
 
@@ -93,9 +93,14 @@ def slow_move(cluster: Cluster, node: str, seconds: float = 60.0) -> Slow:
     """Move telephony to a node; return when the lines, and when both are there."""
     _await_rest(cluster)
     moved = cluster.move(TELEPHONY, node)
-    cluster.wait_for(node, seconds)
+    _await_telephony(cluster, node, seconds)
     both = time.monotonic() - moved
+    cluster.wait_for(node, seconds)
     return Slow(cluster.lab.movements(since=moved)[-1].at - moved, both)
+
+
+def _await_telephony(cluster: Cluster, node: str, seconds: float) -> None:
+    cluster.lab.wait_until(lambda: cluster.where(TELEPHONY) == node, seconds, f"telephony runs on {node}")
 
 
 def _await_rest(cluster: Cluster) -> None:
