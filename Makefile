@@ -20,8 +20,8 @@ test-quick: $(VENV)/installed
 
 # The pages, in Debian's chromium without a window; SCREENSHOTS=FOLDER keeps its pictures there.
 BROWSER_PACKAGES = chromium fonts-dejavu-core
-# promtool and a server, for the metrics, the alert rules and the dashboard.
-PROMETHEUS_PACKAGES = prometheus
+# promtool and a server, for the metrics, the alert rules and the dashboard; ClusterLabs' exporter, for what it tells.
+PROMETHEUS_PACKAGES = prometheus prometheus-hacluster-exporter
 
 test-browser: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def console(cluster: Cluster, tmp_path: Path) -> Console:
 def metrics(console: Console, node: str, arguments: str = "") -> dict[str, float]:
     """Return the samples that a node exports, by name and labels."""
     return samples(console.run(node, f"berofos metrics {arguments}"))
+
+
+EXPORTER = """
+ha_cluster_exporter --web.listen-address=127.0.0.1:9664 > /dev/null 2>&1 &
+trap "kill $!" EXIT
+for _ in $(seq 100); do
+    wget --quiet --output-document=- http://127.0.0.1:9664/metrics && exit
+    sleep 0.1
+done
+"""
+
+
+def of_ha_cluster_exporter(cluster: Cluster, node: str) -> dict[str, float]:
+    """Return the samples that ClusterLabs' own exporter has of the relay resource on a node."""
+    found = samples(cluster.lab.must(node, ["sh", "-c", EXPORTER]))
+    return {name: value for name, value in found.items() if f'"{RELAY}' in name}
 
 
 def device(found: dict[str, float], what: str) -> list[float | None]:
@@ -78,6 +95,25 @@ def test_a_dead_device_and_its_recovery_are_told(console: Console, cluster: Clus
         lambda: metrics(console, "xivo-2").get(f'berofos_relay_degraded{{resource="{RELAY}"}}') == 0, 30, "healthy"
     )
     assert device(metrics(console, "xivo-2"), "reachable") == [1, 1]
+
+
+def test_ha_cluster_exporter_has_the_node_attributes_as_the_page_says(console: Console, cluster: Cluster) -> None:
+    lab = cluster.lab
+    ready = f'ha_cluster_pacemaker_node_attributes{{name="{RELAY}-ready",node="xivo-2",value="yes"}}'
+    lab.wait_until(lambda: ready in of_ha_cluster_exporter(cluster, "xivo-2"), 30, "xivo-2 is ready")
+    found = of_ha_cluster_exporter(cluster, "xivo-2")
+    assert found[f'ha_cluster_pacemaker_node_attributes{{name="{RELAY}-lines",node="xivo-1",value="A-B"}}'] == 1
+    lab.device("fos2").power_off()
+    lab.wait_until(lambda: relay(metrics(console, "xivo-2"), "node_ready", "xivo-2") == 0, 30, "xivo-2 is not ready")
+    lab.wait_until(
+        lambda: metrics(console, "xivo-2").get(f'berofos_relay_degraded{{resource="{RELAY}"}}') == 1, 30, "degraded"
+    )
+    found = of_ha_cluster_exporter(cluster, "xivo-2")
+    names = [name for name, value in found.items() if value == 1]
+    assert any(re.search(rf'{RELAY}-lines",node="xivo-1",value="A-B; fos2: ', name) for name in names)
+    assert any(re.search(rf'{RELAY}-ready",node="xivo-2",value="fos2: ', name) for name in names)
+    states = [re.findall(r'status="(\w+)"', name)[0] for name in names if "pacemaker_resources" in name]
+    assert states == ["active"], "it does not tell a degraded resource from a healthy one"
 
 
 def test_kicks_of_the_node_at_port_b_are_told_there(console: Console, cluster: Cluster) -> None:
