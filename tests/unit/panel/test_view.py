@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from berofos_agent.cluster import cib, status
 from berofos_agent.config.bnfosconf import Entry, Login
@@ -16,6 +18,7 @@ from berofos_agent.doctor import overview
 from berofos_agent.doctor.findings import Facts
 from berofos_agent.doctor.overview import View
 from berofos_agent.errors import Unreachable
+from berofos_agent.page import content
 from berofos_agent.panel import server, view
 from berofos_agent.panel.view import Event, State
 
@@ -184,3 +187,15 @@ SOURCES = {"/status.json": lambda: server.Reply(200, b"{}", "application/json")}
 )
 def test_server_shows_only_what_is_in_its_table(method: str, path: str, host: str, answer: int) -> None:
     assert server.answer(method, path, host, SOURCES).status == answer
+
+
+PATHS = st.text(max_size=30) | st.sampled_from(["/metrics", "/status.json", "/", "/panel/panel.js"])
+ENDS = st.sampled_from(["", "/", "/..", "%00", "?", "#", ";", " ", ".."])
+
+
+@given(PATHS, ENDS)
+def test_server_answers_no_path_but_those_of_its_tables(path: str, end: str) -> None:
+    asked = path + end
+    sources = {**SOURCES, "/metrics": SOURCES["/status.json"]}
+    is_known = asked in sources or asked in content.FILES
+    assert server.answer("GET", asked, "localhost", sources).status == (200 if is_known else 404)
