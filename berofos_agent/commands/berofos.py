@@ -37,6 +37,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "drill": Subcommand("berofos_agent.commands.drill", "move telephony to the other node and back, and watch"),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
     "metrics": Subcommand("berofos_agent.commands.metrics", "print metrics for Prometheus"),
+    "history": Subcommand("berofos_agent.commands.history", "show who moved the lines, when, why, and for how long"),
     "panel": Subcommand("berofos_agent.commands.panel", "serve a page that shows all devices and the cluster"),
     "simulate": Subcommand(
         "berofos_agent.commands.simulate", "simulate devices, to try everything without hardware", False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import pwd
 import re
 import sys
 import syslog
@@ -269,6 +270,14 @@ def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None
     """Log a line to syslog."""
     syslog.openlog(prog, syslog.LOG_PID, syslog.LOG_DAEMON)
     syslog.syslog(priority, line.replace("\0", " "))
+
+
+def user() -> str:
+    """Return who runs this command, through sudo who asked for it, for the line of syslog that tells of a switch."""
+    try:
+        return printable(os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name)
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def movement(device: Device, switched: Switched) -> str:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
             line = commandline.movement(result.device, result.value)
             print(line)
             if result.value.moved:
-                commandline.tell_syslog("berofos", f"{line}: berofos switch")
+                commandline.tell_syslog("berofos", f"{line}: berofos switch by {commandline.user()}")
     return commandline.complain_of(PROG, [result.error for result in results])
 
 

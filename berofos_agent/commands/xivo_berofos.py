@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
             line = commandline.movement(result.device, result.value)
             _tell(arguments, line)
             if result.value.moved:
-                commandline.tell_syslog(PROG, f"{line}: {arguments.state}")
+                commandline.tell_syslog(PROG, f"{line}: xivo-berofos {arguments.state} by {commandline.user()}")
         elif result.error:
             _log_error(arguments, result.error)
     return commandline.complain_of(PROG, [result.error for result in results])

@@ -198,7 +198,7 @@ def test_a_lost_node_has_no_readiness_and_one_that_comes_back_is_looked_at_again
 
 def test_a_change_is_logged_once(ready_cluster: Cluster) -> None:
     cluster = ready_cluster
-    log = cluster.lab.nodes[PASSIVE].here / "syslog"
+    log = cluster.lab.nodes[PASSIVE].syslog
     before = log.read_text().count("this node is ")
     cluster.lab.cut(PASSIVE, "fos1")
     wait_for(cluster, "fos1: no answer")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from berofos_agent.commands import commandline, xivo_berofos
+from berofos_agent.commands.bnfos import main as bnfos
 from berofos_agent.simulator import Power
 from tests.device.conftest import Desk
 
@@ -162,3 +165,32 @@ def test_switch_with_wrong_arguments_touches_nothing(desk: Desk, arguments: tupl
     assert ran.status in (2, 3)
     assert words in ran.err
     assert not desk.device("fos1").model.requests
+
+
+def test_history_says_what_the_devices_know_and_which_does_not_answer(desk: Desk) -> None:
+    """Of the past, a device knows that its watchdog expired, and when it was kicked last."""
+    fos1, fos2 = desk.device("fos1"), desk.device("fos2")
+    fos1.model.write("cmd=2&wintv=60")
+    fos1.model.write("cmd=6&wen=1")
+    told = json.loads(desk.berofos("history", "--json").out)
+    texts = {event["text"] for event in told["events"] if event["source"] in ("fos1", "fos2")}
+    assert texts == {"fos1: lines now at A-D", "fos1: its watchdog was kicked last", "fos2: lines now at A-D"}
+    fos2.model.fault("silent")
+    ran = desk.berofos("history")
+    assert "fos1: lines now at A-D" in ran.out
+    assert "berofos history: fos2: no answer" in ran.err
+
+
+def test_every_command_that_switches_logs_who_did_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(commandline, "tell_syslog", lambda _prog, line: logged.append(line))
+    monkeypatch.setenv("SUDO_USER", "anna")
+    assert desk.berofos("switch", "b", "fos1").status == 0
+    assert xivo_berofos.main([f"--config={desk.config}", "slave"]) == 0
+    assert bnfos.main([f"--config={desk.config}", "--set", "mode=1", "-f", "fos2"]) == 0
+    assert bnfos.main([f"--config={desk.config}", "--set", "mode=1", "-f", "fos2"]) == 0
+    assert [re.sub(r" \(\d+ ms\)", "", line) for line in logged] == [
+        "fos1: switched from A-D to A-B: berofos switch by anna",
+        "fos1: switched from A-B to A-D: xivo-berofos slave by anna",
+        "fos2: switched from A-D to A-B: bnfos --set mode=1 by anna",
+    ]

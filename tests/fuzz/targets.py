@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from unittest import mock
 
 from berofos_agent.agent import dahdi, state
@@ -22,6 +23,7 @@ from berofos_agent.device import frame, settings, web
 from berofos_agent.device.frame import FrameError
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, DeviceError
+from berofos_agent.history import events, logs
 
 LOGIN = Login("admin", "s3cret-pass")
 
@@ -140,7 +142,28 @@ class _NoNotes:
         return
 
 
+def log(data: bytes) -> None:
+    """A log, or another node's history: whatever it is, reading it ends, and what is told can be shown."""
+    path = os.path.join(_folder(), "log")
+    with open(path, "wb") as file:
+        file.write(data)
+    found = logs.Findings(_EVER[0], _EVER[1])
+    try:
+        logs.read_file(path, found)
+    finally:
+        os.unlink(path)
+        os.rmdir(_folder())
+        _folder.cache_clear()
+    for event in events.explained(events.concise(events.told_once(found.events))):
+        assert event.text.isprintable()
+        assert event.node.isprintable()
+        assert logs.from_json(logs.as_json(event)).text == event.text
+
+
+_EVER = datetime(1990, 1, 1, tzinfo=timezone.utc), datetime(2060, 1, 1, tzinfo=timezone.utc)
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span, alert_event)
+    for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span, alert_event, log)
 }

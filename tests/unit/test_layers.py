@@ -17,6 +17,7 @@ LAYERS = (
     "commands",
     "panel",
     "doctor",
+    "history",
     "alert",
     "cluster",
     "agent",
@@ -46,6 +47,8 @@ WITHOUT_INPUT = {
     "device/topology",
     "errors",
     "heartbeat/decisions",
+    "history/events",
+    "history/records",
     "page/card",
     "sentences/__init__",
 }

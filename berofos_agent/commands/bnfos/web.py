@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import Callable, TypeVar
 
 from berofos_agent.cluster import resources
-from berofos_agent.commands.bnfos.context import Context
+from berofos_agent.commands import commandline
+from berofos_agent.commands.bnfos.context import PROG, Context
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.device import Device, Written
 from berofos_agent.device.settings import MAGIC_KEY, SETTINGS, USER, Values, check
+from berofos_agent.device.topology import LINES
 from berofos_agent.errors import BerofosError, ConfigurationError, Refused, Unreachable, UnusableAnswer
 
 EXCHANGES = 6
@@ -79,6 +81,10 @@ def set_value(context: Context) -> None:
             "update its firmware",
         )
     context.reporter.info(f"{device.name}: Setting {keyword} succeeded!{_how_confirmed(keyword, value)}")
+    if keyword == "mode" and before.get("mode") != value:
+        was = LINES.get(before.get("mode", ""), "unknown")
+        who = f"bnfos --set mode={value} by {commandline.user()}"
+        commandline.tell_syslog(PROG, f"{device.name}: switched from {was} to {LINES[value]}: {who}")
     if keyword == "apwd":
         _confirm_password(context, device, before)
     if written.restored:

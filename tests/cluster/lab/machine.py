@@ -100,6 +100,11 @@ class Machine:
         return self.here / "disk/var/log"
 
     @property
+    def syslog(self) -> Path:
+        """What the machine sent to syslog; it has the journal itself."""
+        return self.here / "syslog"
+
+    @property
     def is_on(self) -> bool:
         """True while the machine has power."""
         return self._outer is not None and self._outer.poll() is None

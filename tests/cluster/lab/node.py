@@ -112,6 +112,11 @@ class Node:
         return self.disk / "var/log"
 
     @property
+    def syslog(self) -> Path:
+        """What the node sent to syslog, where rsyslog writes it."""
+        return self.log / "syslog"
+
+    @property
     def pid(self) -> int:
         """PID 1 of the node, as this host counts."""
         return self._pid

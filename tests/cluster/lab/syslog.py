@@ -1,4 +1,4 @@
-"""What the nodes send to /dev/log: kept in a file for each node and in memory."""
+"""What the nodes send to /dev/log: kept in memory, and in a file for each node, as rsyslog of Debian writes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import selectors
 import socket
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 _PRIORITY = re.compile(rb"^<\d+>")
+_STAMP = re.compile(r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ")
 
 
 class Collector:
@@ -64,4 +66,4 @@ class Collector:
                 line = _PRIORITY.sub(b"", datagram).rstrip(b"\0\n").decode(errors="replace")
                 self._lines[node].append((time.monotonic(), line))
                 with log.open("a", encoding="utf-8") as file:
-                    file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+                    file.write(f"{datetime.now().astimezone().isoformat()} {node} {_STAMP.sub('', line)}\n")

@@ -166,7 +166,7 @@ class Lab:
                 programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
                 cib=FIRST_CIB,
             )
-            self._collector.listen(name, node.here / "log-socket", node.here / "syslog")
+            self._collector.listen(name, node.here / "log-socket", node.syslog)
         self._collector.start()
         outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
         self._undo.callback(Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets).close)
@@ -381,5 +381,5 @@ class Lab:
         for name, node in self.nodes.items():
             with contextlib.suppress(shutil.Error):  # a file that a machine has deleted cannot be copied
                 shutil.copytree(node.log, place / name, dirs_exist_ok=True)
-            shutil.copy(node.here / "syslog", place / name)
+            shutil.copy(node.syslog, place / name / "syslog")
         return place

@@ -1,0 +1,1 @@
+"""What happened to the lines, as logs and devices tell it."""
