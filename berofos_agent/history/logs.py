@@ -132,7 +132,7 @@ def _take_json(data: bytes, found: Findings) -> None:
         for item in json.loads(data)["events"]:
             found.add(from_json(item))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise ConfigurationError("is not the output of berofos history --json, or is cut") from None
+        raise ConfigurationError("is not a whole history; make it with berofos history --json") from None
 
 
 def as_json(event: Event) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_json_that_is_no_history_is_one_line(found: Findings, tmp_path: Path, te
     path = tmp_path / "other.json"
     path.write_text(text)
     logs.read_file(str(path), found)
-    assert found.problems == [f"{path}: is not the output of berofos history --json, or is cut"]
+    assert found.problems == [f"{path}: is not a whole history; make it with berofos history --json"]
 
 
 def test_the_journal_is_asked_for_our_programs_and_the_clusters(
