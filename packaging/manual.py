@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -59,8 +60,21 @@ def paragraphs(text: str) -> Iterator[str]:
 
 
 def verbatim(text: str) -> list[str]:
-    """Return text that keeps its lines."""
-    return [".PP", ".nf", escaped(text.rstrip("\n")).replace("\n\n", "\n.sp\n"), ".fi"]
+    """Return text that keeps its lines and is at most 80 columns wide, as in --help.
+
+    What is too wide for the page's indentation is filled, if it is prose, or begins at the left edge.
+    """
+    lines = []
+    for block in text.strip("\n").split("\n\n"):
+        is_wide = max(map(len, block.split("\n"))) > WIDTH
+        is_prose = is_wide and not re.search(r"^ ", block, re.MULTILINE)
+        kept = [".nf", *[".in 0"][:is_wide], escaped(block), *[".in"][:is_wide], ".fi"]
+        lines += [".PP", *([escaped(block)] if is_prose else kept)]
+    return lines
+
+
+WIDTH = 80 - 7
+"""Columns of a terminal, less the page's indentation."""
 
 
 # --- what several pages say ------------------------------------------------------------------------------------

@@ -83,7 +83,8 @@ def parser() -> argparse.ArgumentParser:
 _EXAMPLES = """\
 examples:
   berofos-alert --to oncall@example.org
-  berofos heartbeat --event "/usr/share/pacemaker/alerts/berofos-alert --to oncall@example.org"
+  berofos heartbeat --event \\
+    "/usr/share/pacemaker/alerts/berofos-alert --to oncall@example.org"
 """
 
 

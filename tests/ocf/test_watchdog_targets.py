@@ -124,7 +124,7 @@ def test_a_slip_in_bnfos_conf_ends_in_a_disarmed_device_and_a_reason(
         old, new = MACS["fos1"], "00:19:32:99:99:99"
     config.write_text(config.read_text().replace(old, new))
     answer = cluster.call("monitor")
-    assert (answer.code, answer.reason.startswith("fos1: ")) == (190, True), answer
+    assert (answer.code, "fos1: " in answer.reason) == (190, True), answer
     assert devices["fos1"].model.state()["watchdog"] == "0"
     clock.ahead = 60
     assert modes(devices) == ["1", "1", "1"]

@@ -75,7 +75,9 @@ COMMANDS = sorted(
     {
         command.split("  #")[0].strip()
         for page in [CHECKOUT / "README.md", *DOCS.glob("*.md")]
-        for command in re.findall(r"^(?:\$ )?berofos +([a-z-]+ ?[^\n|>&;]*)", page.read_text(), re.M)
+        for command in re.findall(
+            r"^(?:\$ )?berofos +([a-z-]+ ?[^\n|>&;]*)", page.read_text().replace("\\\n", ""), re.M
+        )
     }
 )
 """All `berofos` commands of the pages, including those that no test can run."""
