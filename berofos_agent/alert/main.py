@@ -12,7 +12,7 @@ import sys
 import syslog
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from berofos_agent import __version__, sentences
 from berofos_agent.alert import event as events
@@ -22,7 +22,7 @@ from berofos_agent.errors import BerofosError, ConfigurationError, NotDelivered
 if TYPE_CHECKING:
     import argparse
 
-    from berofos_agent.alert.delivery import Deliver, Message, Options
+    from berofos_agent.alert.delivery import Deliver, Options
     from berofos_agent.alert.notes import Notes
     from berofos_agent.alert.queue import Queue
     from berofos_agent.alert.story import View
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PROG = "berofos-alert"
 DONE, NOT_DELIVERED, WRONG_ARGUMENTS = 0, 1, 2
 
-MOST_SECONDS = 25.0
-"""For one event. Pacemaker kills an alert agent after 30 s, unless its alert says otherwise."""
+MOST_SECONDS = 20.0
+"""After this, nothing is begun. Pacemaker kills an alert agent after 30 s, unless its alert says otherwise."""
 SETTLE_SECONDS = 2.0
 """Processes of events 10 ms apart overtook each other in one of ten; so each waits until all before it have begun."""
 DELIVERY_SECONDS = 8.0
@@ -114,16 +114,22 @@ def _tell(event: Event, recipient: str, environ: Mapping[str, str]) -> int:
     except ConfigurationError:
         queue.remove(name)
         raise
-    teller = Teller(queue, recipient, way, environ)
+    teller = Teller(queue, recipient, way, environ, until)
     due, problem = now + SETTLE_SECONDS, ""
     while time.monotonic() + max(0.0, due - time.time()) <= until:
         time.sleep(max(0.0, due - time.time()))
-        with queue.lock(until):
-            problem = teller.work() if queue.has(name) else ""
+        problem = teller.compose_due()
+        if _due(queue.read(name)) <= time.time():  # else the time for a delivery is not there: this event comes first
+            problem = teller.deliver_all(problem)
         if not queue.has(name):
             return DONE
-        due = max((queue.read(name) or {}).get("due", 0.0), time.time() + (RETRY_SECONDS if problem else 0.1))
+        due = max(_due(queue.read(name)), time.time() + (RETRY_SECONDS if problem else 0.1))
     return NOT_DELIVERED if problem else DONE
+
+
+def _due(item: Mapping[str, Any] | None) -> float:
+    due = (item or {}).get("due", 0.0)
+    return float(due) if isinstance(due, (int, float)) else 0.0
 
 
 def _queue(recipient: str, event: Event, item: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Queue, str]:
@@ -146,10 +152,18 @@ def queue_id(recipient: str) -> str:
 
 
 class Teller:
-    """Does what is due in one queue."""
+    """Does what is due in one queue, until a time of time.monotonic().
+
+    Composing and delivering have a lock each: a recipient that hangs must not delay the look at the cluster.
+    """
 
     def __init__(
-        self, queue: Queue, recipient: str, way: tuple[Deliver, str] | None, environ: Mapping[str, str]
+        self,
+        queue: Queue,
+        recipient: str,
+        way: tuple[Deliver, str] | None,
+        environ: Mapping[str, str],
+        until: float,
     ) -> None:
         from berofos_agent.alert.delivery import Options, name_of
         from berofos_agent.alert.notes import Notes
@@ -158,76 +172,96 @@ class Teller:
         self._way = way
         self._name = name_of(recipient) or "syslog only"
         self._environ = environ
+        self._until = until
         self._options: Options = Options.of(environ)
         self._notes: Notes = Notes(queue.notes_path, queue_id(recipient), environ)
-        self._view: View | None = None
 
-    def work(self) -> str:
-        """Make sentences of the events that are due, deliver all; return why it ended early, or "".
+    def compose_due(self) -> str:
+        """Make sentences of the events that are due; return why it ended early, or ""."""
+        return self._bounded("composing", self._compose_due)
 
-        The caller has the queue's lock.
-        """
+    def deliver_all(self, problem: str) -> str:
+        """Deliver all sentences, and log why not; `problem` is known already. Return what keeps some here, or ""."""
+        return self._bounded("delivering", lambda: self._note_problem(self._attempt(self._deliver) or problem))
+
+    def _bounded(self, what: str, work: Callable[[], str]) -> str:
+        """Do work behind a lock; without it in time, another process is at it, and says so itself."""
+        try:
+            with self._queue.lock(what, self._until) as is_mine:
+                return work() if is_mine else f"{what} takes too long"
+        except OSError as exc:
+            return f"{self._queue.folder}: {exc.strerror}"
+
+    def _attempt(self, work: Callable[[str], None]) -> str:
+        """Do work on each item in order; return what ended it, or ""."""
+        try:
+            for name in self._queue.names():
+                work(name)
+        except BerofosError as exc:  # the cluster does not answer, or the recipient
+            return str(exc)
+        except OSError as exc:
+            return f"{self._queue.folder}: {exc.strerror}"
+        return ""
+
+    def _note_problem(self, problem: str) -> str:
+        """Log a problem once, not with each event."""
+        known = self._queue.problem
+        if problem != known:
+            self._queue.problem = problem
+            if problem:
+                _complain(f"{problem}; it is tried again, at the latest with the next event")
+        return problem
+
+    def _compose_due(self) -> str:
         self._notes.load()
-        self._view, problem = None, ""
         for name in self._queue.excess():
             self._queue.remove(name)
             _complain("too many messages wait; the oldest was dropped, syslog has it")
-        for work in (self._compose, self._deliver):
-            try:
-                for name in self._queue.names():
-                    work(name)
-            except BerofosError as exc:  # the cluster does not answer, or the recipient
-                problem = str(exc)
-            except OSError as exc:
-                problem = f"{self._queue.folder}: {exc.strerror}"
-        if problem and problem != self._notes.problem:  # once, not with each event
-            _complain(f"{problem}; it is tried again, at the latest with the next event")
-        if problem != self._notes.problem:
-            self._notes.problem = problem
-            self._notes.save()
-        return problem
+        seen: list[View] = []
 
-    def _compose(self, name: str) -> None:
+        def compose(name: str) -> None:
+            item = self._queue.read(name)
+            if item is None or ("text" not in item and "event" not in item):
+                self._queue.remove(name)
+            elif "event" in item and _due(item) <= time.time():
+                if not seen:
+                    seen.append(look(self._environ))
+                self._compose(name, item, seen[0])
+
+        return self._attempt(compose)
+
+    def _compose(self, name: str, item: Mapping[str, Any], view: View) -> None:
         from berofos_agent.alert.story import LATER_SECONDS, NotYet, compose
 
-        item = self._queue.read(name)
-        if item is None or ("text" not in item and "event" not in item):
-            self._queue.remove(name)
-            return
-        if "text" in item or item.get("due", 0.0) > time.time():
-            return
-        view = self._view = self._view or look(self._environ)
+        sentence = None
         try:
             event = Event(**item["event"])
             sentence = compose(event, view, self._notes, time.time())
         except NotYet:
             self._queue.replace(name, {**item, "due": max(time.time() + 1, event.at + LATER_SECONDS)})
             return
-        except Exception as exc:
-            self._queue.remove(name)
+        except Exception as exc:  # of an event that nobody has thought of: the next one must not wait for it
             _complain(f"internal error ({type(exc).__name__}: {exc}); not told: {item['event']!r}"[:900])
-            return
         if sentence is None:
             self._queue.remove(name)
-            return
-        _log(f"{sentence.text} ({self._name})")
-        message = {"text": sentence.text, "severity": sentence.severity.value, "at": event.at, "node": view.me}
-        self._queue.replace(name, message)
+        else:
+            _log(f"{sentence.text} ({self._name})")
+            message = {"text": sentence.text, "severity": sentence.severity.value, "at": event.at, "node": view.me}
+            self._queue.replace(name, message)
         self._notes.save()
 
     def _deliver(self, name: str) -> None:
         from berofos_agent.alert.delivery import Message
 
         item = self._queue.read(name)
-        if item is None or "text" not in item:
+        if item is None or "text" not in item or time.monotonic() > self._until:
             return
         if self._way:
             deliver, address = self._way
-            message: Message = Message(item["text"], item["severity"], item["at"], item["node"])
             try:
-                deliver(address, message, self._options, DELIVERY_SECONDS)
-            except ConfigurationError as exc:
-                _complain(f"{exc}; not delivered: {message.text}")
+                deliver(address, Message(**item), self._options, DELIVERY_SECONDS)
+            except (TypeError, ConfigurationError) as exc:
+                _complain(f"{exc}; not delivered: {item['text']}")
         self._queue.remove(name)
 
 

@@ -22,8 +22,6 @@ class Notes:
         self._path = path
         self._recipient = recipient
         self._environ = {key: environ[key] for key in environ if not key.startswith("OCF_")}
-        self.problem = ""
-        """Why the last delivery failed; empty if it did not."""
         self._told: dict[str, list[str]] = {}
         self._marks: dict[tuple[str, str], str] = {}
 
@@ -35,15 +33,13 @@ class Notes:
                 found: Any = json.load(file)
         except (OSError, ValueError, RecursionError):
             found = {}
-        found = found if isinstance(found, dict) else {}
-        rows = found["told"].items() if isinstance(found.get("told"), dict) else ()
+        rows = found.items() if isinstance(found, dict) else ()
         self._told = {subject: [str(word) for word in row] for subject, row in rows if _is_row(row)}
-        self.problem = str(found.get("problem", ""))
 
     def save(self) -> None:
         """Replace the file in one step; raise OSError."""
         kept = dict(list(self._told.items())[-MOST_SUBJECTS:])
-        replace_file(self._path, json.dumps({"problem": self.problem, "told": kept}))
+        replace_file(self._path, json.dumps(kept))
 
     def last(self, subject: str) -> tuple[str, str]:
         """Return kind and text of this node's last sentence about a subject; empty if there is none."""

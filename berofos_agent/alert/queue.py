@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from berofos_agent.alert.notes import replace_file
-from berofos_agent.errors import NotDelivered
 
 FOLDERS = ("/var/lib/pacemaker/berofos-alert", "/run/crm/berofos-alert")
 """Where hacluster may write. The second one is for a disk that is full."""
@@ -75,16 +74,28 @@ class Queue:
         """Tell whether an item is still to be done."""
         return os.path.exists(os.path.join(self.folder, name))
 
+    @property
+    def problem(self) -> str:
+        """Why the last delivery failed; empty if it did not."""
+        try:
+            with open(os.path.join(self.folder, "problem"), encoding="utf-8") as file:
+                return file.read()
+        except (OSError, ValueError):
+            return ""
+
+    @problem.setter
+    def problem(self, problem: str) -> None:
+        replace_file(os.path.join(self.folder, "problem"), problem)
+
     @contextlib.contextmanager
-    def lock(self, until: float) -> Iterator[None]:
-        """Wait until no other process works on the items; raise NotDelivered at `until` (time.monotonic())."""
-        with open(os.path.join(self.folder, "lock"), "a", encoding="utf-8") as file:
-            while True:
+    def lock(self, what: str, until: float) -> Iterator[bool]:
+        """Wait until no other process does this; yield False if one still does at `until` (time.monotonic())."""
+        with open(os.path.join(self.folder, what), "a", encoding="utf-8") as file:
+            is_mine = False
+            while not is_mine and time.monotonic() <= until:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
+                    is_mine = True
                 except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise NotDelivered("the messages before it take too long") from None
                     time.sleep(_PAUSE_SECONDS)
-            yield
+            yield is_mine

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
+
+from berofos_agent.alert.main import queue_id
 
 from .two_nodes import NODES, Lab
 
 PROGRAM = "/usr/share/pacemaker/alerts/berofos-alert"
 RECIPIENT = "exec:/etc/keep-sentence"
+HANGS = "exec:/etc/hang"
+"""A recipient that takes nothing."""
 ALERT = (
     f"alert berofos-alert {PROGRAM} select nodes fencing resources attributes {{ relay-lines relay-ready }}"
-    f" to {RECIPIENT}\n"
+    f" to {RECIPIENT} to {HANGS}\n"
 )
 """For crm configure load."""
 
-_KEEP = """\
+_PROGRAMS = {
+    "keep-sentence": """\
 #!/bin/sh
 echo "$(date +%s.%N) $1" >> /var/log/pacemaker/sentences
-"""
+""",
+    "hang": """\
+#!/bin/sh
+exec sleep 600
+""",
+}
+_QUEUES = "/var/lib/pacemaker/berofos-alert"
 
 
 @dataclass(frozen=True)
@@ -31,15 +43,16 @@ class Told:
 
 
 def prepare(lab: Lab) -> None:
-    """Put the recipient's command on both nodes."""
+    """Put the recipients' commands on both nodes."""
     for name in NODES:
-        lab.nodes[name].edit("keep-sentence", _KEEP, 0o755)
+        for program, text in _PROGRAMS.items():
+            lab.nodes[name].edit(program, text, 0o755)
 
 
 def forget(lab: Lab) -> None:
-    """Forget what came so far."""
+    """Forget what came so far, and what waits."""
     for name in NODES:
-        lab.run(name, ["rm", "-f", "/var/log/pacemaker/sentences"])
+        lab.run(name, ["rm", "-rf", "/var/log/pacemaker/sentences", _QUEUES])
 
 
 def told(lab: Lab) -> list[Told]:
@@ -54,7 +67,12 @@ def told(lab: Lab) -> list[Told]:
     return sorted(found, key=lambda one: one.at)
 
 
-def is_all_told(lab: Lab) -> bool:
-    """Tell whether no event waits on a node that is on."""
-    listing = ["sh", "-c", "ls /var/lib/pacemaker/berofos-alert/*/*.event 2> /dev/null"]
-    return all(not lab.run(name, listing).stdout for name, node in lab.nodes.items() if node.is_on)
+def waiting(lab: Lab, node: str, recipient: str = RECIPIENT) -> list[str]:
+    """Return what waits for a recipient on a node, in order: the sentences, and "" for an event."""
+    files = f"cat {_QUEUES}/{queue_id(recipient)}/*.event 2> /dev/null || :"
+    text, found = lab.run(node, ["sh", "-c", files]).stdout, []
+    while text:
+        item, end = json.JSONDecoder().raw_decode(text)
+        found.append(str(item.get("text", "")))
+        text = text[end:].lstrip()
+    return found
