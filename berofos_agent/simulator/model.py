@@ -89,7 +89,7 @@ class SimulatedDevice:
         self._stored: Values = dict(self._factory)
         self._access_list = False
         self._phy = frame.PHY_AUTOMATIC
-        self._power = Power.OPERATIONAL
+        self.power = Power.OPERATIONAL
         self._mode = self._stored["modedef"]
         self._ports = {port: self._stored[default] for port, default in _POWER_DEFAULTS.items()}
         self._watchdog = Watchdog()
@@ -101,38 +101,45 @@ class SimulatedDevice:
     def catch_up(self) -> None:
         """Let happen what should have happened by now. Every other look does so too."""
         with self._lock:
-            self._catch_up()
+            if not self._watchdog.runs_out(self._clock()):
+                return
+            moment = self._watchdog.fails_at
+            self._history.note(
+                "watchdog",
+                {
+                    "from": WATCHDOG_ON,
+                    "to": WATCHDOG_FAILURE,
+                    "tone": self._stored["wdogaudio"] == "1",
+                    "mail": self._stored["wdogmail"] == "1",
+                },
+                moment,
+            )
+            self._move("0", "watchdog", moment)
+            self._tell_changed()
 
     @property
     def mode(self) -> str:
         """Where the relay is: "1" A-B, "0" A-D."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             return self._mode
-
-    @property
-    def power(self) -> Power:
-        with self._lock:
-            return self._power
 
     @property
     def deaf(self) -> bool:
         """True while nothing sent to it is answered."""
         with self._lock:
-            return self._power is Power.OFF or self.faults.on("silent")
+            return self.power is Power.OFF or self.faults.on("silent")
 
     @property
     def serves_http(self) -> bool:
         with self._lock:
-            is_served = self._power is Power.OPERATIONAL or (
-                self._power is Power.FLASH and self.faults.on("flash-http")
-            )
+            is_served = self.power is Power.OPERATIONAL or (self.power is Power.FLASH and self.faults.on("flash-http"))
             return is_served and not self.faults.on("silent")
 
     def values(self) -> Values:
         """All values that can be read, by keyword."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             values = {
                 **self._stored,
                 **self._ports,
@@ -161,7 +168,7 @@ class SimulatedDevice:
             return frame.ScanReply(
                 mac=self.told_mac(),
                 firmware=(0, 0) if self._erased else self._told_version(),
-                operational=self._power is Power.OPERATIONAL,
+                operational=self.power is Power.OPERATIONAL,
                 network=self._network(),
                 link=frame.LINK_UP | frame.LINK_100_MBIT | frame.LINK_FULL_DUPLEX,
                 hardware_id=ANOTHER_PRODUCT if self.faults.on("not-berofos") else frame.HARDWARE_ID,
@@ -177,8 +184,8 @@ class SimulatedDevice:
         with self._lock:
             values = self.values()
             return {
-                "powered": self._power is not Power.OFF,
-                "flash": self._power is Power.FLASH,
+                "powered": self.power is not Power.OFF,
+                "flash": self.power is Power.FLASH,
                 "mode": self._mode,
                 "scenario": values["scenario"],
                 "watchdog": self._watchdog.state,
@@ -197,8 +204,8 @@ class SimulatedDevice:
     def write(self, query: str) -> None:
         """Do what the query of a request target says; what it does not understand it passes over."""
         with self._lock:
-            self._catch_up()
-            if self._power is not Power.OPERATIONAL:
+            self.catch_up()
+            if self.power is not Power.OPERATIONAL:
                 return
             wanted = list(read_query(query))
             if self._firmware.forgets_flags:
@@ -214,8 +221,8 @@ class SimulatedDevice:
     def kick(self) -> int:
         """Restart the watchdog's interval; return the error byte of the answer."""
         with self._lock:
-            self._catch_up()
-            if self._power is not Power.OPERATIONAL:
+            self.catch_up()
+            if self.power is not Power.OPERATIONAL:
                 return NOT_IN_THIS_MODE
             if self.faults.on("refuse-kick"):
                 return KICK_REFUSED
@@ -226,7 +233,7 @@ class SimulatedDevice:
     def set_network(self, network: frame.NetworkSettings) -> int:
         """Take a network configuration, all of it; return the error byte of the answer."""
         with self._lock:
-            if self._power is not Power.FLASH:
+            if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
             self._stored.update(
                 address=str(network.address),
@@ -245,7 +252,7 @@ class SimulatedDevice:
     def flash_prepare(self, pages: int, checksum: int) -> int:
         """Get ready for an image, forgetting the one before; return the error byte of the answer."""
         with self._lock:
-            if self._power is not Power.FLASH:
+            if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
             self._erased = True
             return self.flash.prepare(pages, checksum)
@@ -253,7 +260,7 @@ class SimulatedDevice:
     def flash_page(self, index: int, data: bytes) -> int:
         """Take one page of an image; return the error byte of the answer."""
         with self._lock:
-            if self._power is not Power.FLASH:
+            if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
             error = self.flash.page(index, data)
             if self.flash.image is not None and self._erased:
@@ -265,7 +272,7 @@ class SimulatedDevice:
     def erase(self) -> int:
         """Forget settings and firmware; return the error byte of the answer."""
         with self._lock:
-            if self._power is not Power.FLASH:
+            if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
             self._stored = dict(FACTORY_SETTINGS)
             self._access_list = False
@@ -281,13 +288,13 @@ class SimulatedDevice:
     def switch_power(self, power: Power) -> None:
         """Cut the power, or power it on in the mode given; nothing happens if it is in that mode."""
         with self._lock:
-            self._catch_up()
-            if power is self._power:
+            self.catch_up()
+            if power is self.power:
                 return
             if power is Power.OPERATIONAL and self._erased:
                 raise ValueError("has no firmware, so it only starts in flash mode")
-            self._history.note("power", {"from": self._power.value, "to": power.value})
-            self._power = power
+            self._history.note("power", {"from": self.power.value, "to": power.value})
+            self.power = power
             self._watchdog.disarm()
             if power is Power.OPERATIONAL:
                 self._move(self._stored["modedef"], "power")
@@ -302,8 +309,8 @@ class SimulatedDevice:
     def move_by_hand(self, mode: str) -> None:
         """Move the relay past all clients; raise ValueError if it cannot move."""
         with self._lock:
-            self._catch_up()
-            if self._power is not Power.OPERATIONAL:
+            self.catch_up()
+            if self.power is not Power.OPERATIONAL:
                 raise ValueError("without power, or in flash mode, the relay stays at A-D")
             if self.faults.on("stuck"):
                 raise ValueError("the relay is stuck")
@@ -315,13 +322,13 @@ class SimulatedDevice:
     def fault(self, name: str, argument: str = "") -> None:
         """Switch a fault on, or off with the argument "off"; raise ValueError for an unusable argument."""
         with self._lock:
-            self._catch_up()  # what happened before the fault began has happened
+            self.catch_up()  # what happened before the fault began has happened
             self.faults.switch(name, argument)
 
     def clear_faults(self) -> None:
         """End all faults."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             self.faults.clear_faults()
 
     def count(self, kind: str, number: int = 1) -> None:
@@ -339,13 +346,13 @@ class SimulatedDevice:
     def history(self) -> list[Entry]:
         """What happened, oldest first."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             return list(self._history.entries)
 
     def forget(self) -> None:
         """Empty the history and the counts."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             self._history.reset()
 
     # --- what survives a restart of the simulator --------------------------------------------------------------
@@ -353,13 +360,13 @@ class SimulatedDevice:
     def dump(self) -> dict[str, Any]:
         """All that is to survive, as JSON has it; the password included."""
         with self._lock:
-            self._catch_up()
+            self.catch_up()
             return {
                 "settings": dict(self._stored),
                 "ports": dict(self._ports),
                 "mode": self._mode,
                 "watchdog": self._watchdog.state,
-                "power": self._power.value,
+                "power": self.power.value,
                 "erased": self._erased,
                 "access_list": self._access_list,
                 "phy": self._phy,
@@ -373,7 +380,7 @@ class SimulatedDevice:
             mode = settings.check("mode", dumped["mode"])
             power = Power(dumped["power"])
             self._stored = {**FACTORY_SETTINGS, **stored}
-            self._ports, self._mode, self._power = ports, mode, power
+            self._ports, self._mode, self.power = ports, mode, power
             self._erased = bool(dumped["erased"])
             self._access_list = bool(dumped["access_list"])
             self._phy = int(dumped["phy"])
@@ -381,23 +388,6 @@ class SimulatedDevice:
             self._watchdog.state = str(dumped["watchdog"])
 
     # --- inside, all under the lock ----------------------------------------------------------------------------
-
-    def _catch_up(self) -> None:
-        if not self._watchdog.runs_out(self._clock()):
-            return
-        moment = self._watchdog.fails_at
-        self._history.note(
-            "watchdog",
-            {
-                "from": WATCHDOG_ON,
-                "to": WATCHDOG_FAILURE,
-                "tone": self._stored["wdogaudio"] == "1",
-                "mail": self._stored["wdogmail"] == "1",
-            },
-            moment,
-        )
-        self._move("0", "watchdog", moment)
-        self._tell_changed()
 
     def _write_one(self, keyword: str, value: str) -> None:
         if keyword == "mode":

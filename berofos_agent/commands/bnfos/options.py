@@ -170,12 +170,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if unknown:  # words without a dash are passed over, as by the vendor's client
         meant = did_you_mean(unknown[0].partition("=")[0], [f"--{name}" for name in MODES])
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
-    given = [name for name in MODES if getattr(arguments, name) is not None]
-    if not given:
+    mode = next((mode for mode in MODES.values() if getattr(arguments, mode.name) is not None), None)
+    if not mode:
         parser.error(f"no mode given; one of {', '.join(f'--{name}' for name in MODES)} is needed")
-    if len(given) > 1:
-        parser.error(f"--{given[0]} and --{given[1]} do not go together")
-    mode = MODES[given[0]]
     for problem in conflicts(mode, {letter for letter in OPTIONS if getattr(arguments, letter) is not None}):
         parser.error(problem)
     if arguments.force and mode.name != "flash":
@@ -255,7 +252,7 @@ def new_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
-    modes = parser.add_argument_group("modes, one of")
+    modes = parser.add_argument_group("modes, one of").add_mutually_exclusive_group()
     for mode in MODES.values():
         kind: dict[str, Any] = {"metavar": mode.metavar, "action": _Once} if mode.metavar else {"action": "store_const"}
         if not mode.metavar:

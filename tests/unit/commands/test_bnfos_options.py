@@ -89,7 +89,7 @@ def test_flash_by_mac_needs_the_host_too() -> None:
     ("words", "line"),
     [
         (["-f", "fos1"], "no mode given"),
-        (["--ping", "--kick", "-f", "fos1"], "--ping and --kick do not go together"),
+        (["--ping", "--kick", "-f", "fos1"], "argument --kick: not allowed with argument --ping"),
         (["--ping", "-f", "fos1", "-f", "fos2"], "-f is given twice"),
         (["--ping", "-f", "fos1", "-t", "soon"], "must be a number of seconds from 0 to 600, not 'soon'"),
         (["--ping", "-f", "fos1", "-t", "nan"], "a number of seconds"),
