@@ -267,7 +267,9 @@ class Stage:
 
     def lacks(self, situation: Situation) -> list[str]:
         """Return what the situation needs and this cluster does not have."""
-        return _missing(situation, self._names(self.active, self.passive))
+        names = self._names(self.active, self.passive)
+        parts = (situation.text, *situation.options, *situation.failing, *situation.attribute, situation.prefer)
+        return [name for name, value in names.items() if not value and f"{{{name}}}" in " ".join(parts)]
 
     def course(self, *situations: Situation) -> Outcome:
         """Return what happens if troubles begin one after the other, and then end all at once."""
@@ -340,11 +342,6 @@ class Stage:
             at_rest=at_rest,
             **self.subject.by_design,
         )
-
-
-def _missing(situation: Situation, names: Mapping[str, str]) -> list[str]:
-    needed = " ".join((situation.text, *situation.options, *situation.failing, *situation.attribute, situation.prefer))
-    return [name for name, value in names.items() if not value and f"{{{name}}}" in needed]
 
 
 def _monitor(tree: Any, primitive: str = "") -> str:

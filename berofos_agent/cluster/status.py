@@ -212,7 +212,7 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
     if dc is None or options is None:
         raise ConfigurationError(f"{source}: has no cluster status; try again once the cluster is up")
     return ClusterStatus(
-        at=_time(_attribute(summary.find("last_update"), "time")),
+        at=_time("".join(summary.xpath("last_update/@time"))),
         version=dc.get("version", ""),
         dc=dc.get("name", ""),
         with_quorum=_true(dc, "with_quorum"),
@@ -222,7 +222,7 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
         instances=list(_instances(root.find("resources"))),
         failures=[_failure(element) for element in root.iterfind("failures/failure")],
         fail_counts=list(_fail_counts(root)),
-        bans=[_ban(element) for element in root.iterfind("bans/ban")],
+        bans=[Ban(*(one.get(name, "") for name in ("id", "resource", "node"))) for one in root.iterfind("bans/ban")],
         fencing=[_fencing(element) for element in root.iterfind("fence_history/fence_event")],
         history=list(_history(root)),
     )
@@ -301,10 +301,6 @@ def _history(root: _Element) -> Iterable[Operation]:
             yield Operation(resource, node, one.get("task", ""), _number(one, "rc"), interval, at, seconds)
 
 
-def _ban(element: _Element) -> Ban:
-    return Ban(element.get("id", ""), element.get("resource", ""), element.get("node", ""))
-
-
 def _fencing(element: _Element) -> Fencing:
     return Fencing(
         target=element.get("target", ""),
@@ -313,10 +309,6 @@ def _fencing(element: _Element) -> Fencing:
         at=_time(element.get("completed", "")),
         reason=element.get("exit-reason", ""),
     )
-
-
-def _attribute(element: _Element | None, name: str) -> str:
-    return "" if element is None else element.get(name, "")
 
 
 def _true(element: _Element, name: str) -> bool:

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, FAILED
@@ -148,7 +148,7 @@ class Drill:
     def run(self) -> bool:
         """Go there and back; return True if everything arrived both times."""
         # A lost terminal and a polite end are what Ctrl-C is, so that what was begun is taken back.
-        with _signals(_interrupt, (signal.SIGHUP, signal.SIGTERM)):
+        with _signals(signal.default_int_handler, (signal.SIGHUP, signal.SIGTERM)):
             self.began = time.monotonic()
             try:
                 there = self._go(self.home, self.other)
@@ -255,12 +255,8 @@ def _must(argv: Sequence[str]) -> None:
         raise BerofosError(why_failed(argv[0], ended))
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 @contextlib.contextmanager
-def _signals(handler: Callable[[int, object], None] | signal.Handlers, numbers: Sequence[int]) -> Iterator[None]:
+def _signals(handler: Callable[..., Any] | signal.Handlers, numbers: Sequence[int]) -> Iterator[None]:
     """Have these signals handled otherwise for a while."""
     before = [signal.signal(number, handler) for number in numbers]
     try:

@@ -59,13 +59,9 @@ def parse_login(text: str) -> Login:
     user, separator, password = text.partition(":")
     if not separator or not user:
         raise ValueError("a login is written user:password")
-    _write_no_core_file()
-    return Login(user, password)
-
-
-def _write_no_core_file() -> None:
-    """Disable core files: a crash must not leave a password on the disk."""
+    # No core file: a crash must not leave a password on the disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    return Login(user, password)
 
 
 def parse_host(text: str) -> str:
@@ -111,7 +107,8 @@ def read(path: str) -> list[Entry]:
 def read_text(path: str) -> str:
     """Return the text of the file; raise ConfigurationMissing or ConfigurationError."""
     try:
-        with open(path, "rb", opener=_at_once) as file:
+        # A pipe would wait for a writer.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             data = file.read(MAXIMUM_BYTES + 1)
     except FileNotFoundError:
         raise ConfigurationMissing(f"{path} is missing on this node; `bnfos --scan -x` writes it") from None
@@ -126,10 +123,6 @@ def read_text(path: str) -> str:
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text; write that line anew") from None
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for a writer
 
 
 def parse(text: str, path: str) -> list[Entry]:

@@ -154,7 +154,7 @@ def set_value(text: str, section: str, key: str, value: str) -> str:
         if _squeezed(lines[number]) == placeholder:
             lines[number] = f"{key} = {value}{_ending(lines[number])}"
             return "".join(lines)
-    last = max(number for number in range(begin, end) if number == begin or _is_setting(lines[number]))
+    last = max(number for number in range(begin, end) if number == begin or re.match(r"\s*[^\s#;]", lines[number]))
     ending = _ending(lines[last]) or "\n"
     lines[last] = lines[last].rstrip("\r\n") + ending
     lines.insert(last + 1, f"{key} = {value}{ending}")
@@ -187,10 +187,6 @@ def _behind_value(text: str) -> str:
     """Return what follows a value that holds no space: a comment."""
     comment = re.sub(r"^[^\s#;]*", "", text.rstrip())
     return f" {comment}" if comment.startswith(("#", ";")) else comment
-
-
-def _is_setting(line: str) -> bool:
-    return bool(line.strip()) and line.strip()[0] not in "#;"
 
 
 def _squeezed(line: str) -> str:

@@ -82,9 +82,9 @@ def settings(facts: Facts) -> Iterator[Problem]:
     for device in facts.inspected:
         given = owner_of(facts, device)
         wanted = expected_settings(given.scenario, given.watchdog) if given else {}
-        wrong = [
-            one for one in differences(device.settings, wanted) if one.keyword not in _covered_by_other_checks(device)
-        ]
+        has_failed = device.settings.get("wdogstate") == WATCHDOG_FAILURE  # then wdog reads 2; it has its own check
+        ignored = ("modedef", "wdog") if has_failed else ("modedef",)
+        wrong = [one for one in differences(device.settings, wanted) if one.keyword not in ignored]
         if wrong:
             fix = " && ".join(
                 with_config(f"bnfos --set {one.keyword}={one.expected} -f {device.name}", device.path) for one in wrong
@@ -140,11 +140,6 @@ def _failures(facts: Facts) -> list[tuple[Inspected, DeviceError]]:
         if failure and not device.inspection.in_flash_mode:
             found.append((device, failure))
     return found
-
-
-def _covered_by_other_checks(device: Inspected) -> tuple[str, ...]:
-    """Settings that have their own check; after a watchdog failure wdog reads 2."""
-    return ("modedef", "wdog") if device.settings.get("wdogstate") == WATCHDOG_FAILURE else ("modedef",)
 
 
 def owner_of(facts: Facts, device: Inspected) -> Parameters | None:

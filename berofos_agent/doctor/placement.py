@@ -35,7 +35,7 @@ def not_judged(facts: Facts) -> Iterator[Problem]:
 def old_cluster(facts: Facts) -> Iterator[Problem]:
     """The cluster is too old (Pacemaker before 2.1.0, without critical=false): a failed relay moves telephony."""
     feature_set = facts.cluster.feature_set if facts.cluster else ""
-    if feature_set and _version(feature_set) < OLDEST_FEATURE_SET:
+    if feature_set and tuple(map(int, re.findall("[0-9]+", feature_set))) < OLDEST_FEATURE_SET:
         yield Problem(
             CLUSTER,
             f"has Pacemaker's feature set {feature_set}, which has no critical=false: "
@@ -246,7 +246,3 @@ def _followers(facts: Facts, relay: Relay) -> list[tuple[str, str]]:
     """The resources placed with the relay, each with the constraint or group that does so."""
     found = [one for name in relay.names for one in facts.followers.get(name, ())]
     return [(one.rsc, one.id) for one in found if one.mandatory and one.rsc not in facts.relay_names]
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"[0-9]+", text))

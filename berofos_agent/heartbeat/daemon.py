@@ -205,8 +205,14 @@ class Daemon:
 
     def _launch(self, task: str, names: Sequence[str]) -> None:
         entries = [self._entries[name] for name in names]
+
+        def work() -> object:
+            from berofos_agent.heartbeat import lines  # in the child: so only the child imports the HTTP library
+
+            return lines.run(task, entries, self._options.watchdog, self._options.request_seconds)
+
         self._task_at, self._task_names = clock(), names
-        self._task = Task(lambda: _do(task, entries, self._options))
+        self._task = Task(work)
 
     def _end_task(self) -> None:
         assert self._task
@@ -282,13 +288,6 @@ _TAKE: dict[str, Callable[[Daemon, str, str], None]] = {
     "released": Daemon._released,
 }
 """What to do with a device, by what a task found."""
-
-
-def _do(task: str, entries: Sequence[Entry], options: Options) -> object:
-    """Run a task, in the child: so only the child imports the HTTP library."""
-    from berofos_agent.heartbeat import lines
-
-    return lines.run(task, entries, options.watchdog, options.request_seconds)
 
 
 def _start_silently(argv: Sequence[str], sentence: str = "") -> subprocess.Popen[bytes]:

@@ -31,10 +31,6 @@ def _interval(text: str) -> str:
     return _seconds(text or "1")
 
 
-def _mac(text: str) -> str:
-    return format_mac(parse_mac(text))
-
-
 _seconds = _matching(r"[0-9]{1,5}(\.[0-9]{1,9})?", "a number of seconds")
 _count = _matching("[0-9]{1,9}|forever", "a number or 'forever'")
 _status = _matching("[2-5][0-9]{2}", "an HTTP status from 200 to 599")
@@ -65,7 +61,7 @@ FAULTS: Mapping[str, Fault] = {
         Fault("redirect", "URL", _url, "HTTP redirects the client"),
         Fault("endless", "", _nothing, "HTTP answers a gigabyte"),
         Fault("silent", "", _nothing, "takes everything, answers nothing"),
-        Fault("wrong-mac", "MAC", _mac, "reports this MAC over UDP"),
+        Fault("wrong-mac", "MAC", lambda text: format_mac(parse_mac(text)), "reports this MAC over UDP"),
         Fault("not-berofos", "", _nothing, "is some web server, and to a scan another product"),
         Fault("refuse-kick", "", _nothing, "answers a kick with an error"),
         Fault("digest", "", _nothing, "offers Digest instead of Basic authentication", lasting=True),

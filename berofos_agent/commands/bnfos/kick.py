@@ -28,7 +28,7 @@ def in_background(context: Context) -> int:
         os._exit(0)
     try:
         _let_go_of_terminal()
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         context.reporter.info(f"{entry.name}: kicking its watchdog every {context.wait:g} s (process {os.getpid()})")
         keep_kicking(context, entry.name, lambda: device.kick(context.seconds), time.sleep)
     except SystemExit:
@@ -52,10 +52,6 @@ def keep_kicking(context: Context, name: str, kick: Callable[[], None], sleep: C
                 context.reporter.error(f"{exc}; going on")
             works = False
         sleep(context.wait)
-
-
-def _leave(_number: int, _frame: object) -> None:
-    raise SystemExit
 
 
 def _let_go_of_terminal() -> None:

@@ -110,7 +110,7 @@ def _on_every_interface(context: Context, address: str) -> list[Found]:
 def block(number: int, reply: ScanReply) -> str:
     """Return what a scan prints of one device."""
     network = reply.network
-    options = _names(network.options, _OPTION_NAMES)
+    options = " | ".join(name for bit, name in _OPTION_NAMES.items() if network.options & bit)
     return "\n".join(
         (
             f"#{number}:",
@@ -145,10 +145,6 @@ _OPTION_NAMES = {
 
 def _version(version: tuple[int, int]) -> str:
     return f"{version[0]}.{version[1]}"
-
-
-def _names(bits: int, names: Mapping[int, str]) -> str:
-    return " | ".join(name for bit, name in names.items() if bits & bit)
 
 
 def _link(bits: int) -> str:

@@ -89,10 +89,6 @@ def _netmask(text: str) -> IPv4Address:
     return mask
 
 
-def _switch(text: str) -> str:
-    return text
-
-
 def _flag(text: str) -> bool:
     return settings.FLAG.check(text) == "1"
 
@@ -119,13 +115,13 @@ OPTIONS: Mapping[str, Option] = {
         Option("a", "0|1", _flag, "password protection off or on; default: 0"),
         Option("p", "PORT", bnfosconf.parse_port, "its HTTP port, with --netconf its new one; default: 80"),
         Option("u", "USER:PASSWORD", bnfosconf.parse_login, "login, seen by all users of this host; better use -f"),
-        Option("c", "", _switch, "go on and on, until interrupted"),
-        Option("b", "", _switch, "do so in the background; implies -s"),
+        Option("c", "", str, "go on and on, until interrupted"),
+        Option("b", "", str, "do so in the background; implies -s"),
         Option("w", "SECONDS", seconds(0, 86400), "how long to wait between two rounds of -c; default: 2"),
         Option("t", "SECONDS", seconds(0, 600), "how long one exchange may take; default, and 0: 3"),
-        Option("s", "", _switch, "log to syslog instead of standard error"),
-        Option("x", "", _switch, "add what was found to the configuration file"),
-        Option("f", "NAME", _switch, "take MAC, host and login from this section of that file"),
+        Option("s", "", str, "log to syslog instead of standard error"),
+        Option("x", "", str, "add what was found to the configuration file"),
+        Option("f", "NAME", str, "take MAC, host and login from this section of that file"),
     )
 }
 
