@@ -27,20 +27,6 @@ _PARAMETER = "OCF_RESKEY_"
 class Invocation:
     """One call of the agent. Nothing changes it, and nothing else of the agent reads the environment."""
 
-    __slots__ = (
-        "began",
-        "check_level",
-        "clones",
-        "dahdi",
-        "deadline",
-        "environ",
-        "instance",
-        "interval",
-        "reason_prefix",
-        "role",
-        "state",
-    )
-
     def __init__(self, environ: Mapping[str, str], age: float = 0.0) -> None:
         """Read the environment; `age` is for how many seconds this process runs already."""
         given = environ.get

@@ -254,7 +254,7 @@ class Stage:
 
     def ask(self, situation: Situation) -> Row | None:
         """Return what happens; None if this cluster has nothing that the situation needs."""
-        names = self._names(self.active, self.passive)
+        names = self._names()
         missing = self.lacks(situation)
         text = situation.text.format_map(names)
         row = (self.subject.relay.id, self.subject.telephony.id, self.active, situation.id, text)
@@ -267,7 +267,7 @@ class Stage:
 
     def lacks(self, situation: Situation) -> list[str]:
         """Return what the situation needs and this cluster does not have."""
-        names = self._names(self.active, self.passive)
+        names = self._names()
         parts = (situation.text, *situation.options, *situation.failing, *situation.attribute, situation.prefer)
         return [name for name, value in names.items() if not value and f"{{{name}}}" in " ".join(parts)]
 
@@ -277,13 +277,13 @@ class Stage:
         others = [one for one in situations if one.trouble in (Trouble.NODE, Trouble.TELEPHONY)]
         return replace(outcome, alone=self._course(self.alone, others)) if others else outcome
 
-    def _names(self, active: str, passive: str) -> dict[str, str]:
-        return {**self.subject.names, "active": active, "passive": passive}
+    def _names(self) -> dict[str, str]:
+        return {**self.subject.names, "active": self.active, "passive": self.passive}
 
     def _course(self, home: Any, situations: Sequence[Situation], always: Sequence[str] = ()) -> Outcome:
         subject, scheduler = self.subject, self.subject.scheduler
         cib = copy.deepcopy(home)
-        names = self._names(self.active, self.passive)
+        names = self._names()
         courses: list[Answer] = []
         failing: list[str] = []
         over: list[str] = []

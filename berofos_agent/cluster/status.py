@@ -255,8 +255,8 @@ def _instances(parent: _Element | None, parents: Sequence[str] = (), replica: st
         yield Instance(
             id=element.get("id", "").partition(":")[0],
             agent=element.get("resource_agent", ""),
-            role=element.get("role", ""),
             nodes=[node.get("name", "") for node in element.iterfind("node")],
+            role=element.get("role", ""),
             managed=_true(element, "managed"),
             blocked=_true(element, "blocked"),
             pending=element.get("pending", ""),
@@ -303,9 +303,7 @@ def _history(root: _Element) -> Iterable[Operation]:
 
 def _fencing(element: _Element) -> Fencing:
     return Fencing(
-        target=element.get("target", ""),
-        action=element.get("action", ""),
-        status=element.get("status", ""),
+        **{name: element.get(name, "") for name in ("target", "action", "status")},
         at=_time(element.get("completed", "")),
         reason=element.get("exit-reason", ""),
     )

@@ -33,6 +33,7 @@ examples:
 
 BAR_AFTER_SECONDS = 1.0
 
+_NODES = ("telephony_at", "lines_at", "fenced", "telephony_later", "lines_later")
 _HEAD = ("if", "telephony", "lines", "fenced", "judged")
 
 
@@ -118,16 +119,9 @@ def as_json(rows: Sequence[Row], findings: Sequence[Finding], status: int) -> di
         "status": status,
         "rows": [
             {
-                "relay": row.relay,
-                "telephony": row.telephony,
-                "active": row.active,
-                "situation": row.situation,
+                **{name: getattr(row, name) for name in ("relay", "telephony", "active", "situation")},
                 "if": row.text,
-                "telephony_at": list(row.outcome.telephony_at),
-                "lines_at": list(row.outcome.lines_at),
-                "fenced": list(row.outcome.fenced),
-                "telephony_later": list(row.outcome.telephony_later),
-                "lines_later": list(row.outcome.lines_later),
+                **{name: list(getattr(row.outcome, name)) for name in _NODES},
                 "wrong": [
                     {"violation": one, "text": VIOLATIONS[one], "checks": _causes(row, one, findings)}
                     for one in row.violations

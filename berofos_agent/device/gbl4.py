@@ -11,7 +11,7 @@ import functools
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from berofos_agent.config.mac import format_mac
 from berofos_agent.device import frame
@@ -90,7 +90,7 @@ class Gbl4Client:
         mac = self.known_mac(seconds)
         began = time.monotonic()
         payload = frame.ping_payload(mac, number)
-        self._ask(Command.PING, payload, seconds, lambda reply: reply.payload[:8] == payload, attempts=1)
+        self._ask(Command.PING, payload, seconds, is_reply=lambda reply: reply.payload[:8] == payload, attempts=1)
         return time.monotonic() - began
 
     def kick(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> None:
@@ -128,16 +128,9 @@ class Gbl4Client:
         except FrameError as exc:
             raise UnusableAnswer(self.name, f"{self.host} sent an unusable reply: {exc}") from exc
 
-    def _ask(
-        self,
-        command: Command,
-        payload: bytes,
-        seconds: float,
-        is_reply: Callable[[Frame], bool] = _any,
-        attempts: int = ATTEMPTS,
-    ) -> Frame:
+    def _ask(self, command: Command, payload: bytes, seconds: float, **how: Any) -> Frame:
         with self.conversation(seconds) as conversation:
-            return conversation.ask(command, payload, seconds, is_reply, attempts)
+            return conversation.ask(command, payload, seconds, **how)
 
     @contextlib.contextmanager
     def conversation(self, seconds: float = REPLY_SECONDS * ATTEMPTS) -> Iterator[Conversation]:
