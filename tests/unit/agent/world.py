@@ -316,7 +316,12 @@ class Conversation:
         self._world, self._client = world, client
 
     def ask(
-        self, command: Command, payload: bytes, _seconds: float, is_reply: Callable[[Frame], bool], _attempts: int = 3
+        self,
+        command: Command,
+        payload: bytes,
+        _seconds: float,
+        is_reply: Callable[[Frame], bool] = lambda _: True,
+        **_how: object,
     ) -> Frame:
         datagram = self._world.datagram(self._client.host, frame.encode(command, payload))
         with contextlib.suppress(frame.FrameError):
