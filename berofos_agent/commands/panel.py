@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     sources: dict[str, server.Source] = {
         STATE_PATH: lambda: as_json(200, view.page(reader.look(), host)),
         "/status.json": lambda: as_json(200, view.status(reader.look())),
-        "/metrics": lambda: server.metrics_of(reader.look()),
+        "/metrics": lambda: server.metrics_of(reader.state()),
     }
 
     def begin(address: str) -> None:

@@ -63,6 +63,8 @@ class Observation:
     here: Sequence[Here] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
     """By device, how often it was found in another position than at the reading before."""
+    age: float = 0.0
+    """Seconds since the devices were read."""
 
     @property
     def view(self) -> View | None:
@@ -190,6 +192,12 @@ _RELAY_NODE = ("resource", "node")
 
 METRICS = (
     Metric("berofos_build_info", "Version of this software; 1.", ("version",), lambda _: [((__version__,), 1.0)]),
+    Metric(
+        "berofos_reading_age_seconds",
+        "Time since the devices were read: the panel answers with its last reading.",
+        (),
+        lambda seen: [((), round(seen.age, 1))],
+    ),
     Metric(
         "berofos_device_reachable",
         "1 if the device answers and can be switched.",

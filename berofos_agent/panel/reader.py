@@ -52,11 +52,10 @@ class Poll(Generic[T]):
     def start(self) -> None:
         self._thread.start()
 
-    def look(self) -> T | None:
-        """Return the last result; somebody is looking, so the next reading comes soon."""
+    def look(self) -> None:
+        """Somebody is looking, so the next reading comes soon."""
         self._looked = time.monotonic()
         self._wake.set()
-        return self.value
 
     def _run(self) -> None:
         while True:
@@ -94,11 +93,16 @@ class Reader:
 
     def look(self) -> State:
         """Return what was read last; somebody is looking."""
-        devices, cluster = self._device_poll.look(), self._cluster_poll.look()
+        self._device_poll.look()
+        self._cluster_poll.look()
+        return self.state()
+
+    def state(self) -> State:
+        """Return what was read last; nobody is looking."""
         return State(
-            devices=devices or (),
+            devices=self._device_poll.value or (),
             known=dict(self._known),
-            cluster=cluster or NOT_READ,
+            cluster=self._cluster_poll.value or NOT_READ,
             events=list(self._events),
             changes=dict(self._changes),
             age=time.monotonic() - self._device_poll.at,

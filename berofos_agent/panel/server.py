@@ -51,7 +51,9 @@ def metrics_of(state: State) -> Reply:
     try:
         if not state.devices:
             raise BerofosError("not read yet; try again")
-        seen = metrics.Observation(state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes)
+        seen = metrics.Observation(
+            state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes, age=state.age
+        )
         return Reply(200, metrics.text_of(seen), metrics.CONTENT_TYPE)
     except BerofosError as exc:
         return Reply(503, f"{exc}\n".encode())

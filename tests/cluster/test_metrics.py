@@ -12,6 +12,7 @@ from tests.device.test_metrics import samples
 
 from .lab import scenes
 from .lab.cluster import RELAY, Cluster
+from .lab.devices import LOGIN
 from .test_status import Console
 
 INTERVAL = 6
@@ -19,7 +20,7 @@ INTERVAL = 6
 
 @pytest.fixture(scope="module")
 def configured(two_nodes: Cluster) -> Cluster:
-    two_nodes.configure()
+    two_nodes.configure(fencing=True)
     return two_nodes
 
 
@@ -68,6 +69,8 @@ def test_a_failover_is_told_as_the_lab_measured_it(console: Console, cluster: Cl
     assert (relay(before, "relay_running", "xivo-1"), relay(before, "relay_running", "xivo-2")) == (1, 0)
     began = time.time()
     scenes.node_killed(cluster, "xivo-1")
+    cluster.wait_for("xivo-2", 25)
+    assert "xivo-1 is fenced" in cluster.lab.story()
     after = metrics(console, "xivo-2", look)
     assert (device(after, "relay_mode"), device(after, "expected_relay_mode")) == ([0, 0], [0, 0])
     assert device(after, "position_changes_total") == [1, 1]
@@ -78,6 +81,27 @@ def test_a_failover_is_told_as_the_lab_measured_it(console: Console, cluster: Cl
     assert took is not None
     assert began - 1 <= started <= time.time()  # Pacemaker writes whole seconds
     assert 0 < took < 8, "a start lasts no longer"
+
+
+def test_a_relay_moved_by_hand_is_told_while_nobody_moves_it_back(console: Console, cluster: Cluster) -> None:
+    cluster.set_property("maintenance-mode", "true")
+    cluster.lab.device("fos1").turn("0")
+    found = metrics(console, "xivo-1")
+    assert (device(found, "relay_mode"), device(found, "expected_relay_mode")) == ([0, 1], [1, 1])
+    assert found[f'berofos_relay_managed{{resource="{RELAY}"}}'] == 0
+    cluster.set_property("maintenance-mode", "false")
+    cluster.wait_for("xivo-1", 30)
+    found = metrics(console, "xivo-1")
+    assert (device(found, "relay_mode"), device(found, "expected_relay_mode")) == ([1, 1], [1, 1])
+    assert found[f'berofos_relay_managed{{resource="{RELAY}"}}'] == 1
+
+
+def test_a_device_that_refuses_the_password_cannot_be_switched(console: Console, cluster: Cluster) -> None:
+    locked = cluster.lab.device("fos1")
+    locked.write({"apwd": LOGIN.partition(":")[2], "pwd": "1"})
+    assert device(metrics(console, "xivo-2"), "reachable") == [0, 1]
+    locked.write({"pwd": "0"}, LOGIN)
+    assert device(metrics(console, "xivo-2"), "reachable") == [1, 1]
 
 
 def test_a_dead_device_and_its_recovery_are_told(console: Console, cluster: Cluster) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from berofos_agent.doctor.overview import View
 from berofos_agent.errors import Unreachable
 from berofos_agent.page import content
 from berofos_agent.panel import server, view
+from berofos_agent.panel.reader import Reader
 from berofos_agent.panel.view import Event, State
 
 DATA = Path(__file__).parents[2] / "data"
@@ -199,3 +201,12 @@ def test_server_answers_no_path_but_those_of_its_tables(path: str, end: str) -> 
     sources = {**SOURCES, "/metrics": SOURCES["/status.json"]}
     is_known = asked in sources or asked in content.FILES
     assert server.answer("GET", asked, "localhost", sources).status == (200 if is_known else 404)
+
+
+def test_a_scrape_does_not_count_as_somebody_who_looks() -> None:
+    reader = Reader([], 1.0, "/etc/bnfos.conf")
+    polls = (reader._device_poll, reader._cluster_poll)
+    assert list(reader.state().devices) == []
+    assert [poll._looked for poll in polls] == [-math.inf, -math.inf]
+    reader.look()
+    assert -math.inf not in [poll._looked for poll in polls]
