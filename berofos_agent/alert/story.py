@@ -150,15 +150,17 @@ def _of_an_attribute(event: Event, view: View, notes: Notes, now: float) -> Sent
         return None
     if now - event.at < LATER_SECONDS:
         raise NotYet
+    value = (relay.lines if what == "lines" else relay.readiness).get(event.node, "")
+    if value != event.value:  # what has changed since has an event of its own
+        return None
     if what == "lines":
         reason = condition(relay, event.node)
         return _degraded(event, relay, notes, reason) if reason and event.node in relay.nodes else None
-    value = relay.readiness.get(event.node, "")
     if value == READY and mark.startswith("ready"):
         notes.set_mark(name, event.node, "")
         return _about("ready", event, relay)
     known = any(value in lines for lines in relay.lines.values())  # the node with the lines says so too
-    if value in ("", READY) or known or mark == _mark("ready", value):
+    if value == READY or known or mark == _mark("ready", value):
         return None
     notes.set_mark(name, event.node, _mark("ready", value))
     return _about("not-ready", event, relay, value)

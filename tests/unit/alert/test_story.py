@@ -14,6 +14,7 @@ from berofos_agent.cluster.status import ClusterStatus, Failure, Node
 from berofos_agent.sentences import Sentence
 
 NOW = 1_795_572_489.0
+BOTH = "fos1: no answer from 10.42.0.201 within 3 s (also fos2)"
 SILENT = "fos1: no answer from 10.42.0.201 within 3 s"
 MOVED = "fos1: relay is in position A-D, expected A-B"
 
@@ -183,10 +184,17 @@ def test_another_reason_of_a_degraded_relay_is_told_by_whichever_node_sees_it_bu
     event = attribute("lines", f"A-B; {SILENT}")
     assert text(operation("monitor", 190), seen, here)
     assert text(event, seen, there) == "", "the node with the lines has told it"
-    worse = view(lines={"xivo-1": f"unknown; {SILENT} (also fos2)"})
+    worse, event = view(lines={"xivo-1": f"unknown; {BOTH}"}), attribute("lines", f"unknown; {BOTH}")
     assert "(also fos2); its lines are where they were last seen" in text(event, worse, there)
     assert text(event, worse, there) == text(event, worse, here) == ""
     assert "has recovered" in text(operation("monitor"), view(), here)
+
+
+def test_a_value_that_has_changed_since_has_an_event_of_its_own() -> None:
+    """Seen: the event of a relay moved by hand woke up just when a device had died, and told of that too early."""
+    seen = view(lines={"xivo-1": f"A-B; {SILENT}"}, readiness={"xivo-2": BOTH})
+    assert text(attribute("lines", f"A-B/A-D; {MOVED}"), seen) == ""
+    assert text(attribute("ready", "fos2: something else", "xivo-2"), seen) == ""
 
 
 def test_a_node_that_is_not_ready_is_told_once_and_that_it_is_again() -> None:
