@@ -23,6 +23,9 @@ RUN_SECONDS = 30.0
 PROMOTED = ("Promoted", "Master")
 """The role's name, and the one it has before Pacemaker 2.1."""
 
+_EVENTS = ("--node-", "--op-inject", "--quorum")
+"""The options that change the CIB before the scheduler acts; --op-fail is for its actions."""
+_END = "revised_cluster_status"
 _INSTANCE = re.compile(r":[0-9]+$")
 _PSEUDO = re.compile(r"(.+)_(start|stop|promote|demote)_0")
 _CHANGES = ("start", "stop", "promote", "demote", "migrate_to", "migrate_from")
@@ -61,6 +64,7 @@ class Scheduler:
         self.seconds = seconds
         self._end = time.monotonic() + total
         self.runs = 0
+        self._in_two_steps = False
         self._folder = tempfile.TemporaryDirectory(prefix="berofos-rehearse-")
 
     def __enter__(self) -> Scheduler:
@@ -70,26 +74,43 @@ class Scheduler:
         self._folder.cleanup()
 
     def run(self, cib: Any, options: Sequence[str]) -> Answer:
-        """Let the scheduler act once on a CIB; raise ConfigurationError if crm_simulate is missing, fails or hangs."""
+        """Let the scheduler act once on a CIB; raise ConfigurationError if crm_simulate is missing, fails or hangs.
+
+        Pacemaker 3.0.0 does what follows an event, and says nothing of it: there, the event is a run of its own.
+        """
+        in_two_steps, events = self._in_two_steps, [one for one in options if one.startswith(_EVENTS)]
+        before, others = cib, options
+        if in_two_steps and events:
+            before, _ = self._call(cib, events)
+            others = [one for one in options if one not in events]
+        after, result = self._call(before, ["--simulate", *others])
+        if events and not in_two_steps and result.find(_END) is None:
+            self._in_two_steps = True
+            return self.run(cib, options)
+        return _answer(after, result)
+
+    def _call(self, cib: Any, options: Sequence[str]) -> tuple[Any, Any]:
+        """Return the CIB that crm_simulate saves, and what it prints."""
         self.runs += 1
         seconds = min(self.seconds, self._end - time.monotonic())
         if seconds <= 0:
             raise ConfigurationError("the scheduler needs too long for this configuration; try again on an idle host")
         with tempfile.NamedTemporaryFile(dir=self._folder.name) as saved:
-            argv = ["crm_simulate", "--xml-pipe", "--simulate", "--save-output", saved.name, "--output-as=xml"]
-            ended = run_tool([*argv, *options], seconds, stdin=etree.tostring(cib))
+            argv = ["crm_simulate", "--xml-pipe", "--save-output", saved.name, "--output-as=xml", *options]
+            ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
             if ended.returncode:
                 raise ConfigurationError(why_failed("crm_simulate", ended))
             with open(saved.name, "rb") as file:
                 after = file.read()
         # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
-        return _answer(*(parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout)))
+        cib, told = (parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout))
+        return cib, told
 
 
 def _answer(after: Any, result: Any) -> Answer:
-    status = result.find("revised_cluster_status")
+    status = result.find(_END)
     if status is None:
-        raise ConfigurationError("crm_simulate gave an unusable answer: no revised_cluster_status; run crm_verify")
+        raise ConfigurationError(f"crm_simulate gave an unusable answer: no {_END}; run crm_verify")
     transition = result.find("transition")
     steps = () if transition is None else transition
     places = _places(status)

@@ -17,7 +17,6 @@ from pathlib import Path
 from lxml import etree
 
 from berofos_agent.cluster.rehearsal import rehearse
-from berofos_agent.cluster.scheduler import Scheduler
 
 from . import pairs
 from .recommended import Recommended, all_of_them
@@ -52,7 +51,7 @@ def rehearsed(name: str, number: int | None, seed: int) -> tuple[int, int, list[
     one = next(each for each in all_of_them() if each.name == name)
     chance = random.Random(f"{seed} {name}")
     wrong = []
-    with Scheduler() as scheduler:
+    with pairs.Remembering() as scheduler:
         rows = rehearse(one.cluster, scheduler, one.has_quorum_device)
         wrong += [f"{row.active}: {row.text}: {', '.join(row.violations)}" for row in rows if row.violations]
         asked = len(rows)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+
+from lxml import etree
 
 from berofos_agent.cluster import shape
 from berofos_agent.cluster.rehearsal import RESTLESS, STARTS, Stage, Subject, evaluate
@@ -17,6 +21,9 @@ from .recommended import Recommended
 
 FAULTS = [one for one in SITUATIONS if one.trouble not in (Trouble.START, Trouble.SPLIT)]
 PAIRS = list(itertools.permutations(FAULTS, 2))
+
+REMEMBERED = 500
+"""Answers; one has some 50 KB."""
 
 Pair = tuple[Situation, Situation]
 
@@ -55,6 +62,22 @@ def ask(stage: Stage, pair: Pair) -> list[str]:
     # With two faults, no node may be left; telephony has to be where it would be without the relay.
     expected = KNOWN.get(frozenset((first.id, second.id)), frozenset())
     return [one for one in evaluate(both, outcome, passive="") if one not in expected]
+
+
+class Remembering(Scheduler):
+    """Asks the same only once: all pairs that begin with one fault have their first part in common."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers: OrderedDict[tuple[bytes, tuple[str, ...]], Answer] = OrderedDict()
+
+    def run(self, cib: Any, options: Sequence[str]) -> Answer:
+        key = (etree.tostring(cib), tuple(options))
+        answer = self._answers.pop(key, None) or super().run(cib, options)
+        self._answers[key] = answer
+        if len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+        return replace(answer, cib=copy.deepcopy(answer.cib))
 
 
 class Recorder(Scheduler):

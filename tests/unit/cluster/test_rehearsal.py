@@ -193,6 +193,33 @@ def test_a_scheduler_that_cannot_be_asked_is_one_line(
     assert "\n" not in str(told.value)
 
 
+def test_a_scheduler_that_says_nothing_after_an_event_is_told_of_the_event_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As crm_simulate of Pacemaker 3.0.0; that of 2.1 does both in one run."""
+    program, log = tmp_path / "crm_simulate", tmp_path / "log"
+    program.write_text(f"""#!/bin/sh
+saved=$3
+shift 4
+echo "$*" >> {log}
+cat > "$saved"
+case "$*" in
+    *--node-up*) echo '<pacemaker-result/>' ;;
+    *) echo '<pacemaker-result><revised_cluster_status/></pacemaker-result>' ;;
+esac
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with Scheduler() as scheduler:
+        for _ in range(2):
+            scheduler.run(etree.fromstring("<cib/>"), ["--node-up=xivo-1", "--op-fail=relay_start_0@xivo-1=1"])
+        scheduler.run(etree.fromstring("<cib/>"), [])
+        assert scheduler.runs == 6
+    two_steps = ["--node-up=xivo-1", "--simulate --op-fail=relay_start_0@xivo-1=1"]
+    first = "--simulate --node-up=xivo-1 --op-fail=relay_start_0@xivo-1=1"
+    assert log.read_text().splitlines() == [first, *two_steps, *two_steps, "--simulate"]
+
+
 def test_all_runs_together_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("berofos_agent.cluster.scheduler.run_tool", lambda *_: pytest.fail("it was asked"))
     with Scheduler(total=0) as scheduler, pytest.raises(ConfigurationError, match="needs too long"):
