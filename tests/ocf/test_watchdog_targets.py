@@ -227,8 +227,7 @@ def test_a_restart_with_a_silent_device_keeps_the_kicks_going(devices: Simulator
     first = process.pid_of(str(cluster.state))
     devices["fos2"].model.fault("silent")
     before = devices["fos1"].model.state()["kicks"]
-    with subprocess.Popen(["true"]):
-        assert cluster.call("start").code == 0
+    assert cluster.call("start").code == 0
     assert not runs(first)
     assert devices["fos1"].model.state()["kicks"] > before
     assert (watchdogs(devices)[0], modes(devices)[0]) == ("1", "1")

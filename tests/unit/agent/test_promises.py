@@ -132,6 +132,26 @@ def test_what_a_killed_start_left_goes_with_the_stop(world: World) -> None:
         assert nothing_is_left(world), f"killed at effect {effect}"
 
 
+def test_a_restart_keeps_the_kick_daemon_until_a_new_one_is_ready(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While fos2 does not answer, which takes seconds, fos1 would fall."""
+    assert world.call("start") == 0
+    first = world.daemon
+    world.devices["fos2"].fault("silent")
+    own, kicking = watchdog.Watchdog.start, []
+
+    def start(self: watchdog.Watchdog, in_position: Any) -> Any:
+        kicking.append(world.daemon)
+        return own(self, in_position)
+
+    monkeypatch.setattr(watchdog.Watchdog, "start", start)
+    world.replaced_by = {(process, "end"): lambda _state: pytest.fail("nobody kicks")}
+    assert world.call("start") == 0
+    assert kicking == [first], "relays have been switched by now"
+    assert world.daemon not in (None, first)
+
+
 def test_a_shorter_and_a_longer_interval_are_kicked_in_time(world: World) -> None:
     assert world.call("start") == 0
     for interval in ("3", "60", "6"):
