@@ -337,7 +337,7 @@ class Stage:
             telephony_at=self.subject.telephony_at(last),
             lines_at=self.subject.lines_at(last),
             fenced=[name for one in courses for name in one.fenced],
-            changes=sum((_changes(one, self.subject.telephony.members) for one in courses), Counter()),
+            changes=sum((_changes(one, self.subject.telephony) for one in courses), Counter()),
             starts=max(_starts(one, self.subject.relay.id) for one in courses),
             at_rest=at_rest,
             **self.subject.by_design,
@@ -361,7 +361,7 @@ def _starts(course: Answer, relay: str) -> int:
     return sum(1 for action in course.actions if action.resource == relay and action.operation == "start")
 
 
-def _changes(course: Answer, members: Sequence[str]) -> Counter[tuple[str, str, str]]:
+def _changes(course: Answer, telephony: Telephony) -> Counter[tuple[str, str, str]]:
     return Counter(
-        (action.resource, action.operation, action.node) for action in course.actions if action.resource in members
+        (action.resource, action.operation, action.node) for action in course.actions if telephony.has(action.resource)
     )

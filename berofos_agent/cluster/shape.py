@@ -27,6 +27,14 @@ class Telephony:
     """Its primitives; the operations of the last one stand for the whole."""
     promotable: bool = False
 
+    def has(self, primitive: str) -> bool:
+        """Return True for its primitives, and for the containers of a bundle, which have names of their own."""
+        return primitive in self.members or (self.kind == "bundle" and self.is_container(primitive))
+
+    def is_container(self, primitive: str) -> bool:
+        """Return True for a container of this bundle."""
+        return bool(re.fullmatch(re.escape(self.id) + r"-(docker|podman|rkt)-[0-9]+", primitive))
+
     @property
     def several_instances(self) -> bool:
         """Active on several nodes at once, without a role that says which of them has the lines."""
@@ -72,11 +80,10 @@ def is_resource(element: Any) -> bool:
 
 def nodes_of(telephony: Telephony, places: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Return the nodes on which telephony is active as a whole, and promoted if it is promotable."""
-    container = re.compile(re.escape(telephony.id) + r"-(docker|podman|rkt)-[0-9]+")
     if telephony.members:
         found = [places.get(member, {}) for member in telephony.members]
     else:  # a bundle without a primitive is its containers
-        found = [{node: role for id, on in places.items() if container.fullmatch(id) for node, role in on.items()}]
+        found = [{node: role for id, on in places.items() if telephony.is_container(id) for node, role in on.items()}]
     active = set.intersection(*map(set, found))
     return sorted(
         node for node in active if not telephony.promotable or any(role_is_promoted(one[node]) for one in found)

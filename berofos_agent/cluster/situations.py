@@ -120,7 +120,7 @@ SITUATIONS = (
 DECISIVE = [
     one
     for one in SITUATIONS
-    if one.id in ("cold-start", "active-dies", "telephony-moved", "split-passive")
-    or one.id in ("relay-keeps-failing", "relay-start-fails", "relay-stop-fails")
+    if one.id in ("cold-start", "active-dies", "telephony-moved", "telephony-fails", "split-passive")
+    or one.id in ("relay-keeps-failing", "relay-start-fails", "relay-unreachable", "relay-stop-fails")
 ]
 """Those that decide the doctor's checks; the others show the same faults again, and the doctor is to be quick."""

@@ -225,7 +225,7 @@ def colocated_backwards(facts: Facts) -> Iterator[Problem]:
 def critical(facts: Facts) -> Iterator[Problem]:
     """A relay failure moves telephony to the other node."""
     for relay in facts.relays:
-        binding = [one for one in _followed(facts, relay) if one.mandatory]
+        binding = [one for one in _followed(facts, relay) if one.mandatory and not _is_on_all_nodes(facts, one)]
         explicit = [one for one in binding if one.influence]
         by_default = [one for one in binding if one.influence is None]  # only these follow `critical`
         if explicit or (by_default and not is_off(relay.meta.get("critical", "true"))):
@@ -234,6 +234,12 @@ def critical(facts: Facts) -> Iterator[Problem]:
                 "is critical: a relay that cannot be started moves telephony to the other node",
                 remedies.set_influence(explicit[0].id) if explicit else remedies.set_meta(relay.id, "critical"),
             )
+
+
+def _is_on_all_nodes(facts: Facts, colocation: Colocation) -> bool:
+    """Return True for a clone: its instances stay where they are, and the relay goes to another one."""
+    telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), colocation.with_rsc)
+    return bool(telephony and telephony.kind == "clone" and not telephony.promotable)
 
 
 def _followed(facts: Facts, relay: Relay) -> list[Colocation]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -79,10 +80,20 @@ def test_the_programs_get_the_environment_of_the_call(command: Callable[[str, st
     assert this_node({"PATH": "/nonexistent", "ANSWER": "xivo-7"}) == socket.gethostname()
 
 
-def test_an_attribute_has_no_more_time_than_is_left(command: Callable[[str, str], Path]) -> None:
+def test_an_attribute_has_no_more_time_than_is_left(
+    command: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     command("attrd_updater", "exec sleep 60")
-    set_attribute("relay-lines", "A-B", os.environ, 0.1)
-    set_attribute("relay-lines", "A-B", os.environ, -1)
+    own, given = subprocess.run, []
+
+    def run(*command: Any, timeout: float, **options: Any) -> Any:
+        given.append(timeout)
+        return own(*command, timeout=min(timeout, 0.1), **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for left in (0.1, -1, 60):
+        set_attribute("relay-lines", "A-B", os.environ, left)
+    assert given == [0.1, 0, node.COMMAND_SECONDS]
 
 
 def test_commands_that_hang_are_given_up(command: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:

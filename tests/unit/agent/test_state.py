@@ -46,6 +46,15 @@ def test_a_corrupted_file_is_a_fresh_state_and_one_line(tmp_path: Path, content:
     assert damage.startswith(f"{path}: is corrupted")
 
 
+def test_a_nul_is_damage_also_as_an_escape(tmp_path: Path) -> None:
+    """No program takes one as an argument, and syslog none in a line."""
+    path = tmp_path / "relay.state"
+    known = state.State(conditions={"position": "fos2:\0no answer"})
+    state.save(str(path), known)
+    assert b"\\u0000" in path.read_bytes()
+    assert state.load(str(path)) == (state.State(unsure=True), f"{path}: is corrupted; replaced by a new one")
+
+
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     victim = tmp_path / "shadow"
     victim.write_text("precious")
