@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_SECONDS: Mapping[str, float] = {"start": 7.0, "stop": 8.0}
-"""Whatever the operation's timeout. While a start runs, Pacemaker recovers nothing else in the cluster, so it takes
-8 s at most with the end of the process; a stop is waited for by the start on the other node.
-"""
 ALARM_SECONDS = 0.25
 """How long after its deadline an action is broken off: waits of its own end at the deadline."""
 LOCK_SECONDS = 4.0
@@ -57,7 +53,7 @@ ATTRIBUTE_SECONDS = 0.1
 def run(action: str, call: Invocation) -> int:
     """Do an action, tell the cluster the reason of a failure, and return the exit code."""
     ocf.open_syslog(call.syslog_tag)
-    deadline = deadline_of(action, call)
+    deadline = call.deadline_of(action)
     try:
         with alarm(deadline):
             result = _HANDLERS[action](call, deadline)
@@ -69,12 +65,6 @@ def run(action: str, call: Invocation) -> int:
     if result.reason:
         ocf.exit_reason(result.reason, call.reason_prefix, log=result.is_news)
     return result.code
-
-
-def deadline_of(action: str, call: Invocation) -> float:
-    """Return when (time.monotonic()) an action has to end."""
-    most = MOST_SECONDS.get(action)
-    return min(call.deadline, call.began + most) if most else call.deadline
 
 
 @contextlib.contextmanager
@@ -234,7 +224,7 @@ def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> st
 def after_stop(call: Invocation, state: State) -> None:
     """Do what on_stop asks for, once the state file is gone; the caller catches what fails."""
     ocf.open_syslog(call.syslog_tag)
-    deadline = deadline_of("stop", call)
+    deadline = call.deadline_of("stop")
     with alarm(deadline):
         try:
             problems: list[BerofosError] = []

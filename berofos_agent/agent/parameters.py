@@ -150,7 +150,8 @@ PARAMETERS = (
         "integer",
         "3",
         "Seconds for one exchange",
-        "How long one exchange with a device may take, in seconds (1 to 60).",
+        "How long one exchange with a device may take, in seconds (1 to 60). "
+        "Start, monitor and reload-agent end after 8 s at the latest, whatever is given here.",
         _seconds(1, 60),
         reloadable=True,
     ),

@@ -28,7 +28,8 @@ LONGEST_VALUE = 200
 
 def publish(call: Invocation) -> None:
     """Set the node attributes INSTANCE-config and INSTANCE-ready, and log a change of the latter."""
-    end = max(call.deadline - ATTRIBUTES_SECONDS, (call.deadline + time.monotonic()) / 2)
+    deadline = call.deadline_of("monitor")
+    end = max(deadline - ATTRIBUTES_SECONDS, (deadline + time.monotonic()) / 2)
     name = node.this_node(call.environ, end - time.monotonic())
     reason = ""
     entries: Sequence[Entry] = ()
@@ -42,9 +43,9 @@ def publish(call: Invocation) -> None:
         reason = f"internal error ({type(exc).__name__}); see syslog and report it"
         raise
     finally:
-        different = node.publish_config(call, name, entries, call.deadline)
+        different = node.publish_config(call, name, entries, deadline)
         value = _one_line(reason or different) or READY
-        before = node.publish(call.attribute("ready"), value, name, call.environ, call.deadline - time.monotonic())
+        before = node.publish(call.attribute("ready"), value, name, call.environ, deadline - time.monotonic())
         if before.get(name) != value:
             _log(call, value)
 

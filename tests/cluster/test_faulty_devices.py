@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from .lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, VIP, VIP_ADDRESS, Cl
 from .lab.devices import LOGIN
 
 DEGRADED = 190
-LONGEST_START = 8.0
+LONGEST_ACTION = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -72,23 +73,40 @@ def test_with_one_of_two_devices_dead_at_failover_the_other_moves_at_once_and_it
     assert [movement.device for movement in lab.movements()] == ["fos1", "fos2"]
 
 
-def test_a_failed_vip_is_not_held_up_by_a_relay_that_is_being_started(cluster: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("task", "then", "actions"),
+    [pytest.param("start", Cluster.enable, 2, id="start"), pytest.param("monitor", None, 1, id="readiness-monitor")],
+)
+def test_a_failed_vip_is_not_held_up_by_silent_devices(
+    cluster: Cluster, task: str, then: Callable[[Cluster, str], None] | None, actions: int
+) -> None:
+    """Pacemaker recovers nothing before a start has ended, nor before a recurring monitor has ended its first run.
+
+    On a node under load Pacemaker runs one action at a time, so the readiness monitor that follows a failed start can
+    come before the VIP too.
+    """
     lab = cluster.lab
     lab.must("xivo-1", "crm configure load update -", stdin=_VIP)
     lab.wait_until(lambda: cluster.where(VIP) == "xivo-1" and not cluster.pending(), 20, "the VIP is up")
     cluster.set_parameter("request_timeout", "30")
-    cluster.disable(RELAY)
+    lab.wait_until(lambda: lab.is_at_rest() and not cluster.pending(), 20, "the cluster is at rest")
     for device in lab.devices.values():
         device.misbehave("silent")
-    cluster.enable(RELAY)
-    lab.wait_until(lambda: cluster.pending().get(RELAY) == "start", 10, "the relay is being started")
+    cluster.disable(RELAY)
+    if then:
+        then(cluster, RELAY)
+
+    def is_waited_for() -> bool:
+        return cluster.is_under_way(RELAY, task, "xivo-1") and not lab.is_at_rest()
+
+    lab.wait_until(is_waited_for, 30, f"the cluster waits for the relay's {task}")
     lab.must("xivo-1", f"ip address delete {VIP_ADDRESS}/24 dev eth0")
     lab.wait_until(lambda: cluster.failures(VIP), 10, "the cluster has noticed that the VIP is gone")
-    assert cluster.pending().get(RELAY) == "start", "the relay must still be starting, or this shows nothing"
+    assert is_waited_for(), f"the {task} must still be under way, or this shows nothing"
     held_up = lab.wait_until(
-        lambda: VIP_ADDRESS in lab.run("xivo-1", "ip -o address show dev eth0").stdout, 20, "the VIP is back"
+        lambda: VIP_ADDRESS in lab.run("xivo-1", "ip -o address show dev eth0").stdout, 30, "the VIP is back"
     )
-    assert held_up <= LONGEST_START + 1
+    assert held_up <= actions * LONGEST_ACTION + 1
     assert cluster.where(TELEPHONY) == "xivo-1"
 
 

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from .lan import GATEWAY
-from .two_nodes import NODES, Lab
+from .two_nodes import NODES, PENDING, Lab
 
 MONITOR_SECONDS = 3
 READINESS_SECONDS = 5
@@ -48,10 +48,8 @@ WITH_FENCING = (
 )
 """For pcs, a command an item."""
 
-PENDING = 193
-"""What crm_mon lists as the exit code of an operation that has not ended."""
-
-SETTLING_SECONDS = 60.0
+SETTLING_SECONDS = 100.0
+"""A cleanup that meets the first monitor after a start has Pacemaker 2.1.5 wait for it for 80 s: it lost the result."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,8 @@ class Cluster:
         telephony is the agent of the resource xivo; text the configuration without fencing, for crm.
         """
         self._restore_everything()
+        # A resource that is deleted while its first monitor runs is waited for as above.
+        self.lab.wait_until(self.lab.is_at_rest, SETTLING_SECONDS, "the cluster is at rest")
         self._replace_configuration(self._blank)
         self.lab.wait_until(lambda: not self._anything_runs(), SETTLING_SECONDS, "the old resources are stopped")
         node = self.lab.a_node()
@@ -198,6 +198,13 @@ class Cluster:
             for operation in history.iterfind(f"operation_history[@rc='{PENDING}']")
             if operation.get("task") != "monitor" or node.get("name") in _started(status, history.get("id", ""))
         }
+
+    def is_under_way(self, resource: str, task: str, node: str) -> bool:
+        """True while an operation of a resource, such as start, has not ended on a node; see pending."""
+        found = (
+            f"node_history/node[@name='{node}']/resource_history[@id='{resource}']/operation_history[@rc='{PENDING}']"
+        )
+        return any(operation.get("task") == task for operation in self.lab.status().iterfind(found))
 
     def attribute(self, node: str, name: str) -> str:
         """Return a node attribute as crm_mon -A shows it."""

@@ -32,6 +32,9 @@ from .pdu import Outlets, Pdu
 from .processes import LabError, Nursery, clear_when_over, listen_inside, refusal
 from .syslog import Collector
 
+PENDING = 193
+"""What crm_mon lists as the exit code of an operation that has not ended."""
+
 COROSYNC_CONF = """\
 totem {
   version: 2
@@ -371,7 +374,19 @@ class Lab:
             if node.is_on:
                 told.append(f"--- {name} says:")
                 told.append(self.run(name, CRM_MON).stdout.strip())
+        with contextlib.suppress(LabError):
+            told.append(self._under_way())
         return "\n".join(told)
+
+    def _under_way(self) -> str:
+        under_way = [
+            f"{history.get('id')} {operation.get('task')} on {node.get('name')}"
+            for node in self.status().iterfind("node_history/node")
+            for history in node.iterfind("resource_history")
+            for operation in history.iterfind(f"operation_history[@rc='{PENDING}']")
+        ]
+        rest = "at rest" if self.is_at_rest() else "busy"
+        return f"--- the cluster is {rest}; operations without a result: {', '.join(under_way) or 'none'}"
 
     def keep_logs(self, place: Path) -> Path:
         """Copy all logs and the story to a directory."""
