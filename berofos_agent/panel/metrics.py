@@ -359,10 +359,11 @@ def text_of(seen: Observation) -> bytes:
             for metric in METRICS:
                 make = library.core.CounterMetricFamily if metric.kind == "counter" else library.core.GaugeMetricFamily
                 family = make(metric.name, metric.meaning, labels=metric.labels)
-                for labels, value in metric.samples(seen):
-                    if value is not None:
-                        family.add_metric(labels, value)
-                if family.samples:
+                # Prometheus refuses everything if one sample is there twice, as of a span that `spans` names twice.
+                samples = {tuple(labels): value for labels, value in metric.samples(seen) if value is not None}
+                for labels, value in samples.items():
+                    family.add_metric(labels, value)
+                if samples:
                     yield family
 
     registry = library.CollectorRegistry()

@@ -54,10 +54,10 @@ class Panel:
         return told
 
     def wait_for_reading(self) -> None:
-        """Look until every device has been read once more, from its beginning to its end."""
+        """Look until a reading that began after now is shown: the third scan from now on is of the one after it."""
         before = [device.model.requests.get("scan", 0) for device in self.devices]
         deadline = time.monotonic() + PATIENCE
-        while any(device.model.requests.get("scan", 0) < count + 2 for device, count in zip(self.devices, before)):
+        while any(device.model.requests.get("scan", 0) < count + 3 for device, count in zip(self.devices, before)):
             assert time.monotonic() < deadline, "the panel does not read the devices"
             self.status()
             time.sleep(0.05)
