@@ -96,9 +96,9 @@ def _of_a_resource(event: Event, view: View, notes: Notes, _now: float) -> Sente
         return None
     if event.code == event.expected and event.status != TIMED_OUT:
         return _AFTER_SUCCESS[event.task](event, relay, view, notes)
-    reason = _reason(event, relay)
     if event.task == "monitor" and event.code == DEGRADED:
-        return _degraded(event, relay, notes, condition(relay, event.node) or reason)
+        return _after_degraded(event, relay, notes)
+    reason = _reason(event, relay)
     kind = {"start": "start-failed", "stop": "stop-failed", "monitor": "failed"}[event.task]
     return sentences.say(kind, reason, resource=relay.id, node=event.node)
 
@@ -120,6 +120,14 @@ def _after_monitor(event: Event, relay: RelayState, _view: View, notes: Notes) -
         return None
     notes.set_mark(relay.id, event.node, "")
     return _about("recovered", event, relay)
+
+
+def _after_degraded(event: Event, relay: RelayState, notes: Notes) -> Sentence | None:
+    here = [one for one in relay.failures if one.node == event.node]
+    if here and here[0].code != DEGRADED:  # it has failed since, which has an event of its own
+        return None
+    noted, now = here[0].reason if here else "", condition(relay, event.node)
+    return _degraded(event, relay, notes, now if noted in now else noted)
 
 
 def _degraded(event: Event, relay: RelayState, notes: Notes, reason: str) -> Sentence | None:

@@ -110,6 +110,16 @@ def test_a_degraded_relay_is_told_once_and_its_recovery_too() -> None:
     assert text(operation("monitor", 190), seen, told), "the next time is another one"
 
 
+def test_a_degraded_relay_has_its_reason_though_the_next_one_is_there_already() -> None:
+    degraded = failure(SILENT, code=190)
+    assert f"is degraded: {SILENT}; " in text(operation("monitor", 190), view(failures=[degraded]))
+    assert f"is degraded: {BOTH}; " in text(
+        operation("monitor", 190), view(lines={"xivo-1": f"unknown; {BOTH}"}, failures=[degraded])
+    )
+    moved = view(lines={"xivo-1": f"A-B/A-D; {MOVED}"}, failures=[failure(MOVED), degraded])
+    assert text(operation("monitor", 190), moved) == "", "that it failed is told by its own event"
+
+
 def test_a_monitor_that_succeeds_after_a_start_needs_nobody() -> None:
     assert text(operation("monitor"), view()) == ""
 
