@@ -179,21 +179,24 @@ def as_text(
     """
     from berofos_agent.doctor.findings import Severity
 
+    def wrapped(line: str) -> list[str]:
+        if not columns:
+            return [line]
+        return textwrap.wrap(line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
     lines = []
     for finding in findings:
         problem = finding.problem
         line = f"{finding.check.severity.name}: {problem.subject} {problem.text}  [{finding.check.id}]"
-        wrapped = textwrap.wrap(
-            line, columns or 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
         colour = "red" if finding.check.severity is Severity.ERROR else "yellow"
-        lines += [paint(part, colour) for part in (wrapped if columns else [line])]
+        lines += [paint(part, colour) for part in wrapped(line)]
         lines.append(f"    {problem.fix}")
-    lines += [f"bnfos.conf has to be the same on all nodes; to compare:\n    {hint}" for hint in hints]
+    for hint in hints:
+        lines += [*wrapped("bnfos.conf has to be the same on all nodes; to compare:"), f"    {hint}"]
     checked = [f"resource {relay.id}" for relay in facts.relays]
     checked += [f"{entry.name} of {file.path}" for file in facts.files for entry in file.entries]
     count = {0: "no findings", 1: "1 finding"}.get(len(findings), f"{len(findings)} findings")
-    lines.append(f"{count}; checked {', '.join(checked) or 'nothing'}")
+    lines += wrapped(f"{count}; checked {', '.join(checked) or 'nothing'}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,8 @@ PROG = "berofos status"
 
 COROSYNC_CONF = "/etc/corosync/corosync.conf"
 
+PICTURE_COLUMNS = 60
+"""What the picture and the table of settings need."""
 TOGETHER_SECONDS = 1.0
 """Devices that answer within this time are shown in the order of the file; the others as they end."""
 
@@ -179,7 +182,7 @@ class _Screen:
     def show(self, batch: Sequence[Inspection]) -> None:
         """Print some devices."""
         for one in batch:
-            lines = self._table.row(one, self._paint) if self._table else as_text(one, self._paint)
+            lines = self._table.row(one, self._paint) if self._table else as_text(one, self._paint, self._columns)
             print(self._between + "\n".join(lines), flush=True)
             self._between = "" if self._table else "\n"
 
@@ -190,26 +193,28 @@ class _Screen:
         print("\n".join(cluster_text(view, self._columns, self._paint)), flush=True)
 
 
-def as_text(report: Inspection, paint: Paint) -> list[str]:
-    """Return the state of a device for a person, at most 80 columns wide."""
+def as_text(report: Inspection, paint: Paint, columns: int) -> list[str]:
+    """Return the state of a device for a person; without the picture where the columns do not suffice for it."""
     from berofos_agent.device.inspection import remarks
 
     entry = report.entry
     title = f"{entry.name}  {entry.host}  {report.mac or 'MAC unknown'}  firmware {report.firmware or 'unknown'}"
-    lines = [title]
+    lines = textwrap.wrap(title, columns, subsequent_indent="  ")
+    is_narrow = columns < PICTURE_COLUMNS
     if report.in_flash_mode:
-        lines += _indented(picture.draw("0", in_flash_mode=True, paint=paint))
+        lines += [] if is_narrow else _indented(picture.draw("0", in_flash_mode=True, paint=paint))
     elif report.mode:
         scenario = report.settings.get("scenario", SCENARIO["fallback"])
-        lines += _indented(picture.draw(report.mode, scenario, paint=paint))
-        lines += _indented(_table(report.settings))
+        lines += [] if is_narrow else _indented(picture.draw(report.mode, scenario, paint=paint))
+        lines += _indented(_table(report.settings, is_narrow))
     for remark in remarks(report):
-        lines.append(paint(f"  ! {printable(remark.text)}", "red"))
+        told = textwrap.wrap(f"! {printable(remark.text)}", columns - 2, subsequent_indent="  ")
+        lines += [paint(line, "red") for line in _indented(told)]
     return lines
 
 
-def _table(told: Values) -> list[str]:
-    """Return the current settings beside those that apply after the next power-on."""
+def _table(told: Values, is_narrow: bool) -> list[str]:
+    """Return the current settings beside those that apply after the next power-on; where it is narrow, only them."""
     mode, default = told.get("mode", ""), told.get("modedef", "")
     watchdog = WATCHDOG.get(told.get("wdogstate", ""), "unknown")
     if watchdog == "on":
@@ -226,6 +231,8 @@ def _table(told: Values) -> list[str]:
         ),
         ("scenario", scenario, ""),
     ]
+    if is_narrow:
+        return [f"{name:12}{now}" for name, now, _then in rows[1:]]
     return [f"{name:12}{now:28}{then}".rstrip() for name, now, then in rows]
 
 

@@ -72,6 +72,7 @@ CHECKS = (
     Check("leftover-move-constraint", WARNING, recovery.leftover_move_constraint, [APART, NOT_BACK, DOWN]),
     Check("node-standby", WARNING, live.node_standby),
     Check("degraded", WARNING, live.degraded),
+    Check("leftover-attributes", WARNING, live.leftover_attributes),
     Check("power-on-mode", WARNING, devices.power_on_mode),
     Check("settings", WARNING, devices.settings),
     Check("no-password", WARNING, devices.no_password),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from shlex import quote
 
 from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.agent.readiness import READY
@@ -15,6 +17,8 @@ from berofos_agent.doctor import remedies
 from berofos_agent.doctor.files import how_to_compare
 from berofos_agent.doctor.findings import CLUSTER, Facts, Inspected, Problem
 
+_DIGEST = re.compile("[0-9a-f]{12}")
+"""What bnfosconf.digest returns."""
 _LOOK = "crm_mon --one-shot --inactive"
 
 
@@ -174,6 +178,27 @@ def different_files(facts: Facts) -> Iterator[Problem]:
                 f"has other devices in {path} on {' than on '.join(sorted(digests))}",
                 how_to_compare(path, sorted(digests)),
             )
+
+
+def leftover_attributes(facts: Facts) -> Iterator[Problem]:
+    """Node attributes of a relay resource that was deleted are left; they mislead whoever reads crm_mon."""
+    known = {relay.id for relay in facts.relays}
+    for node, attributes in facts.cluster.attributes.items() if facts.cluster else ():
+        left = [name for name in attributes if _is_ours(name, attributes) and name.rpartition("-")[0] not in known]
+        if left:
+            yield Problem(
+                node,
+                f"has node attributes of a resource that is not there any more: {', '.join(left)}",
+                " && ".join(f"attrd_updater --delete --name {quote(name)} --node {node}" for name in left),
+            )
+
+
+def _is_ours(name: str, attributes: Mapping[str, str]) -> bool:
+    """Tell whether the agent has set a node attribute, by its value or that of the one beside it."""
+    resource, _, what = name.rpartition("-")
+    if what == "lines":
+        return attributes[name].startswith((*LINES.values(), "unknown"))
+    return what in ("ready", "config") and bool(_DIGEST.fullmatch(attributes.get(f"{resource}-config", "")))
 
 
 def _attributes(facts: Facts, what: str) -> Iterator[tuple[Relay, str, str]]:

@@ -167,6 +167,17 @@ def test_text_fits_the_terminal(node: Node, columns: int, monkeypatch: pytest.Mo
     assert any("WRONG POSITION" in line for line in lines)
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_one_device_fits_the_terminal(node: Node, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    lines = node.status("start-failed", "0", "0", arguments=("fos1",)).out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert any("A-D (relay mode 0)" in line for line in lines)
+    assert any("(*)" in line for line in lines) == (columns > 40)
+
+
 def test_every_look_of_a_watch_has_its_time(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt

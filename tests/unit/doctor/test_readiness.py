@@ -48,3 +48,28 @@ def test_a_third_node_at_neither_port_is_an_error_only_where_a_port_has_no_node(
     reason = "node xivo-3 is neither port_b_node nor port_d_node"
     edit = ('name="port_d_node" value="xivo-2"', f'name="port_d_node" value="{port_d}"')
     assert sorted(check for check, *_ in found({"xivo-3": {"relay-ready": reason}}, edit)) == sorted(checks)
+
+
+def test_what_a_deleted_resource_left_is_a_warning_with_the_commands_that_remove_it() -> None:
+    left = {
+        "old-ready": "yes",
+        "old-config": "0123456789ab",
+        "old-lines": "A-D",
+        "master-old": "10",
+        "web-ready": "yes",
+    }
+    assert found({"xivo-1": {"relay-lines": "A-B"}, "xivo-2": left}) == [
+        (
+            "leftover-attributes",
+            "xivo-2",
+            "has node attributes of a resource that is not there any more: old-ready, old-config, old-lines",
+        )
+    ]
+    text = GOOD.read_text().replace(
+        "<status/>",
+        '<status><node_state id="2" uname="xivo-2"><transient_attributes id="2"><instance_attributes id="s">'
+        '<nvpair id="l" name="old-lines" value="A-D"/></instance_attributes></transient_attributes></node_state>'
+        "</status>",
+    )
+    (finding,) = examine(Facts(cib.parse(text.encode(), "cib.xml")))
+    assert finding.problem.fix == "attrd_updater --delete --name old-lines --node xivo-2"
