@@ -181,7 +181,7 @@ def different_files(facts: Facts) -> Iterator[Problem]:
 
 
 def leftover_attributes(facts: Facts) -> Iterator[Problem]:
-    """Node attributes of a relay resource that was deleted are left; they mislead whoever reads crm_mon."""
+    """Node attributes of a relay resource that was deleted are left; crm_mon shows them as if they were true."""
     known = {relay.id for relay in facts.relays}
     for node, attributes in facts.cluster.attributes.items() if facts.cluster else ():
         left = [name for name in attributes if _is_ours(name, attributes) and name.rpartition("-")[0] not in known]
