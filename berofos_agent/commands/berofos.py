@@ -36,6 +36,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do", False),
     "drill": Subcommand("berofos_agent.commands.drill", "move telephony to the other node and back, and watch"),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
+    "report": Subcommand("berofos_agent.commands.report", "write an archive with all that a ticket needs"),
     "metrics": Subcommand("berofos_agent.commands.metrics", "print metrics for Prometheus"),
     "history": Subcommand("berofos_agent.commands.history", "show who moved the lines, when, why, and for how long"),
     "panel": Subcommand("berofos_agent.commands.panel", "serve a page that shows all devices and the cluster"),

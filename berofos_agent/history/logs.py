@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import glob
 import gzip
 import json
@@ -46,8 +47,8 @@ MOST_JSON_BYTES = 1 << 25
 JOURNAL_SECONDS = 60.0
 
 _ROTATED = re.compile(r"(?:[.-][0-9]{1,10})*(?:\.(?:gz|xz|bz2))?")
-_OPENERS: Mapping[str, Callable[[Any], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-_DAMAGES = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
+OPENERS: Mapping[str, Callable[[Any], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+DAMAGES = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
 @dataclass
@@ -99,18 +100,24 @@ def read_file(path: str, found: Findings) -> None:
         newest = datetime.fromtimestamp(os.stat(path).st_mtime).astimezone()
         if newest < found.since:
             return
-        # A pipe or a terminal would be waited for.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as raw:
+        with opened(path) as file:
             found.sources.append(path)
-            opener = _OPENERS.get(os.path.splitext(path)[1], contextlib.nullcontext)
-            with opener(raw) as file:
-                _read(file, path, newest, found)
-    except _DAMAGES as exc:
+            _read(file, path, newest, found)
+    except DAMAGES as exc:
         found.problems.append(f"{path}: is damaged: {exc}; read as far as it goes")
     except OSError as exc:
-        found.problems.append(f"{path}: {exc.strerror or exc}{'; run as root' if exc.errno == 13 else ''}")
+        found.problems.append(f"{path}: {exc.strerror or exc}{'; run as root' if exc.errno == errno.EACCES else ''}")
     except ConfigurationError as exc:
         found.problems.append(f"{path}: {exc}")
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[IO[bytes]]:
+    """Open a log that may be compressed; raise OSError, and DAMAGES when it is read."""
+    # A pipe or a terminal would be waited for.
+    flags, opener = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, OPENERS.get(os.path.splitext(path)[1])
+    with open(os.open(path, flags), "rb") as raw, (opener or contextlib.nullcontext)(raw) as file:
+        yield file
 
 
 def _read(file: IO[bytes], path: str, newest: datetime, found: Findings) -> None:
@@ -163,30 +170,33 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, flo
 
 def read_journal(found: Findings) -> None:
     """Read what our programs, Pacemaker and Corosync sent to the journal."""
-    program = find("journalctl")
-    places = [path for path in JOURNALS if os.path.isdir(path) and os.path.exists(f"{path}/{_machine_id()}")]
-    if program is None or not places:
-        return
-    if not os.access(f"{places[0]}/{_machine_id()}", os.R_OK | os.X_OK):
-        found.problems.append("journal: Permission denied; run as root")
-        return
-    environ = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"}
-    command = [program, "--quiet", "--no-pager"]
     try:
-        known = subprocess.run(
-            [*command, "--field=SYSLOG_IDENTIFIER"],
-            capture_output=True,
-            timeout=JOURNAL_SECONDS,
-            check=False,
-            env=environ,
-        ).stdout.decode("utf-8", "replace")
-        tags = [f"--identifier={name}" for name in known.splitlines() if _IDENTIFIERS.match(name)]
-        if tags:
+        command = journal_command()
+        if command:
             found.sources.append(JOURNAL)
             span = [f"--since=@{found.since.timestamp():.0f}", f"--until=@{found.until.timestamp() + 1:.0f}"]
-            _stream([*command, "--output=json", *span, *tags], environ, found)
+            _stream([*command, "--output=json", *span], found)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        found.problems.append(f"journal: {exc}")
+        found.problems.append(f"journal: {getattr(exc, 'strerror', exc)}; run as root")
+
+
+def journal_command() -> list[str]:
+    """Return the command that prints what these programs sent to the journal; empty if there is nothing of them.
+
+    Raises PermissionError, OSError, subprocess.TimeoutExpired.
+    """
+    program = find("journalctl")
+    place = next((path for path in (f"{name}/{_machine_id()}" for name in JOURNALS) if os.path.isdir(path)), None)
+    if program is None or place is None:
+        return []
+    if not os.access(place, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    command = [program, "--quiet", "--no-pager"]
+    known = subprocess.run(
+        [*command, "--field=SYSLOG_IDENTIFIER"], capture_output=True, timeout=JOURNAL_SECONDS, check=False
+    ).stdout.decode("utf-8", "replace")
+    tags = [f"--identifier={name}" for name in known.splitlines() if _IDENTIFIERS.match(name)]
+    return [*command, *tags] if tags else []
 
 
 JOURNAL = "journal"
@@ -201,9 +211,9 @@ def _machine_id() -> str:
         return "none"
 
 
-def _stream(command: list[str], environ: Mapping[str, str], found: Findings) -> None:
+def _stream(command: list[str], found: Findings) -> None:
     until = time.monotonic() + JOURNAL_SECONDS
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as journal:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as journal:
         assert journal.stdout
         try:
             for line in _whole_lines(journal.stdout):

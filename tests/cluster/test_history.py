@@ -20,6 +20,7 @@ CLOCK_SECONDS = 2.0
 """How far the time of a line in a log may be from the relay's own, on a machine that is busy."""
 SIGN_SECONDS = 4.0
 """Corosync's token and its consensus take 2.2 s, a monitor comes every 3 s: before that no log can tell."""
+SECRETS = ("uh8Yee!k", "former-passwd", "present-passwd")
 FROM_OTHER = "/run/xivo-2.json"
 
 
@@ -41,8 +42,8 @@ class Console:
         return self._cluster.lab.must(node, ["env", f"PATH={self._path}", *argv])
 
     def type(self, node: str, name: str) -> str:
-        """Type an example of the page; return what it prints."""
-        return self.run(node, "sh", "-e", "-c", examples("history.md")[name])
+        """Type an example of the pages; return what it prints."""
+        return self.run(node, "sh", "-e", "-c", {**examples("history.md"), **examples("report.md")}[name])
 
     def history(self, node: str, since: datetime, *arguments: str) -> dict[str, Any]:
         """Return the history since a moment."""
@@ -110,6 +111,32 @@ def test_a_night_of_events_reads_as_the_lab_saw_it(cluster: Cluster, tmp_path: P
     assert max(map(len, table.splitlines())) <= 80
     alone = console.history("xivo-1", since)
     assert "relay on xivo-2: A-D" in [event["text"] for event in alone["events"]], "of the other node, by its attribute"
+
+
+def test_a_report_has_everything_but_the_passwords(cluster: Cluster, tmp_path: Path) -> None:
+    lab, console = cluster.lab, Console(cluster, tmp_path)
+    conf = lab.must("xivo-1", "cat /etc/bnfos.conf")
+    for secret in SECRETS[1:]:  # the CIB's change is in Pacemaker's log, also of a password of before
+        lab.must("xivo-1", f"crm_resource --resource fencing --set-parameter passwd --parameter-value {secret}")
+    lab.nodes["xivo-1"].edit("bnfos.conf", conf.replace("host =", f"login = admin:{SECRETS[0]}\nhost ="), 0o600)
+    log = "/var/log/pacemaker/pacemaker.log"
+    lab.wait_until(lambda: SECRETS[-1] in lab.must("xivo-1", f"cat {log}"), 20, "Pacemaker logs the change")
+    console.type("xivo-1", "report")
+    assert "cib.xml: ok" in console.type("xivo-1", "index")
+    lab.must("xivo-1", "tar -xzf /run/report.tar.gz -C /run")
+    lab.nodes["xivo-1"].edit("bnfos.conf", conf)
+    told = lab.must("xivo-1", ["sh", "-c", "tail -n +1 /run/berofos-report-*/* /run/berofos-report-*/*/*"])
+    for secret in SECRETS:
+        assert secret not in told
+    for words in (
+        "findings; checked resource relay",
+        "relay-lines",
+        "votequorum",
+        "cib-bootstrap-options",
+        "Pacemaker 2",
+        "Actions: ",
+    ):
+        assert words in told, words
 
 
 def write(path: Path, text: str) -> Path:

@@ -34,6 +34,7 @@ RUNNERS = {
         "cluster-pcs.md": "cluster/test_documentation.py",
         "drills.md": "cluster/test_documentation.py",
         "history.md": "cluster/test_history.py",
+        "report.md": "cluster/test_history.py",
         "quick-start.md": "cluster/test_quick_start.py",
         "watchdog.md": "root/test_watchdog_page.py cluster/machines/test_heartbeat_service.py",
     }.items()

@@ -17,6 +17,7 @@ LAYERS = (
     "commands",
     "panel",
     "doctor",
+    "report",
     "history",
     "alert",
     "cluster",
@@ -50,6 +51,7 @@ WITHOUT_INPUT = {
     "history/events",
     "history/records",
     "page/card",
+    "report/redaction",
     "sentences/__init__",
 }
 """Codecs and decisions use no connection, no file and no clock."""

@@ -1,0 +1,1 @@
+"""What somebody needs who was not there, without passwords."""
