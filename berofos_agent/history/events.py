@@ -263,15 +263,17 @@ def explained(events: Sequence[Event]) -> list[Event]:
 def _signs(events: Sequence[Event], index: int) -> list[Event]:
     """Return the signs of the trouble that led to a switch, the first one first.
 
-    A switch of the same resource ends it: at a start, all its devices come into position.
+    A switch of the same resource ends it, as at a start all its devices come into position; so does a node attribute
+    that says that they are, perhaps of the other node.
     """
     switch: Event = events[index]
     signs: list[Event] = []
     before = switch.at
     for event in (events[at] for at in range(index - 1, -1, -1)):
-        is_before = event.kind == SWITCH and (
-            event.device == switch.device
-            or (event.program == switch.program and (switch.at - event.at).total_seconds() > TOGETHER_SECONDS)
+        is_clean = event.kind == LINES and "; " not in event.text and switch.program == f"berofos({event.subject})"
+        is_same = event.program == switch.program or is_clean
+        is_before = event.kind in (SWITCH, LINES) and (
+            event.device == switch.device or (is_same and (switch.at - event.at).total_seconds() > TOGETHER_SECONDS)
         )
         if is_before or (before - event.at).total_seconds() > SIGN_SECONDS:
             break

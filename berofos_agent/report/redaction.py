@@ -29,7 +29,7 @@ _NAME = re.compile(rf"""\bname=(["'])[^"']*(?:{NAMES})[^"']*\1""", re.I)
 _VALUE = re.compile(rf"\bvalue=({_QUOTED})", re.I)
 
 _PAIR = re.compile(
-    rf"(?P<name>(?:{NAMES}){_WORD}(?:[\"']\]?|\])?(?:: {{1,9}}@value)?\s{{0,9}}(?:[=:]|%3[AD])\s{{0,9}})"
+    rf"(?P<name>(?<!no )(?:{NAMES}){_WORD}(?:[\"']\]?|\])?(?:: {{1,9}}@value)?\s{{0,9}}(?:[=:]|%3[AD])\s{{0,9}})"
     rf"(?P<value>{_QUOTED}|\S+)",
     re.I,
 )

@@ -88,7 +88,7 @@ def test_a_night_of_events_reads_as_the_lab_saw_it(cluster: Cluster, tmp_path: P
 
     to_xivo_2, back_by_agent, to_xivo_1 = switches[0], switches[2], switches[-1]
     assert to_xivo_2["why"] == "somebody moves xivo to xivo-2"
-    assert back_by_agent["why"] == "fos1: relay is in position A-B, expected A-D"
+    assert back_by_agent["why"].startswith("fos1: relay is in position A-B, expected A-D")
     assert back_by_agent["without_seconds"] == pytest.approx(by_hand, abs=SIGN_SECONDS)
     assert to_xivo_1["why"] == "node xivo-2 is lost"
     assert to_xivo_1["without_seconds"] == pytest.approx(failover, abs=SIGN_SECONDS)
@@ -125,7 +125,7 @@ def test_a_report_has_everything_but_the_passwords(cluster: Cluster, tmp_path: P
     assert "cib.xml: ok" in console.type("xivo-1", "index")
     lab.must("xivo-1", "tar -xzf /run/report.tar.gz -C /run")
     lab.nodes["xivo-1"].edit("bnfos.conf", conf)
-    told = lab.must("xivo-1", ["sh", "-c", "tail -n +1 /run/berofos-report-*/* /run/berofos-report-*/*/*"])
+    told = lab.must("xivo-1", ["sh", "-c", "find /run/berofos-report-xivo-1 -type f -exec cat {} +"])
     for secret in SECRETS:
         assert secret not in told
     for words in (

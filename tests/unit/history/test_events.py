@@ -239,6 +239,18 @@ def test_a_sign_of_before_the_last_switch_is_of_another_trouble() -> None:
     ]
 
 
+def test_a_trouble_that_the_other_node_ended_is_over() -> None:
+    """Its own log is not here, but its node attribute says that the lines were in position."""
+    told = [
+        pacemaker('++ /cib/configuration/constraints:  <rsc_location id="cli-prefer-x" rsc="xivo" node="xivo-1"/>'),
+        pacemaker("Setting relay-lines[xivo-1]: (unset) -> A-B", 2),
+        pacemaker("Setting relay-lines[xivo-1]: A-B -> A-B; fos2: no answer from 10.42.0.202 within 3 s", 10),
+        pacemaker("Node xivo-1 state is now lost", 20),
+        agent(START.format("fos1"), 28),
+    ]
+    assert switches(told) == [("fos1", "node xivo-1 is lost", 8.0)]
+
+
 def test_a_cause_in_the_same_second_as_a_switch_without_fractions_comes_before_it() -> None:
     cause = pacemaker("Node xivo-1 state is now lost", 0.2)
     switch = agent(START.format("fos1"), -0.5)

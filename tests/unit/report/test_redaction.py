@@ -50,7 +50,7 @@ def test_the_value_of_a_setting_that_is_named_like_a_secret_is_taken_out(text: s
         "  token: 1000",
         "A processor failed, forming new configuration: token timed out (1000ms)",
         '<nvpair id="f" name="ip" value="10.0.0.1"/>',
-        "WARNING: fos1 requires no password  [no-password]",
+        "WARNING: fos1 has no password: anybody on the network can switch it  [no-password]",
         "berofos password --config=/etc/bnfos.conf",
         "fos1: switched from A-D to A-B: start on xivo-1, 9 ms",
         '"check": "no-password",\n"severity": "warning"',
