@@ -69,7 +69,7 @@ def test_the_scheduler_shows_the_planted_fault_and_the_doctor_names_it(name: str
     try:
         rows = rehearsed(name)
     except ConfigurationError as exc:
-        if name in NEWER and str(exc) == "crm_simulate crashed (signal 6)":
+        if name in NEWER and str(exc).startswith("crm_simulate crashed (signal 6)"):
             return
         raise
     wrong = [(row, violation) for row in rows for violation in row.violations]
