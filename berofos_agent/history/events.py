@@ -149,7 +149,7 @@ def _compiled(rules: Iterable[_Rule]) -> list[tuple[re.Pattern[str], _Rule]]:
 
 _OUR_RULES, _PACEMAKER_RULES, _COROSYNC_RULES = map(_compiled, (_OURS, _PACEMAKER, _COROSYNC))
 _RULES = (
-    (re.compile(r"(?:xivo-)?berofos\b.*|bnfos"), _OUR_RULES),
+    (re.compile(r"(?:xivo-)?berofos\b(?!-alert).*|bnfos"), _OUR_RULES),
     (re.compile(r"pacemaker[\w-]*"), _PACEMAKER_RULES),
     (re.compile(r"corosync"), _COROSYNC_RULES),
 )

@@ -150,7 +150,7 @@ def test_a_night_of_failing_nodes(night: Night, tmp_path: Path) -> None:
     night.is_quiet("xivo-1")  # what xivo-2 left behind when it died is for its next event
 
     assert night.places == night.moved == ["xivo-2", "xivo-1"]
-    other = json.dumps(console.history("xivo-2", since))
+    other = json.dumps(console.history("xivo-2", since), indent=2)
     lab.nodes["xivo-1"].put(write(tmp_path / "other.json", other), FROM_OTHER)
     events = console.history("xivo-1", since, "--from", FROM_OTHER)["events"]
     switched = [event["node"] for event in events if event["kind"] == "switch"]

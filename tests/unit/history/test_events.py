@@ -165,6 +165,7 @@ def test_a_line_says_what_happened(program: str, text: str, kind: str, said: str
 @pytest.mark.parametrize(
     ("program", "text"),
     [
+        ("berofos-alert", "relay failed on xivo-1: fos1: relay is in position A-D, expected A-B"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: ok"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: OCF_DEGRADED (fos2: no answer)"),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: A-D -> (unset)"),
