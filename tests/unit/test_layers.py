@@ -97,6 +97,12 @@ def test_the_root_of_the_package_has_three_files() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py"}
 
 
+def test_every_folder_is_in_the_package() -> None:
+    text = (PACKAGE.parent / "pyproject.toml").read_text()
+    folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+    assert [name for name in sorted(".".join(path.parts) for path in folders) if f'"{name}",' not in text] == []
+
+
 @pytest.mark.parametrize("module", modules())
 def test_imports_run_downwards(module: str) -> None:
     above = [name for name in imports_of(module) if is_ours(name) and layer_of(name) < layer_of(module)]
