@@ -148,5 +148,5 @@ def _names(readings: Sequence[Reading]) -> str:
 def _wrong_position(mode: str, expired: bool) -> str:
     at, expected = LINES["0" if mode == "1" else "1"], LINES[mode]
     if expired:
-        return f"relay is in position {at}, expected {expected}, watchdog expired; find out why kicks stopped"
+        return f"relay is in position {at}, expected {expected} (watchdog expired); find out why kicks stopped"
     return f"relay is in position {at}, expected {expected}; find out who moved it"

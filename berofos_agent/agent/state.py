@@ -167,7 +167,7 @@ def save(path: str, state: State) -> None:
         check_current(path, state)
         os.replace(temporary, path)
     except OSError as exc:
-        raise StateError(f"cannot write the state file: {exc.strerror}; mend its folder: {path}") from exc
+        raise StateError(f"cannot write the state file: {exc.strerror}; check its folder: {path}") from exc
     finally:
         _forget(temporary)
     state.loaded_token = state.token

@@ -101,7 +101,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", default="", metavar="FILE", help="keep settings and relays here between runs")
     parser.add_argument("--config", metavar="FILE", help="write a bnfos.conf that declares the devices")
     parser.add_argument(
-        "--tell", nargs=2, metavar=("SOCKET", "ORDER"), help="give a running simulator an order, and end"
+        "--tell",
+        nargs=2,
+        metavar=("SOCKET", "ORDER"),
+        help="send ORDER to the simulator at SOCKET, print its answer, and exit",
     )
     return parser
 

@@ -141,7 +141,7 @@ class Device:
         gone = differences(settings, lost, unreported=True)
         if gone:
             names = ", ".join(f"{one.keyword}={settings.get(one.keyword, '?')}, was {one.expected}" for one in gone)
-            raise DidNotFollow(self.name, f"lost other settings: {names}", "set them again")
+            raise DidNotFollow(self.name, f"the write changed other settings: {names}", "set them again")
         return Written(settings, list(lost), moved)
 
     def _read_back(self, values: Mapping[str, str], deadline: float) -> Values:
@@ -216,6 +216,6 @@ def _not_taken(name: str, wrong: Sequence[Difference]) -> DidNotFollow:
             return DidNotFollow(
                 name,
                 f"relay did not switch: mode is still {one.now} after writing {one.expected}",
-                f"power-cycle it once, else move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}",
+                f"power-cycle it; if that fails, move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}",
             )
     return DidNotFollow(name, f"setting not taken: {', '.join(map(str, wrong))}")

@@ -55,7 +55,7 @@ def identify_image(image: bytes) -> str:
     if not image:
         raise ValueError("the image is empty")
     if len(image) > MAXIMUM_BYTES:
-        raise ValueError(f"the image has more than {MAXIMUM_BYTES} bytes; that is no firmware of a bero*fos")
+        raise ValueError(f"the image has more than {MAXIMUM_BYTES} bytes; that is not a firmware of a bero*fos")
     return KNOWN_IMAGES.get(hashlib.sha1(image).hexdigest(), "")
 
 

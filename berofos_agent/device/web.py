@@ -206,7 +206,7 @@ def _text_in_full(response: requests.Response) -> bytes:
     if len(body) > MAXIMUM_BYTES:
         raise _UnusableBody(f"is longer than {MAXIMUM_BYTES // 1024} KiB")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise _UnusableBody("is encoded, though that was not asked for")
+        raise _UnusableBody("has an unexpected content encoding")
     if response.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return body
     length = response.headers.get("Content-Length", "")

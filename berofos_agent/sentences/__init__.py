@@ -85,7 +85,7 @@ HEARTBEAT = ("STARTING", "RUNNING", "WDOG_FAILED", "WDOG_OK", "STOPPED")
 """The kinds that are events of `berofos heartbeat`."""
 
 ADVICE: Sequence[tuple[str, str]] = (
-    (r"; (?!also )(add|bnfos|check|correct|else|find|install|power-cycle|run|set|update|switch) ", ""),
+    (r"; (?!also )(add|bnfos|check|correct|find|install|power-cycle|run|set|update|switch) ", ""),
     (r"no answer|does not answer|not answered|[Cc]onnection|[Nn]o route", "check its power and network"),
     (r"password", "correct its login in bnfos.conf on all nodes"),
     (r"watchdog expired", "find out why nobody kicked it"),

@@ -45,9 +45,9 @@ class Store:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as exc:
-            raise BerofosError(f"{self._path}: is no state file of a simulator ({exc}); remove it") from exc
+            raise BerofosError(f"{self._path}: is not a state file of a simulator ({exc}); remove it") from exc
         if not isinstance(kept, dict):
-            raise BerofosError(f"{self._path}: is no state file of a simulator; remove it")
+            raise BerofosError(f"{self._path}: is not a state file of a simulator; remove it")
         return kept
 
     def try_to_save(self, device: SimulatedDevice) -> None:

@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer_page()
 
     def _answer_page(self) -> None:
-        """Answer the page that shows the device: it is no client, so it is neither counted nor subject to faults."""
+        """Answer the page that shows the device: it is not a client, so it is neither counted nor subject to faults."""
         self.server.device.count("connect", -1)
         length = self.headers.get("Content-Length", "0") if self.command == "POST" else "0"
         if not (length.isascii() and length.isdigit()) or int(length) > MAXIMUM_ORDER:

@@ -171,7 +171,7 @@ def _kill(state: str, pid: int) -> None:
         gone = select.poll()
         gone.register(process, select.POLLIN)
         if not gone.poll(END_SECONDS * 1000):
-            raise KickDaemonError(f"the kick daemon (process {pid}) does not end; kill it")
+            raise KickDaemonError(f"cannot stop the kick daemon (process {pid}); kill it")
     except ProcessLookupError:
         return
     finally:

@@ -109,7 +109,7 @@ def test_panel_follows_the_relays(seen: Tab, panel: Panel, album: Path) -> None:
         assert seen.ask("document.documentElement.scrollWidth") <= width
 
 
-def test_device_that_does_not_answer_keeps_its_position_and_is_told_as_silent(seen: Tab, panel: Panel) -> None:
+def test_device_that_does_not_answer_keeps_its_position_and_is_reported_as_silent(seen: Tab, panel: Panel) -> None:
     panel.devices["fos3"].model.switch_power(Power.OFF)
     seen.wait_for(lambda: seen.drawn("fos3", "power") == "unknown")
     assert "Does not answer. When it last did, it connected port A to D." in seen.text()

@@ -108,7 +108,7 @@ def test_fault_with_an_argument_is_begun_and_ended(tab: Tab, device: RunningDevi
     assert not device.model.faults.on("status")
 
 
-def test_stuck_relay_is_told_in_words_and_refuses_hands(tab: Tab, device: RunningDevice) -> None:
+def test_stuck_relay_is_reported_in_words_and_refuses_hands(tab: Tab, device: RunningDevice) -> None:
     tab.click("stuck")
     tab.wait("document.querySelector('.problems').textContent === 'the relay does not move, a write says success'")
     tab.click("Move the relay to B")

@@ -170,7 +170,7 @@ def test_a_watchdog_that_expires_is_told_and_so_is_the_way_back(night: Night) ->
     night.tells("xivo-1: relay on xivo-1 is degraded: fos1: ...")
     lab.restore("xivo-1", "fos1")
     night.tells(
-        "xivo-1: relay failed on xivo-1: fos1: relay is in position A-D, expected A-B, watchdog expired; ...",
+        "xivo-1: relay failed on xivo-1: fos1: relay is in position A-D, expected A-B (watchdog expired); ...",
         "xivo-1: relay runs on xivo-1 again: its lines are on xivo-1 (A-B); nothing to do",
     )
     assert [(one.node, one.cause) for one in lab.movements()] == [("xivo-2", "watchdog"), ("xivo-1", "http")]

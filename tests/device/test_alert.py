@@ -293,7 +293,7 @@ def test_no_mail_program_is_one_line(
     assert "no program sendmail or mail on this node; install a mail transport agent" in capfd.readouterr().err
 
 
-def test_a_cluster_that_does_not_answer_is_one_line_and_the_event_is_told_later(
+def test_a_cluster_that_does_not_answer_is_one_line_and_the_event_is_reported_later(
     site: Site, capfd: pytest.CaptureFixture[str]
 ) -> None:
     site.program("crm_mon", "exit 102")
@@ -335,7 +335,7 @@ def test_a_queue_has_a_limit_and_the_newest_stay(site: Site) -> None:
 # --- order and double sentences --------------------------------------------------------------------------------
 
 
-def test_events_whose_processes_overtake_each_other_are_told_in_the_order_of_the_events(site: Site) -> None:
+def test_events_whose_processes_overtake_each_other_are_reported_in_the_order_of_the_events(site: Site) -> None:
     queue = Queue(str(site.folder / alert.queue_id(site.environ()["CRM_alert_recipient"])))
     for at, task, code in ((3.0, "start", 0), (2.0, "stop", 1), (1.0, "start", 1)):
         event = {"kind": "resource", "node": "xivo-1", "at": at, "resource": "relay", "task": task, "code": code}

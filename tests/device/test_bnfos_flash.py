@@ -157,7 +157,7 @@ def test_device_in_operation_is_refused(devices: Simulator, bnfos: Bnfos, image:
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [(0, "the image is empty"), (flashing.MAXIMUM_BYTES + 1, "that is no firmware of a bero*fos")]
+    ("size", "words"), [(0, "the image is empty"), (flashing.MAXIMUM_BYTES + 1, "that is not a firmware of a bero*fos")]
 )
 def test_unusable_image_is_refused_and_nothing_is_sent(
     devices: Simulator, bnfos: Bnfos, image: Path, size: int, words: str

@@ -121,7 +121,7 @@ def test_each_fault_is_found_and_no_other(
     assert found[0]["mend"]
 
 
-def test_a_watchdog_that_has_struck_is_told_once(
+def test_a_watchdog_that_has_struck_is_reported_once(
     devices: Simulator, config: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     devices["fos2"].model.write("cmd=2&wintv=10&cmd=6&wen=1")

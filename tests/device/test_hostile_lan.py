@@ -74,13 +74,17 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
         "HTTP status 302",
     ),
     "redirect-to-nonsense": ([head(b"Location: http://[", status=b"302 Found")], UnusableAnswer, "HTTP status 302"),
-    "bomb": ([whole(BOMB, b"Content-Encoding: gzip")], UnusableAnswer, "longer than|is encoded"),
+    "bomb": ([whole(BOMB, b"Content-Encoding: gzip")], UnusableAnswer, "longer than|content encoding"),
     "bomb-behind-a-redirect": (
         [head(b"Location: /", b"Content-Encoding: gzip", status=b"302 Found") + BOMB],
         UnusableAnswer,
         "HTTP status 302",
     ),
-    "small-bomb": ([whole(gzip.compress(CONFIG), b"Content-Encoding: gzip")], UnusableAnswer, "is encoded"),
+    "small-bomb": (
+        [whole(gzip.compress(CONFIG), b"Content-Encoding: gzip")],
+        UnusableAnswer,
+        "has an unexpected content encoding",
+    ),
     "closes-early": ([head(b"Content-Length: 100") + CONFIG], UnusableAnswer, "broke off after 44 of 100 bytes"),
     "two-lengths": ([head(b"Content-Length: 44", b"Content-Length: 10") + CONFIG], UnusableAnswer, "answer in HTTP"),
     "chunk-of-no-number": ([head(CHUNKED) + b"xyz\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
@@ -250,7 +254,7 @@ def test_an_error_of_a_write_shows_no_password_even_as_a_traceback() -> None:
     assert NEW_PASSWORD not in shown
 
 
-def test_another_version_of_config_txt_is_told() -> None:
+def test_another_version_of_config_txt_is_reported() -> None:
     with hostile_server([whole(CONFIG.replace(b"=0.1", b"=0.2"))]) as server:
         assert client_of(server).read(5) == {"mode": "1", "wdogitime": "60", "bnfos_confmap_magic": "0.2"}
 

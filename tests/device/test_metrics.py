@@ -60,7 +60,7 @@ def test_each_device_is_asked_once(desk: Desk) -> None:
         assert device.model.requests == {"connect": 1, "read": 1, "scan": 1}
 
 
-def test_device_is_told_with_its_position_watchdog_and_settings(desk: Desk) -> None:
+def test_device_is_reported_with_its_position_watchdog_and_settings(desk: Desk) -> None:
     model = desk.device("fos1").model
     model.move_by_hand("1")
     model.write("cmd=1&rm=1&cmd=2&wintv=20&cmd=6&wen=1")
@@ -106,7 +106,7 @@ def test_device_in_flash_mode_is_neither_reachable_nor_in_a_position(desk: Desk)
     assert 'berofos_device_relay_mode{device="fos1"}' not in found
 
 
-def test_devices_that_do_not_answer_are_told_in_time_and_named(desk: Desk) -> None:
+def test_devices_that_do_not_answer_are_reported_in_time_and_named(desk: Desk) -> None:
     for device in desk.devices:
         device.model.switch_power(Power.OFF)
     text = desk.config.read_text()
@@ -192,7 +192,7 @@ def test_degraded_resource(node: Node) -> None:
     assert found['berofos_device_expected_relay_mode{device="fos2"}'] == 1
 
 
-def test_cluster_that_does_not_answer_is_down_and_the_devices_are_told(node: Node) -> None:
+def test_cluster_that_does_not_answer_is_down_and_the_devices_are_reported(node: Node) -> None:
     node.tool("cibadmin", "")
     found = told(node.status("healthy", "1", "1", command="metrics"))
     assert found["berofos_cluster_up"] == 0
@@ -217,7 +217,7 @@ def test_kicks_are_those_of_this_nodes_kick_daemon(node: Node, tmp_path: Path, m
     assert found['berofos_device_unanswered_kicks{device="fos2",resource="relay"}'] == 4
 
 
-def test_spans_and_layer2_are_told_where_the_lines_are(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spans_and_layer2_are_reported_where_the_lines_are(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     with_parameters(node, spans="1 2 2", layer2="yes")  # samples() finds what is there twice
     monkeypatch.setenv(FOLDER_VARIABLE, str(DAHDI))
     node.tool("crm_node", "xivo-1")

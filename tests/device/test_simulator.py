@@ -1,4 +1,4 @@
-"""The simulator as a stranger meets it: raw sockets, urllib, and the recorded requests of golden.json."""
+"""The simulator as any other client meets it: raw sockets, urllib, and the recorded requests of golden.json."""
 
 from __future__ import annotations
 

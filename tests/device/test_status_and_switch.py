@@ -121,7 +121,7 @@ def test_switch_moves_the_others_when_one_does_not_follow(desk: Desk) -> None:
     assert ran.status == 8
     assert ran.err == (
         "berofos switch: fos1: relay did not switch: mode is still 0 after writing 1; "
-        "power-cycle it once, else move its cables to B\n"
+        "power-cycle it; if that fails, move its cables to B\n"
     )
     assert desk.device("fos2").model.mode == "1"
 

@@ -55,7 +55,7 @@ def test_start_reads_back_and_moves_nothing_that_is_in_position(devices: Simulat
     assert all(device.model.requests == {"connect": 1, "read": 1} for device in devices), devices["fos1"].model.requests
 
 
-def test_start_switches_what_stands_in_the_wrong_position(devices: Simulator, cluster: Cluster) -> None:
+def test_start_switches_the_devices_in_the_wrong_position(devices: Simulator, cluster: Cluster) -> None:
     answer = cluster.call("start", node="xivo-2")
     assert (answer.code, answer.reason, answer.stdout) == (0, "", "")
     assert modes(devices) == ["0", "0"]
@@ -364,7 +364,7 @@ def test_a_condition_that_lasts_is_logged_once(devices: Simulator, cluster: Clus
     assert log.read_text().count("fos2: no answer") == 1
 
 
-def test_a_corrupted_state_is_mended_and_starts_the_grace_anew(devices: Simulator, cluster: Cluster) -> None:
+def test_a_corrupted_state_file_is_replaced_and_the_grace_starts_anew(devices: Simulator, cluster: Cluster) -> None:
     start_then(cluster, devices, everywhere("silent"))
     cluster.state.write_text('{"seen": {"fo')
     answer = cluster.call("monitor")

@@ -20,7 +20,7 @@ def cluster(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def test_a_span_in_alarm_is_told_at_level_10(cluster: Cluster) -> None:
+def test_a_span_in_alarm_is_reported_at_level_10(cluster: Cluster) -> None:
     assert cluster.call("start", spans="1 2").code == 0
     assert cluster.call("monitor", spans="1 2").code == 0
     answer = cluster.call("monitor", spans="1 2", level=10)

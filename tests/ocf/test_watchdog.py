@@ -277,7 +277,7 @@ def test_after_a_trip_monitor_says_so_and_stop_and_start_arm_again(
     assert answer.code == 7
     assert (
         answer.reason
-        == "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired; find out why kicks stopped"
+        == "fos1, fos2: relay is in position A-D, expected A-B (watchdog expired); find out why kicks stopped"
     )
     assert cluster.call("stop").code == 0
     assert cluster.call("start").code == 0
@@ -365,7 +365,7 @@ def test_a_device_that_restarts_unarmed_is_armed_by_the_next_monitor(devices: Si
     assert "fos1: wdogdef=0, expected 1" in answer.reason
 
 
-def test_two_resources_may_kick_one_box(devices: Simulator, cluster: Cluster, tmp_path: Path) -> None:
+def test_two_resources_may_kick_one_device(devices: Simulator, cluster: Cluster, tmp_path: Path) -> None:
     other = str(tmp_path / "other.state")
     cluster.parameters["watchdog"] = SHORT
     assert cluster.call("start").code == 0

@@ -48,11 +48,11 @@ def test_every_row_is_filled_with_the_words_that_its_callers_have() -> None:
         ("fos1: 10.34.1.20 requires a password; add its login to bnfos.conf", ""),
         ("fos1: 10.34.1.20 refused the password", "correct its login in bnfos.conf on all nodes"),
         (
-            "fos1: relay did not switch: mode is still 1 after writing 0; power-cycle it once, else move its cables",
+            "fos1: relay did not switch: mode is still 1; power-cycle it; if that fails, move its cables to D",
             "",
         ),
         ("fos1: relay is in position A-D, expected A-B", "find out who moved it"),
-        ("fos1: relay is in position A-D, expected A-B, watchdog expired", "find out why nobody kicked it"),
+        ("fos1: relay is in position A-D, expected A-B (watchdog expired)", "find out why nobody kicked it"),
         ("fos1: modedef=0, expected 1; run berofos provision", ""),
         ("span 1 is in alarm: RED", "check the line and its card"),
         ("the start timed out", "look into the system log of that node"),

@@ -27,6 +27,8 @@ TERMS = {
     r"\bTalk\b|\bJob\b|\bmisfits\b": "Reporter, Context, conflicts",
     r"\bblemish\b|\bhas_arbiter\b|\bfindings\.Trouble\b": "Problem, warning, has_quorum_device",
     r"\bBench\b|\bears\b|\bweld(ed)?\b|['\" ]calm['\" ]|\bobey\b": "Simulator, sockets, stuck, clear-faults, execute",
+    r"\b[Mm]end(s|ed|ing)? (its|the|it)\b|\b(is|are|was) mended\b|def test_\w*mended": "fix, correct",
+    r"def test_\w*_(one_box|astray|stranger)(_|\b)": "test names are sentences of the same words",
     r"\bout-of-hand\b|\bleft-by-a-move\b": "unmanaged, leftover-move-constraint",
     r"\b[Tt]elephones\b|\btelephon(e|y) system\b|\btelephone (resource|service)\b": "telephony, telephony resource",
     r"\b([Tt]he|[Aa]|[Tt]wo|[Ee]ach|[Oo]ther|[Gg]ood|[Bb]ad) box(es)?\b(?! of| that is (not )?ticked)": "device",
@@ -51,6 +53,11 @@ MESSAGES = {
     r"is ill: no more kicks|\bis ill\b": "health check failed; kicking stopped",
     r"\bbite later\b|\bwill bite\b": "latent misconfiguration",
     r"never come to rest": "repeated failover between nodes is not limited",
+    r"is encoded, though that was": "has an unexpected content encoding",
+    r"lost other settings:": "the write changed other settings: ...; set them again",
+    r"kick daemon \(process .*\) does not end": "cannot stop the kick daemon (process N); kill it",
+    r"power-cycle it once, else": "power-cycle it; if that fails, move its cables to D",
+    r"nothing looks whether": "no monitor with role=Stopped checks whether the other node could take over",
     r"telephones follow the relay": "telephony is colocated with the relay (reversed)",
 }
 """By pattern of the old message, the message."""
@@ -95,6 +102,8 @@ def test_every_pattern_finds_what_it_is_for() -> None:
         "mode=1 / does not tell its relay mode / relay connects A-D, not A-B / modedef=0, not 1 / the watchdog ran out "
         "/ HOST wants a password / is cabled to neither port / a whole number from 1 / is no bnfos.conf / "
         "the telephone system is ill: no more kicks / will bite later / never come to rest / "
-        "telephones follow the relay"
+        "telephones follow the relay / mend its folder / def test_two_resources_may_kick_one_box / is encoded, though "
+        "that was not asked for / lost other settings: / the kick daemon (process 5) does not end / "
+        "power-cycle it once, else / nothing looks whether"
     )
     assert [pattern for pattern in (*TERMS, *MESSAGES) if not re.search(pattern, old)] == []

@@ -27,7 +27,7 @@ def test_the_first_line_tells_name_and_alarms(number: str, name: str, alarms: tu
     assert dahdi.read(number, FOLDER) == Span(number, name, alarms)
 
 
-def test_what_is_not_understood_or_not_there_is_told() -> None:
+def test_what_is_not_understood_or_not_there_is_reported() -> None:
     assert "'no span here' is not understood" in dahdi.read("6", FOLDER).problem
     missing = dahdi.read("7", FOLDER).problem
     assert missing.endswith("/dahdi/7 is missing; load the driver or correct spans")

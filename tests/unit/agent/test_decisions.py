@@ -166,7 +166,7 @@ def test_one_line_for_several_errors() -> None:
 def test_an_expired_watchdog_is_the_reason_of_a_wrong_position() -> None:
     answer = evaluate_monitor([at("fos1", "0"), at("fos2", "0", wdogstate="2")], "1", 0, GRACE)
     assert answer == decisions.Result(
-        7, "fos1, fos2: relay is in position A-D, expected A-B, watchdog expired; find out why kicks stopped"
+        7, "fos1, fos2: relay is in position A-D, expected A-B (watchdog expired); find out why kicks stopped"
     )
     armed = evaluate_monitor([at("fos1", "0", wdogstate="1"), Reading("fos2", {"wdogstate": "2"})], "1", 0, GRACE)
     assert armed == decisions.Result(1, "fos1: relay is in position A-D, expected A-B; find out who moved it")

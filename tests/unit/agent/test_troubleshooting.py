@@ -217,7 +217,7 @@ PARTS = {
     f"unknown key{BLANK}; known are {BLANK}": "correct it",
     "neither [section] nor key = value (a comment has a line of its own)": "correct it",
     f"broke off after {BLANK} of {BLANK} bytes": errors.UnusableAnswer.STEP,
-    "is encoded, though that was not asked for": errors.UnusableAnswer.STEP,
+    "has an unexpected content encoding": errors.UnusableAnswer.STEP,
     f"is longer than {BLANK} KiB": errors.UnusableAnswer.STEP,
     f"the name server does not answer for {BLANK}": errors.Unreachable.STEP,
     f"span {BLANK}: {BLANK}{BLANK}": "correct spans",

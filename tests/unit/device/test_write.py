@@ -82,14 +82,16 @@ def test_a_setting_that_gets_lost_is_written_back() -> None:
 
 def test_a_setting_that_stays_lost_is_named() -> None:
     device = device_with(Forgetful(BEFORE, {"power1def": "0"}, times=99))
-    with pytest.raises(DidNotFollow, match="fos1: lost other settings: power1def=0, was 1; set them again"):
+    with pytest.raises(
+        DidNotFollow, match="fos1: the write changed other settings: power1def=0, was 1; set them again"
+    ):
         device.write({"scenario": "0"}, BEFORE, soon())
 
 
 def test_a_setting_that_no_client_may_write_is_named_when_it_is_lost() -> None:
     before = {**BEFORE, "smtpto": "x" * 64}
     web = Forgetful(before, {"smtpto": ""}, times=1)
-    with pytest.raises(DidNotFollow, match="fos1: lost other settings: smtpto=, was xxx"):
+    with pytest.raises(DidNotFollow, match="fos1: the write changed other settings: smtpto=, was xxx"):
         device_with(web).write({"scenario": "0"}, before, soon())
 
 

@@ -122,7 +122,7 @@ def test_two_ports_of_one_address_are_two_devices(config: Path) -> None:
 
 
 @pytest.mark.parametrize("password", ["admin", "foobar", "FOS1"])
-def test_a_password_that_is_guessed_first_is_told_without_telling_it(config: Path, password: str) -> None:
+def test_a_password_that_is_guessed_first_is_reported_without_telling_it(config: Path, password: str) -> None:
     config.write_text(GOOD.replace("uh8Yee!k", password))
     finding = examine(Facts(files=[files.read(str(config))]))[0]
     assert finding.check.id == "guessable-password"

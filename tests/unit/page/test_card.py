@@ -30,7 +30,9 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("power", "settings", "ends", "sentence"), SENTENCES)
-def test_position_is_told_in_words(power: str, settings: dict[str, str], ends: dict[str, str], sentence: str) -> None:
+def test_position_is_reported_in_words(
+    power: str, settings: dict[str, str], ends: dict[str, str], sentence: str
+) -> None:
     assert card("fos1", power=power, settings=settings, ends=ends)["sentence"] == sentence
 
 
@@ -43,7 +45,7 @@ def test_position_is_told_in_words(power: str, settings: dict[str, str], ends: d
         ({}, ""),
     ],
 )
-def test_watchdog_is_told_with_its_seconds(settings: dict[str, str], text: str) -> None:
+def test_watchdog_is_reported_with_its_seconds(settings: dict[str, str], text: str) -> None:
     assert card("fos1", settings=settings)["texts"]["watchdog"] == text
 
 

@@ -128,7 +128,7 @@ def test_odd_names_stay_text() -> None:
     assert odd in [row[0] for row in table(page, "Resources")]
 
 
-def test_reading_that_is_old_is_told_as_old() -> None:
+def test_reading_that_is_old_is_reported_as_old() -> None:
     assert view.page(State(age=14.0, limit=15.0), "x")["trouble"] == ""
     assert view.page(State(age=16.0, limit=15.0), "x")["trouble"] == "Not read for 16 s: what is shown is old."
 
@@ -143,24 +143,24 @@ DEVICE_CHANGES = [
 
 
 @pytest.mark.parametrize(("before", "after", "told"), DEVICE_CHANGES)
-def test_change_of_a_device_is_told_once(before: str, after: str, told: list[str]) -> None:
+def test_change_of_a_device_is_reported_once(before: str, after: str, told: list[str]) -> None:
     assert list(view.device_changes([device(before)], [device(after)])) == told
 
 
-def test_expired_watchdog_is_told_once() -> None:
+def test_expired_watchdog_is_reported_once() -> None:
     armed, expired = device("1", wdogstate="1"), device("0", wdogstate="2")
     assert list(view.device_changes([armed], [expired]))[-1] == "fos1: watchdog expired"
     assert list(view.device_changes([expired], [expired])) == []
 
 
-def test_failover_of_the_cluster_is_told() -> None:
+def test_failover_of_the_cluster_is_reported() -> None:
     told = list(view.cluster_changes(cluster("healthy"), cluster("node-stopped")))
     assert any("OFFLINE" in line or "UNCLEAN" in line for line in told)
     assert any("runs on" in line for line in told)
     assert list(view.cluster_changes(cluster("healthy"), cluster("healthy"))) == []
 
 
-def test_cluster_that_is_gone_is_told() -> None:
+def test_cluster_that_is_gone_is_reported() -> None:
     gone = "the cluster is not running on this host"
     assert list(view.cluster_changes(cluster("healthy"), gone)) == ["cluster: the cluster is not running on this host"]
     assert list(view.cluster_changes(gone, cluster("healthy"))) == ["cluster: answers again"]
