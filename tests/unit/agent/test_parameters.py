@@ -28,6 +28,14 @@ def test_defaults() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest"), [("request_timeout", 1, 60), ("unreachable_grace", 0, 86400), ("watchdog", 0, 65535)]
+)
+def test_the_limits_of_a_number_are_allowed(name: str, lowest: int, highest: int) -> None:
+    for number in (lowest, highest):
+        assert getattr(given(**{name: str(number)}), name) == number
+
+
 def test_on_stop_follows_from_who_is_at_port_d() -> None:
     assert parse({"port_b_node": "xivo-1"}.get).on_stop == "fallback"
     assert parse({"port_b_node": "xivo-1", "on_stop": "keep"}.get).on_stop == "keep"

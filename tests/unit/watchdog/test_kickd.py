@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -135,3 +138,26 @@ def test_it_ends_at_once_where_it_can_hold_no_lock(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(kickd, "take_lock", lambda _path, _until: -1)
     assert kickd.main(["kickd.py", str(tmp_path / "relay.state"), "token", "1", "berofos"]) == 1
     assert [line.rpartition(" ")[2] for line in logged] == ["directory", "already"]
+
+
+_HOLDER = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lock_that_another_process_keeps_is_given_up_and_one_that_is_free_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state.kickd"
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"locked\n"
+        assert kickd.take_lock(str(path), kickd.clock() + 0.02) == -1
+        holder.communicate()
+    lock = kickd.take_lock(str(path), kickd.clock())
+    assert lock > 2
+    os.close(lock)
