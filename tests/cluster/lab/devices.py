@@ -24,7 +24,7 @@ Note = Callable[[str], None]
 LINES_AT = {"1": "xivo-1", "0": "xivo-2"}
 """Which node has the lines in each relay mode: xivo-1 is cabled to port B, xivo-2 to port D."""
 
-FRESH = {"pwd": "0", "modedef": "1", "scenario": "0", "wdog": "0", "wdogdef": "0"}
+FRESH = {"pwd": "0", "modedef": "1", "scenario": "0", "wdog": "0", "wdogdef": "0", "wdogitime": "60"}
 """The settings a device has at a fresh start."""
 
 LOGIN = "admin:foobar"
