@@ -113,6 +113,59 @@ def test_unhealthy_telephony_lets_the_watchdog_move_the_lines_and_health_brings_
     lab.wait_until(lambda: modes(lab) == AT_XIVO and watchdogs(lab) == {"1"}, 40, "the lines are back and watched")
 
 
+STAND_IN = """\
+import contextlib, os, shutil, socket, sys
+path = "/run/asterisk/asterisk.ctl"
+with socket.socket(socket.AF_UNIX) as sock:
+    if "-rx" in sys.argv:
+        sock.settimeout(10)
+        sock.connect(path)
+        sys.exit(not sock.recv(1))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.exists(path):
+        os.unlink(path)
+    sock.bind(path)
+    os.chmod(path, 0o660)
+    shutil.chown(path, "root", "asterisk")
+    sock.listen()
+    while True:
+        with contextlib.suppress(OSError):  # who asked was killed
+            sock.accept()[0].sendall(b"1")
+"""
+"""Answers at a control socket of the group asterisk, as Asterisk does, and asks there when it is called with -rx."""
+
+
+@pytest.fixture
+def asked(lab: Lab) -> Iterator[Lab]:
+    """Asterisk came after the package, and the package was configured again, as the page says."""
+    lab.must("xivo-1", "groupadd --system asterisk")
+    lab.must("xivo-1", "install --mode=755 /dev/stdin /usr/sbin/asterisk", stdin=f"#!/usr/bin/python3\n{STAND_IN}")
+    lab.nodes["xivo-1"].edit("systemd/system/asterisk.service", "[Service]\nExecStart=/usr/sbin/asterisk\n")
+    lab.must("xivo-1", "systemctl daemon-reload")
+    lab.must("xivo-1", "systemctl restart asterisk")
+    lab.must("xivo-1", "dpkg-reconfigure resource-agents-berofos")
+    lab.must("xivo-1", f"systemctl restart {UNIT}")
+    lab.wait_until(lambda: modes(lab) == AT_XIVO and watchdogs(lab) == {"1"}, 40, "the lines are at the XiVO")
+    yield lab
+    lab.nodes["xivo-1"].edit("systemd/system/asterisk.service", ASTERISK)
+    lab.must("xivo-1", "rm /usr/sbin/asterisk")
+    lab.must("xivo-1", "systemctl daemon-reload")
+    lab.must("xivo-1", "systemctl restart asterisk")
+    lab.must("xivo-1", "gpasswd --delete berofos-heartbeat asterisk")
+    lab.must("xivo-1", "groupdel asterisk")
+
+
+def test_with_the_group_of_asterisk_it_asks_that_and_a_frozen_one_loses_the_lines(asked: Lab) -> None:
+    log = asked.must("xivo-1", f"journalctl --boot --unit={UNIT}")
+    assert log.rstrip().rpartition("health check: ")[2].startswith("asks Asterisk (core show uptime seconds)"), log
+    asked.must("xivo-1", "systemctl kill --signal=STOP asterisk")
+    asked.wait_until(lambda: modes(asked) == AT_PBX, 40, "the lines are at the PBX")
+    asked.must("xivo-1", "systemctl kill --signal=CONT asterisk")
+    asked.wait_until(
+        lambda: modes(asked) == AT_XIVO and watchdogs(asked) == {"1"}, 40, "the lines are back and watched"
+    )
+
+
 def test_stopped_it_hands_the_lines_over_at_once_or_leaves_them(lab: Lab) -> None:
     lab.must("xivo-1", f"systemctl stop {UNIT}")
     assert (modes(lab), watchdogs(lab)) == (AT_PBX, {"0"})
