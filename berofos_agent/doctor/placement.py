@@ -92,7 +92,7 @@ def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
     telephony = next(filter(None, (shape.telephony_of(cluster, relay) for relay in cluster.relays)), None)
     yield Problem(
         CLUSTER,
-        "fencing has no delay: when the nodes lose contact, they fence each other, or the one with telephony",
+        "fencing has no delay: when the nodes lose contact, they fence each other, or only the active one is fenced",
         f"{remedies.set_meta(telephony.id if telephony else _TELEPHONY, 'priority', PRIORITY)} && "
         f"{remedies.set_property('priority-fencing-delay', FENCING_DELAY)}",
     )
