@@ -130,6 +130,7 @@ def test_a_night_of_failing_nodes(night: Night, tmp_path: Path) -> None:
     scenes.telephony_moved(cluster, "xivo-2")
     cluster.clear(TELEPHONY)
     night.tells("xivo-2: relay started on xivo-2: its lines are on xivo-2 (A-D); nothing to do")
+    night.is_quiet("xivo-2")  # or it dies with the sentence told, but not yet noted as told
 
     lab.kill("xivo-2")
     night.tells(
