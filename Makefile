@@ -44,6 +44,7 @@ PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
 
 # The machines of tests/cluster/machines are booted from roots of a release, whatever release this host has.
 MACHINE_PACKAGES = debootstrap systemd-container iproute2
+SCENARIOS = tests/cluster
 
 .PHONY: test-package test-release deb dist
 
@@ -51,8 +52,9 @@ test-release: $(VENV)/installed
 	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
 	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress python3-prometheus-client
 	rm -rf build/$(RELEASE)
-	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release tests/package/test_bare_debian.py \
-	    tests/cluster --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
+	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py
 
 test-package: $(VENV)/installed

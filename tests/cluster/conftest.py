@@ -22,8 +22,8 @@ MOST_SECONDS = 150
 FIGURES = pytest.StashKey[list[scenes.Figure]]()
 
 
-@pytest.fixture(scope="session")
-def two_nodes() -> Iterator[Cluster]:
+def new_lab() -> Lab:
+    """Return a lab that is not up yet; fail with the reason where there can be none."""
     release = os.environ.get("LAB_RELEASE", "")
     why_not = machine.refusal() if release else refusal()
     package = next(Path(os.environ.get("LAB_DIST", "")).glob("*.deb"), None) if release else None
@@ -31,7 +31,12 @@ def two_nodes() -> Iterator[Cluster]:
         why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         pytest.fail(f"the cluster scenarios cannot run: {why_not}", pytrace=False)
-    with Lab(release=release, package=package) as lab:
+    return Lab(release=release, package=package)
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[Cluster]:
+    with new_lab() as lab:
         yield Cluster(lab)
 
 

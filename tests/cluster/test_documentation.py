@@ -177,3 +177,12 @@ def test_first_look_at_a_trouble(cluster: Cluster, console: Console) -> None:
     assert "ERROR: fos2 cannot be reached: no answer from" in told, told
     cluster.lab.device("fos2").clear_faults()
     console.type(page, "cleanup")
+
+
+def test_lines_put_where_telephony_runs_in_an_emergency(cluster: Cluster, console: Console) -> None:
+    cluster.set_property("maintenance-mode", "true")
+    for device in cluster.lab.devices.values():
+        device.turn("0")
+    told = console.type("troubleshooting.md", "emergency")
+    assert re.findall(r"^(fos\d): switched from A-D to A-B", told, re.MULTILINE) == ["fos1", "fos2"]
+    assert cluster.lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-1"}

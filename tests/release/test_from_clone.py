@@ -32,7 +32,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
 def test_make_deb_tells_little_and_ends_with_the_path_of_the_package(root: Root) -> None:
     # These tests run under make; what it tells a make below it is not for this one.
     make = "env --unset=MAKEFLAGS --unset=MFLAGS --unset=MAKELEVEL make deb"
-    told = root.run_with_network("sh", "-ec", f"cd {CLONE} && {make} 2> /dev/null").splitlines()
+    why_not = "{ status=$?; cat ../build.log; exit $status; }"
+    told = root.run_with_network("sh", "-ec", f"cd {CLONE} && {make} 2> ../build.log || {why_not}").splitlines()
     assert len(told) <= MOST_LINES
     deb = Path(f"{root.folder}{told[-1]}")
     assert deb.is_file()

@@ -35,7 +35,8 @@ RUNNERS = {
         "drills.md": "cluster/test_documentation.py",
         "history.md": "cluster/test_history.py",
         "report.md": "cluster/test_history.py",
-        "quick-start.md": "cluster/test_quick_start.py",
+        "panel.md": "cluster/machines/test_panel_service.py cluster/machines/test_package.py",
+        "quick-start.md": "cluster/test_quick_start.py cluster/machines/test_quick_start_from_nothing.py",
         "watchdog.md": "root/test_watchdog_page.py cluster/machines/test_heartbeat_service.py",
     }.items()
 }

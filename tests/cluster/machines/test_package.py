@@ -11,6 +11,18 @@ from tests.package.versions import newer
 
 from ..lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from ..lab.two_nodes import NODES
+from .ssh import let_root_in
+
+WITH_SIMULATOR = """\
+{command} > /root/story &
+until grep -q ^ready /root/story; do sleep 0.1; done
+for device in 127.0.0.1 127.0.0.2; do
+    python3 -c "import urllib.request as u; print(u.urlopen('http://$device:8080/', timeout=10).read().decode())"
+done
+kill $!
+status=0; wait $! || status=$?
+echo "exit status $status"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +78,17 @@ def test_install_as_the_page_says(cluster: Cluster) -> None:
     assert lab.must("xivo-2", "crm_resource --list-agents ocf:xivo").split() == ["berofos"]
 
 
+@pytest.mark.parametrize(("page", "name"), [("installation.md", "simulate"), ("panel.md", "pages")])
+def test_simulated_devices_run_on_a_host_as_the_page_says(cluster: Cluster, page: str, name: str) -> None:
+    command = examples(page)[name].partition("#")[0].strip()
+    told = cluster.lab.must("xivo-2", ["bash", "-euc", WITH_SIMULATOR.format(command=command)])
+    assert "<html" in told
+    assert "exit status 0" in told
+
+
 def test_copying_bnfos_conf_to_the_other_node_as_the_page_says(cluster: Cluster) -> None:
     lab = cluster.lab
-    lab.must("xivo-1", ["sh", "-ec", "mkdir -p /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519"])
-    key = lab.must("xivo-1", "cat /root/.ssh/id_ed25519.pub")
-    lab.must("xivo-2", ["sh", "-ec", "mkdir -p /root/.ssh; cat >> /root/.ssh/authorized_keys"], stdin=key)
-    lab.must("xivo-1", ["sh", "-ec", "ssh-keyscan -t ed25519 xivo-2 > /root/.ssh/known_hosts 2> /dev/null"])
+    let_root_in(lab)
     wanted = lab.must("xivo-1", "cat /etc/bnfos.conf")
     lab.must("xivo-1", "chmod 600 /etc/bnfos.conf")
     lab.must("xivo-2", "rm /etc/bnfos.conf")

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.examples import examples
+
 from ..lab.cluster import Cluster
 from ..lab.devices import LOGIN
 from ..lab.two_nodes import Lab
+from .ssh import let_root_in
 
 UNIT = "berofos-panel"
 NODE = "xivo-1"
@@ -19,10 +22,21 @@ PACKAGES = "/usr/lib/python3/dist-packages"
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8019/status.json', timeout=10).read().decode())"
 
 
+PAGE = examples("panel.md")
+THROUGH_SSH = f"""\
+until [ -e /root/asked ]; do sleep 0.2; done | (
+{{command}}) > /dev/null &
+until python3 -c "{ASK}" 2> /dev/null; do sleep 0.5; done
+touch /root/asked
+"""
+"""The terminal of ssh is open until the panel has answered."""
+
+
 @pytest.fixture(scope="module")
 def configured(two_nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The machine gets this host's python3-waitress, which is the same pure Python in every release."""
     two_nodes.configure()
+    let_root_in(two_nodes.lab)
     archive = tmp_path_factory.mktemp("waitress") / "waitress.tar"
     subprocess.run(["tar", "-C", PACKAGES, "-cf", archive, "waitress"], check=True)
     two_nodes.lab.nodes[NODE].put(archive, "/root/waitress.tar")
@@ -57,7 +71,7 @@ def told(lab: Lab) -> dict[str, Any]:
 def test_it_is_off_until_somebody_enables_it_and_then_shows_devices_and_cluster(lab: Lab) -> None:
     assert lab.run(NODE, f"systemctl is-enabled {UNIT}").stdout.strip() == "disabled"
     assert lab.run(NODE, f"systemctl is-active {UNIT}").stdout.strip() == "inactive"
-    lab.must(NODE, f"systemctl enable --now {UNIT}")
+    lab.must(NODE, ["sh", "-ec", PAGE["service"]])
     lab.wait_until(lambda: told(lab).get("relays"), 30, "the panel shows the cluster")
     lab.wait_until(lambda: len(told(lab)["devices"]) == 2, 30, "the panel shows both devices")
     shown = told(lab)
@@ -68,5 +82,7 @@ def test_it_is_off_until_somebody_enables_it_and_then_shows_devices_and_cluster(
     pid = lab.must(NODE, f"systemctl show --value --property=MainPID {UNIT}").strip()
     assert lab.must(NODE, f"ps -o user:20= -p {pid}").strip() == UNIT
     assert LOGIN.partition(":")[2] not in json.dumps(shown)
+    seen = json.loads(lab.must("xivo-2", ["sh", "-euc", THROUGH_SSH.format(command=PAGE["tunnel"])]))
+    assert [one["mode"] for one in seen["devices"]] == ["1", "1"]
     listening = lab.must(NODE, "ss -ltnH sport = :8019").split()
     assert listening[3] == "127.0.0.1:8019"
