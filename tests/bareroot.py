@@ -61,6 +61,8 @@ def make(folder: Path, release: str = "") -> Root:
     listed = ("--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages", "Origin: Debian")
     sources = run("apt-get", "indextargets", *listed, "Component: main")
     mirrors = [line.replace(this_release(), release) for line in sorted(set(sources.splitlines()))]
+    if release == "sid":
+        mirrors = [line for line in mirrors if line.split()[1] == release]  # it has no updates of its own
     mirror = next(line.split()[0] for line in mirrors if line.split()[1] == release)
     acquire = run("apt-config", "dump", "Acquire")
     proxy = run("apt-config", "dump", "--format", "%v%n", "Acquire::http::Proxy").strip()

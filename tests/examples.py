@@ -24,6 +24,12 @@ def examples(page: str) -> Mapping[str, str]:
     return {block["text"]: block["code"] for block in found if block["mark"] == "example"}
 
 
+def not_run(page: str) -> list[str]:
+    """Return the reasons why blocks of a page are run by no test."""
+    found = _BLOCK.finditer((DOCS / page).read_text())
+    return [block["text"] for block in found if block["mark"] == "not run here"]
+
+
 def unmarked(page: str) -> list[str]:
     """Return the blocks that say neither how they are tested nor why they are not."""
     return [block["code"] for block in _BLOCK.finditer((DOCS / page).read_text()) if not block["mark"]]
