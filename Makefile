@@ -56,6 +56,7 @@ test-release: $(VENV)/installed
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
 
 test-package: $(VENV)/installed
 	@tests/install-packages $(BUILD_PACKAGES) $(PACKAGE_TEST_PACKAGES)

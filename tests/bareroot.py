@@ -24,6 +24,7 @@ MOST_DAYS = 14
 """A kept root older than this is made again, so that tests run on what users get today."""
 
 _ENTER = """\
+mount --bind "$ROOT" "$ROOT"   # unshare --mount wants the root to be a mount, and a test of the package calls it
 mount -t proc proc "$ROOT/proc"
 mount -t devpts -o newinstance,ptmxmode=666 devpts "$ROOT/dev/pts"
 mount -t tmpfs -o mode=1777 tmpfs "$ROOT/dev/shm"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.cluster.lab.cluster import Cluster
 from tests.cluster.lab.processes import LabError
-from tests.cluster.lab.two_nodes import Lab
+from tests.cluster.lab.two_nodes import lab_of_environment
 
 from .faults import FAULTS
 from .judge import Record, violations
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Lab(tell=tell) as lab:
+        with lab_of_environment(tell) as lab:
             cluster = Cluster(lab)
             cluster.configure(fencing=True)
             wrong = _play(Stage(lab, cluster, tale), given, tally)

@@ -6,17 +6,16 @@ LAB_DIST (see `make test-release`); otherwise they are namespaces of this host, 
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from .lab import machine, scenes
+from .lab import scenes
 from .lab.cluster import Cluster
-from .lab.processes import refusal
-from .lab.two_nodes import Lab
+from .lab.processes import LabError
+from .lab.two_nodes import Lab, lab_of_environment
 
 MOST_SECONDS = 150
 FIGURES = pytest.StashKey[list[scenes.Figure]]()
@@ -24,14 +23,10 @@ FIGURES = pytest.StashKey[list[scenes.Figure]]()
 
 def new_lab() -> Lab:
     """Return a lab that is not up yet; fail with the reason where there can be none."""
-    release = os.environ.get("LAB_RELEASE", "")
-    why_not = machine.refusal() if release else refusal()
-    package = next(Path(os.environ.get("LAB_DIST", "")).glob("*.deb"), None) if release else None
-    if release and not package:
-        why_not = "there is no package in the folder LAB_DIST"
-    if why_not:
-        pytest.fail(f"the cluster scenarios cannot run: {why_not}", pytrace=False)
-    return Lab(release=release, package=package)
+    try:
+        return lab_of_environment()
+    except LabError as exc:
+        pytest.fail(f"the cluster scenarios cannot run: {exc}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from . import scenes
 from .cluster import MONITOR_SECONDS, TELEPHONY, Cluster
 from .picture import draw
-from .processes import LabError, refusal
-from .two_nodes import Lab
+from .processes import LabError
+from .two_nodes import Lab, lab_of_environment
 
 MOST_SECONDS = 170
 INDENT = " " * 10
@@ -24,12 +24,8 @@ class Interrupted(Exception):
 
 def main() -> int:
     """Play all scenes and return the exit status."""
-    why_not = refusal()
-    if why_not:
-        print(f"demo: {why_not}", file=sys.stderr)
-        return 1
-    lab = Lab(tell=_tell)
     try:
+        lab = lab_of_environment(_tell)
         with _interruptible():
             try:
                 lab.note("two nodes, xivo-1 and xivo-2, are built, and two simulated bero*fos devices, fos1 and fos2")

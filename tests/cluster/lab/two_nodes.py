@@ -12,6 +12,7 @@ namespaces go with it; only a directory in the temporary directory could stay be
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -398,3 +399,19 @@ class Lab:
                 shutil.copytree(node.log, place / name, dirs_exist_ok=True)
             shutil.copy(node.syslog, place / name / "syslog")
         return place
+
+
+def lab_of_environment(tell: Callable[[str], None] | None = None) -> Lab:
+    """Return a lab that is not up yet: namespaces of this host, or what LAB_RELEASE and LAB_DIST ask for.
+
+    LAB_RELEASE is the release of its machines, LAB_DIST the folder with their package. Raises LabError where there can
+    be no such lab.
+    """
+    release = os.environ.get("LAB_RELEASE", "")
+    package = next(Path(os.environ.get("LAB_DIST", "")).glob("*.deb"), None) if release else None
+    why_not = machine.refusal() if release else refusal()
+    if release and not package:
+        why_not = "there is no package in the folder LAB_DIST"
+    if why_not:
+        raise LabError(why_not)
+    return Lab(tell=tell, release=release, package=package)

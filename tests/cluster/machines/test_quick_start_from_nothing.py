@@ -9,6 +9,7 @@ import pytest
 from tests.examples import examples
 
 from ..conftest import new_lab
+from ..lab.lan import GATEWAY
 from ..lab.two_nodes import NODES, Lab
 from .ssh import let_root_in
 
@@ -34,6 +35,7 @@ def hosts() -> Iterator[Lab]:
             lab.must(name, "pcs cluster destroy")
             lab.nodes[name].edit("hosts", "127.0.0.1 localhost\n")
             type_example(lab, name, "hosts")
+            lab.must(name, f"ip route replace default via {GATEWAY}")  # a scan is a broadcast, which needs a route
         yield lab
 
 
