@@ -166,6 +166,7 @@ class _Screen:
 
     def __init__(self, view: View | None, devices: Sequence[Device], pictures: bool) -> None:
         self._columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else HELP_COLUMNS
+        self._width = self._columns if sys.stdout.isatty() else sys.maxsize  # a line of a script is not wrapped
         self._table: DeviceTable | None = None
         if view and len(devices) > 1 and not pictures:
             from berofos_agent.commands.clusterview import DeviceTable
@@ -182,7 +183,7 @@ class _Screen:
     def show(self, batch: Sequence[Inspection]) -> None:
         """Print some devices."""
         for one in batch:
-            lines = self._table.row(one, self._paint) if self._table else as_text(one, self._paint, self._columns)
+            lines = self._table.row(one, self._paint) if self._table else as_text(one, self._paint, self._width)
             print(self._between + "\n".join(lines), flush=True)
             self._between = "" if self._table else "\n"
 

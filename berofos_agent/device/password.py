@@ -59,7 +59,8 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
                 changes.append(replace(half_done, before=settings))
                 continue
             what = f"{entry.host} refuses the old password you gave" if old else exc.what
-            raise Refused(entry.name, f"{what}; nothing changed", "give the right old password") from exc
+            step = "give the right one" if old else f"{exc.step}, or give the old password"
+            raise Refused(entry.name, f"{what}; nothing changed", step) from exc
         changes.append(Change(entry, path, seconds, was, login, settings))
     return changes
 

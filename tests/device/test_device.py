@@ -189,7 +189,7 @@ def test_a_device_known_by_its_address_is_named_once() -> None:
         device = Device(bnfosconf.Entry("127.0.0.1", "127.0.0.1", port=deaf.getsockname()[1]), 1.0)
         with pytest.raises(Unreachable) as caught:
             device.read(soon())
-    assert str(caught.value) == "127.0.0.1: Connection refused"
+    assert str(caught.value) == "127.0.0.1: Connection refused; check power and network"
 
 
 def test_scan_ping_and_kick(fos1: RunningDevice) -> None:

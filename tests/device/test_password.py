@@ -58,7 +58,7 @@ def test_an_old_one_that_the_file_does_not_know_is_typed(desk: Desk) -> None:
     refused = desk.berofos("password", typed=typed())
     assert refused.status == 5
     assert refused.err.endswith(
-        " requires a password; add its login to bnfos.conf, or give the old password; nothing changed\n"
+        " requires a password; nothing changed; add its login to bnfos.conf, or give the old password\n"
     )
     assert "refuses the old password you gave; nothing changed" in desk.berofos("password", typed=typed("x")).err
     assert password_of(desk.device("fos2")) is None, "nothing is changed while one of them refuses"
