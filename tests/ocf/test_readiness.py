@@ -101,7 +101,7 @@ def in_flash_mode(devices: Simulator, _cluster: Cluster) -> None:
         pytest.param(parameter(request_timeout="abc"), "request_timeout=abc", id="not-a-number"),
         pytest.param(parameter(CRM_meta_clone_max="2"), "must not be cloned", id="cloned"),
         pytest.param(
-            both(everywhere("silent"), parameter(CRM_meta_timeout="4000", request_timeout="60")), "fos1: ", id="hangs"
+            both(everywhere("silent"), parameter(CRM_meta_timeout="8000", request_timeout="60")), "fos1: ", id="hangs"
         ),
     ],
 )
