@@ -216,9 +216,10 @@ def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> st
     if not watchdog:
         return ""
     with _undone_if_stopped(call, watchdog):
+        hung = watchdog.restart_if_dead()  # its report would say that a device is kicked, which is armed for that then
         _readings, reason = watchdog.keep(_read_all(devices, deadline), mode)
         state_file.save(call.state, state)
-    return reason
+    return hung or reason
 
 
 def after_stop(call: Invocation, state: State) -> None:

@@ -330,3 +330,15 @@ def test_a_reason_behind_the_one_that_is_answered_is_logged_and_shown_as_well(wo
         device.clear_faults()
     assert world.call("monitor") == 0
     assert sum(line.startswith("recovered: ") for line in world.log) == 2
+
+
+def test_a_reload_arms_no_device_on_the_word_of_a_kick_daemon_that_hangs(world: World) -> None:
+    """Found by the soak: start killed before it armed, daemon frozen, reload-agent; its report still said "kicked"."""
+    world.call("start", crash_at=4, watchdog="15")
+    assert world.daemon
+    assert armed(world) == ["0", "0", "0"], "the test does not test"
+    world.daemon.frozen = True
+    world.advance(10)
+    assert world.call("reload-agent", watchdog="15") == 0
+    assert armed(world) == ["1", "1", "0"]
+    assert not world.daemon.frozen, "a daemon that hangs is replaced first"
