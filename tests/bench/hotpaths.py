@@ -77,7 +77,7 @@ def many_devices(folder: str) -> Iterator[Row]:
 
 def _start(folder: str, devices: Simulator, count: int) -> Command:
     """A start that has to move the relays: each round begins with a start on the other node."""
-    names = " ".join(device.name for device in devices[:count])
+    names = " ".join(device.name for device in devices.devices[:count])
     here = environ_of(folder, OCF_RESKEY_devices=names)
     away = ["env", "OCF_RESKEY_CRM_meta_on_node=xivo-2", AGENT, "start"]
     return Command([AGENT, "start"], here, away)
