@@ -96,6 +96,7 @@ class Cluster:
         self._restore_everything()
         self.lab.wait_until(self._is_clean, SETTLING_SECONDS, "no failure is listed")
         self._replace_configuration(self._snapshot)
+        self._remove_leftover_attributes()
         self._bring_home()
 
     def set_parameter(self, name: str, value: str, resource: str = RELAY) -> None:
@@ -267,6 +268,17 @@ class Cluster:
             self.lab.must(self.lab.a_node(), "crm_resource --cleanup")
             return False
         return True
+
+    def _remove_leftover_attributes(self) -> None:
+        """Remove the node attributes of resources that a scene has deleted, as the doctor advises."""
+        status = self.lab.status()
+        known = {resource.get("id") for resource in status.iterfind(".//resource")}
+        for node in status.iterfind("node_attributes/node"):
+            for name in [attribute.get("name", "") for attribute in node]:
+                resource, _, what = name.rpartition("-")
+                if what in ("lines", "ready", "config") and resource not in known:
+                    where = node.get("name", "")
+                    self.lab.must(self.lab.a_node(), f"attrd_updater --delete --name {name} --node {where}")
 
     def _anything_runs(self) -> bool:
         return any(True for _ in self.lab.status().iterfind(".//resource[@active='true']"))
