@@ -6,6 +6,7 @@ Each function reads like its rows in docs/answers.md. A monitor never moves the 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import syslog
 import time
@@ -33,6 +34,7 @@ from berofos_agent.errors import (
     StateError,
     Superseded,
 )
+from berofos_agent.watchdog import paths
 
 if TYPE_CHECKING:
     from berofos_agent.agent.watchdog import Watchdog
@@ -91,6 +93,8 @@ def start(call: Invocation, deadline: float) -> Result:
     with state_file.locked(call.state, _patience(deadline)):
         before = state_file.load(call.state)[0]
         state = State(token=before.token, targets=before.targets, interval=before.interval, unsure=before.unsure)
+        if not before.targets and os.path.lexists(paths.daemon_lock(call.state)):
+            state.unsure = True  # a stop that was killed left a kick daemon, and perhaps armed devices
         state.loaded_token = before.loaded_token
         state_file.save(call.state, state)  # before the first switch: what was begun here must be stopped here
         watchdog = _watchdog(call, given, mode, state, devices, deadline)

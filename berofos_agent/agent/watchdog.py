@@ -290,7 +290,7 @@ class Watchdog:
         before, wanted = self._state.targets, {}
         usable = [device for device in self._devices if not device.entry.problem]
         for device in usable:
-            if device.entry.mac is None and device.name in before and device.name not in ask:
+            if device.entry.mac is None and device.name not in ask and _is_of(before.get(device.name), device.entry):
                 device.gbl4.mac = _mac_of(before[device.name])
         able = [device for device in usable if device.gbl4.mac or device.name in here]
         missing = {}
@@ -353,9 +353,9 @@ def _former_name(name: str, target: Target) -> str:
     return name if _FORMER in name else f"{name}{_FORMER}{_mac_of(target).hex()}{_FORMER}{address}"
 
 
-def _is_of(target: Target, entry: Entry | None) -> bool:
+def _is_of(target: Target | None, entry: Entry | None) -> bool:
     """Tell whether a target is the device that a section of bnfos.conf means now."""
-    if entry is None or entry.mac not in (None, _mac_of(target)):
+    if target is None or entry is None or entry.mac not in (None, _mac_of(target)):
         return False
     return entry.host == target.kick.partition(":")[0] or not entry.host.replace(".", "").isdigit()
 

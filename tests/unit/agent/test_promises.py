@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -342,3 +343,24 @@ def test_a_reload_arms_no_device_on_the_word_of_a_kick_daemon_that_hangs(world: 
     assert world.call("reload-agent", watchdog="15") == 0
     assert armed(world) == ["1", "1", "0"]
     assert not world.daemon.frozen, "a daemon that hangs is replaced first"
+
+
+def test_a_section_that_means_another_device_is_kicked_by_that_ones_mac_within_one_monitor(world: World) -> None:
+    """Found by the soak: without a MAC in bnfos.conf, that of the device before was kicked at the new address."""
+    declare(world, "10.0.0.3", "")
+    assert world.call("start", watchdog="15") == 0
+    world.devices["fos1"].write("cmd=6&wen=1")
+    declare(world, "10.0.0.1", "")
+    world.call("monitor", watchdog="15")
+    assert armed(world)[:2] == ["1", "1"]
+    assert (MACS["fos1"].replace(":", "").lower()) in {mac for _address, mac in world.kicked()}
+
+
+def test_a_start_after_a_stop_that_was_killed_switches_off_what_it_left_armed(world: World) -> None:
+    """Found by the soak: the state file was gone, the kick daemon was not, and the parameter was 0 by then."""
+    assert world.call("start", watchdog="15") == 0
+    world.call("stop", crash_at=2, watchdog="15")
+    assert world.daemon
+    assert not os.path.exists(world.state)
+    assert world.call("start", watchdog="0") == 0
+    assert nothing_is_left(world)
