@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import ClusterStatus
-from berofos_agent.commands.commandline import printable
+from berofos_agent.commands.commandline import NARROW_COLUMNS, printable
 from berofos_agent.commands.picture import Paint
 from berofos_agent.device.topology import LINES
 from berofos_agent.doctor.findings import Severity
@@ -17,9 +17,6 @@ from berofos_agent.doctor.overview import View, ready
 
 if TYPE_CHECKING:
     from berofos_agent.device.inspection import Inspection
-
-NARROW_COLUMNS = 60
-"""Below this width, a table becomes one block of lines for each row."""
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.CLEAN: "green"}
 

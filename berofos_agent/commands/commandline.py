@@ -54,6 +54,8 @@ EXIT_STATUS: Mapping[type[BerofosError], int] = {
 
 HELP_COLUMNS = 80
 """The width of a help text; the examples have it too."""
+NARROW_COLUMNS = 60
+"""Below this width, a table becomes one block of lines for each row."""
 
 _COLOURS = {"green": "32", "red": "31", "yellow": "33"}
 

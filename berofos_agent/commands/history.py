@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from berofos_agent.commands import commandline
-from berofos_agent.commands.commandline import DONE, FAILED, HELP_COLUMNS
+from berofos_agent.commands.commandline import DONE, FAILED, HELP_COLUMNS, NARROW_COLUMNS
 from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.errors import BerofosError
 
@@ -189,21 +189,34 @@ def as_text(found: Findings, events: Sequence[Event], columns: int, paint: Paint
     widths = [max(len(head[at]), *(len(row[at]) for row, _event in rows)) if rows else len(head[at]) for at in range(5)]
     widths[1] = min(widths[1], 16)
     widths[2] = max(20, min(widths[2], columns - widths[0] - widths[1] - widths[3] - widths[4] - 8))
+    is_narrow = columns < NARROW_COLUMNS
     day = None
     for row, event in rows:
         if event.at.astimezone().date() != day:
-            yield from [""] if day else [_line(head, widths)]
+            yield from [""] if day else [] if is_narrow else [_line(head, widths)]
             day = event.at.astimezone().date()
             yield f"{day:%Y-%m-%d}"
-        parts = textwrap.wrap(row[2], widths[2], subsequent_indent="  ") or [""]
         colour = {SWITCH: "green", CAUSE: "yellow"}.get(event.kind)
-        first = _line((row[0], row[1][: widths[1]], parts[0], row[3], row[4]), widths)
-        yield paint(first, colour) if colour else first
-        for part in parts[1:]:
-            text = " " * (widths[0] + widths[1] + 4) + part
-            yield paint(text, colour) if colour else text
-    yield from ["", *_summary(found, events)]
+        for line in _narrow(row, head, columns) if is_narrow else _wide(row, widths):
+            yield paint(line, colour) if colour else line
+    yield ""
+    for line in _summary(found, events):
+        yield from textwrap.wrap(line, columns, subsequent_indent="  ") if is_narrow else [line]
     yield from (f"{number}: {name}" for name, number in numbers.items())
+
+
+def _wide(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of an event in the table; only what happened is wrapped."""
+    parts = textwrap.wrap(row[2], widths[2], subsequent_indent="  ") or [""]
+    yield _line((row[0], row[1][: widths[1]], parts[0], row[3], row[4]), widths)
+    yield from (" " * (widths[0] + widths[1] + 4) + part for part in parts[1:])
+
+
+def _narrow(row: Sequence[str], head: Sequence[str], columns: int) -> Iterator[str]:
+    """Yield the lines of an event where the table has no room: when and on which node, below it the rest."""
+    yield f"{row[0]}  {row[1]}"[:columns]
+    yield from textwrap.wrap(row[2], columns, initial_indent="  ", subsequent_indent="    ")
+    yield from (f"  {head[at]:9}{row[at]}" for at in (3, 4) if row[at])
 
 
 def _summary(found: Findings, events: Sequence[Event]) -> Iterator[str]:

@@ -107,6 +107,36 @@ time      node    what happened                                 without  read in
     )
 
 
+def test_on_a_narrow_terminal_each_event_is_a_paragraph_and_no_line_is_wider(night: Path) -> None:
+    arguments = history.parser().parse_args(["--since", "2026-11-01", "--until", "2026-11-30", "--no-devices"])
+    found, events = history.gather(arguments)
+    *lines, source = history.as_text(found, events, 40)
+    assert source == f"1: {night}"
+    assert (
+        "\n".join(lines)
+        == """\
+2026-11-25
+02:07:50  xivo-1
+  node xivo-2 is lost
+  read in  1:1
+02:07:58  xivo-1
+  fos1, fos2: A-D to A-B, start on
+    xivo-1; why: node xivo-2 is lost
+  without  8.1 s
+  read in  1:3
+
+2026-11-26
+02:07:58  xivo-1
+  fos2: no answer from 10.42.0.202
+    within 3 s; check power
+  read in  1:4
+
+2 switches of a relay; 1 source read,
+  from 2026-11-01 00:00 to 2026-11-30
+  00:00"""
+    )
+
+
 def test_json_has_every_event_with_its_source(night: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(run(capsys, "--no-devices", "--json")[1])
     lost, fos1, fos2, silent = told["events"]
