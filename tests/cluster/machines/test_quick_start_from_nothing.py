@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,12 @@ def type_example(lab: Lab, node: str, name: str, stdin: str = "") -> str:
     return lab.must(node, ["setsid", "--wait", "sh", "-ec", PAGE[name]], stdin)
 
 
+def type_on_terminal(lab: Lab, node: str, name: str, answers: str) -> str:
+    """Type an example of the page on a terminal, and the answers to what it asks; return what the terminal shows."""
+    command = f"sh -ec {shlex.quote(PAGE[name])}"
+    return lab.must(node, ["script", "--quiet", "--return", "--command", command, "/dev/null"], answers)
+
+
 @pytest.mark.parametrize("tool", ["pcs", "crm"])
 def test_the_commands_of_the_page_make_a_cluster_of_both(hosts: Lab, tool: str) -> None:
     for name in NODES:
@@ -78,7 +85,8 @@ def test_the_devices_are_found_and_set_up_and_both_hosts_have_the_same_file(host
     for device in hosts.devices.values():
         device.reset()
         device.write({"modedef": "0", "mode": "0"})
-    type_example(hosts, "xivo-1", "devices", "y\ny\n")
+    shown = type_on_terminal(hosts, "xivo-1", "devices", "y\n")
+    assert "[y/N]" in shown
     assert {device.mode for device in hosts.devices.values()} == {"1"}
     written = hosts.must("xivo-1", "cat /etc/bnfos.conf")
     assert all(f"[{name}]" in written for name in hosts.devices)
