@@ -149,6 +149,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **given: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **given)
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; raise OSError if it cannot be, which argparse keeps to itself from Python 3.11.7 on."""
+        (file or sys.stdout).write(self.format_help())
+
     def error(self, message: str) -> NoReturn:
         """End with status 2, the usage and one line."""
         word, known = "", list(self._option_string_actions)

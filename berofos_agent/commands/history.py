@@ -201,7 +201,7 @@ def as_text(found: Findings, events: Sequence[Event], columns: int, paint: Paint
             yield paint(line, colour) if colour else line
     yield ""
     for line in _summary(found, events):
-        yield from textwrap.wrap(line, columns, subsequent_indent="  ") if is_narrow else [line]
+        yield from textwrap.wrap(line, columns, subsequent_indent="  ")
     yield from (f"{number}: {name}" for name, number in numbers.items())
 
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import argument, did_you_mean, seconds
+from berofos_agent.commands.commandline import Parser, argument, did_you_mean, seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -240,12 +240,11 @@ def _keyword(text: str) -> str:
 
 def new_parser() -> argparse.ArgumentParser:
     """Return the parser; it takes every option with every mode, `parse` refuses what does not fit."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="bnfos",
         usage="bnfos MODE [OPTION...]",
         description="Find, set up, flash and query bero*fos ISDN failover switches.",
         epilog=f"{_combinations()}\n\n{_settings()}\n\n{NOTES}\n\nexamples:\n{EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
     modes = parser.add_argument_group("modes, one of").add_mutually_exclusive_group()
