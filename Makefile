@@ -29,7 +29,8 @@ test-browser: $(VENV)/installed
 
 test-root: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES)
-	$(PYTEST) tests/root tests/rehearsal tests/cluster --ignore tests/cluster/machines
+	$(PYTEST) --numprocesses 2 tests/rehearsal
+	$(PYTEST) tests/root tests/cluster --ignore tests/cluster/machines
 
 # Two nodes to break by mouse, until Ctrl-C. TOPOLOGY is xivos, pbx or watchdog.
 TOPOLOGY = xivos
@@ -117,8 +118,10 @@ mutation: $(VENV)/installed
 	EXAMPLES=15 $(BIN)/mutmut run --max-children 2
 	$(BIN)/mutmut results
 
+VERSIONS = 3.9 3.11 3.13
+
 test-versions:
-	tests/test-versions 3.9 3.11 3.13
+	tests/test-versions $(VERSIONS)
 
 metadata:
 	$(PYTHON) -m berofos_agent.agent.metadata > metadata/berofos.xml
