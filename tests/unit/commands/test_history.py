@@ -107,6 +107,17 @@ time      node    what happened                                 without  read in
     )
 
 
+def test_no_line_is_wider_than_80_columns_after_many_switches(night: Path) -> None:
+    line = NIGHT.splitlines()[1]
+    times = [f"T{hour:02}:{minute:02}" for hour in (2, 3) for minute in range(60)]
+    night.write_text("".join(line.replace("T02:07", time) + "\n" for time in times))
+    arguments = history.parser().parse_args(["--since", "2026-11-01", "--until", "2026-11-30", "--no-devices"])
+    found, events = history.gather(arguments)
+    *lines, _source = history.as_text(found, events, 80)
+    assert "120 switches of a relay" in " ".join(lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_on_a_narrow_terminal_each_event_is_a_paragraph_and_no_line_is_wider(night: Path) -> None:
     arguments = history.parser().parse_args(["--since", "2026-11-01", "--until", "2026-11-30", "--no-devices"])
     found, events = history.gather(arguments)
