@@ -35,11 +35,11 @@ def test_when_the_nodes_are_cut_from_each_other_the_active_one_survives_and_no_l
     other = telephony_at(cluster, active)
     cluster.lab.separate_nodes()
     cut = cluster.lab.moment_of("the nodes do not hear each other any more")
-    cluster.lab.wait_until(lambda: f"{other} is fenced" in cluster.lab.story(), 25, f"{other} is fenced")
+    cluster.lab.wait_until(lambda: cluster.lab.happened(f"{other} is fenced"), 25, f"{other} is fenced")
     cluster.lab.rejoin_nodes()
     cluster.wait_for_members()
     cluster.wait_for(active)
-    assert f"{active} is fenced" not in cluster.lab.story()
+    assert not cluster.lab.happened(f"{active} is fenced")
     assert cluster.lab.movements(since=cut) == []
 
 

@@ -54,7 +54,7 @@ def test_the_cluster_does_what_was_foretold(cluster: Cluster, tmp_path: Path, si
     dead = {"active-dies": "xivo-1", "passive-dies": "xivo-2"}.get(situation, "")
     seen_by = "xivo-2" if dead == "xivo-1" else "xivo-1"
     if foretold["fenced"]:
-        lab.wait_until(lambda: f"{dead} is fenced" in lab.story(), 30, f"{dead} is fenced")
+        lab.wait_until(lambda: lab.happened(f"{dead} is fenced"), 30, f"{dead} is fenced")
     if situation == "relay-start-fails":
         lab.wait_until(lambda: cluster.failures(), 30, "the start has failed")
     if situation == "relay-moved-by-hand":
@@ -63,7 +63,7 @@ def test_the_cluster_does_what_was_foretold(cluster: Cluster, tmp_path: Path, si
     lab.wait_until(
         lambda: (cluster.where(TELEPHONY, seen_by), cluster.where(RELAY, seen_by)) == expected, 30, f"{expected}"
     )
-    assert [node for node in ("xivo-1", "xivo-2") if f"{node} is fenced" in lab.story()] == foretold["fenced"]
+    assert [node for node in ("xivo-1", "xivo-2") if lab.happened(f"{node} is fenced")] == foretold["fenced"]
     moved = lab.movements(since=began)
     if situation == "active-dies":
         assert lab.moment_of("xivo-1 is fenced") < moved[0].at, "first a node is fenced, then lines move"

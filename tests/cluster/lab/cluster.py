@@ -202,10 +202,7 @@ class Cluster:
 
     def is_under_way(self, resource: str, task: str, node: str) -> bool:
         """True while an operation of a resource, such as start, has not ended on a node; see pending."""
-        found = (
-            f"node_history/node[@name='{node}']/resource_history[@id='{resource}']/operation_history[@rc='{PENDING}']"
-        )
-        return any(operation.get("task") == task for operation in self.lab.status().iterfind(found))
+        return task in _under_way(self.lab.status(), resource, node)
 
     def attribute(self, node: str, name: str) -> str:
         """Return a node attribute as crm_mon -A shows it."""
@@ -299,4 +296,12 @@ class Cluster:
 
 
 def _started(status: ET.Element, resource: str) -> list[str]:
-    return [node.get("name", "") for node in status.iterfind(f".//resource[@id='{resource}'][@role='Started']/node")]
+    # A start that is under way shows as "Starting", but as "Started" while another node's role=Stopped monitor is under
+    # way as well (seen with Pacemaker 2.1.5).
+    nodes = [node.get("name", "") for node in status.iterfind(f".//resource[@id='{resource}'][@role='Started']/node")]
+    return [node for node in nodes if "start" not in _under_way(status, resource, node)]
+
+
+def _under_way(status: ET.Element, resource: str, node: str) -> list[str]:
+    found = f"node_history/node[@name='{node}']/resource_history[@id='{resource}']/operation_history[@rc='{PENDING}']"
+    return [operation.get("task", "") for operation in status.iterfind(found)]

@@ -59,13 +59,13 @@ def _split(cluster: Cluster, active: str) -> str:
             cluster.wait_for(active)
         lab.separate_nodes()
         cut = lab.moment_of("the nodes do not hear each other any more")
-        lab.wait_until(lambda: f"{passive} is fenced" in lab.story(), 25, f"{passive} is fenced")
+        lab.wait_until(lambda: lab.happened(f"{passive} is fenced"), 25, f"{passive} is fenced")
         lab.rejoin_nodes()
         cluster.wait_for_members()
         cluster.wait_for(active)
     except LabError as exc:
         return str(exc).splitlines()[0]
-    if f"{active} is fenced" in lab.story():
+    if lab.happened(f"{active} is fenced"):
         return f"{active} was fenced"
     return f"{len(lab.movements(since=cut))} movements" if lab.movements(since=cut) else ""
 

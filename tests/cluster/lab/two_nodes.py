@@ -322,7 +322,9 @@ class Lab:
         """True while the node that decides for the cluster has nothing to do."""
         decider = self.status().find("summary/current_dc")
         name = "" if decider is None else decider.get("name", "")
-        return name in NODES and "S_IDLE" in self.run(self.a_node(), f"crmadmin --status {name}").stdout
+        if name not in NODES or not self.nodes[name].is_on:
+            return False  # the others have not noticed its death yet; crmadmin would wait for its answer
+        return "S_IDLE" in self.run(self.a_node(), f"crmadmin --timeout 5s --status {name}").stdout
 
     def syslog(self, node: str) -> list[str]:
         """Return what a node sent to syslog since the lab began."""
@@ -350,6 +352,10 @@ class Lab:
     def moment_of(self, what: str) -> float:
         """Return when, in time.monotonic(), a line was last put into the timeline."""
         return max(at for at, told in self._timeline if told == what) + self._began
+
+    def happened(self, what: str) -> bool:
+        """True when a line is in the timeline."""
+        return any(told == what for _, told in self._timeline)
 
     def wait_until(self, condition: Callable[[], object], seconds: float, what: str, interval: float = 0.1) -> float:
         """Wait until a condition holds and return the seconds it took; raise LabError with the story otherwise."""
