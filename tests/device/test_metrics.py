@@ -212,7 +212,7 @@ def test_kicks_are_those_of_this_nodes_kick_daemon(node: Node, tmp_path: Path, m
     (tmp_path / "berofos-relay.state.kicks").write_text(f"at {answered:.3f} 1\nfos1 {answered:.3f} 0\nfos2 0.000 4\n")
     found = told(node.status("healthy", "1", "1", command="metrics"))
     name = 'berofos_device_last_answered_kick_timestamp_seconds{device="fos1",resource="relay"}'
-    assert 7 <= time.time() - found[name] < 60
+    assert 6.9 <= time.time() - found[name] < 60  # it is rounded to tenths of a second
     assert name.replace("fos1", "fos2") not in found, "it has not answered one yet"
     assert found['berofos_device_unanswered_kicks{device="fos2",resource="relay"}'] == 4
 
