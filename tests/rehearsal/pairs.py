@@ -65,7 +65,10 @@ def ask(stage: Stage, pair: Pair) -> list[str]:
 
 
 class Remembering(Scheduler):
-    """Asks the same only once: all pairs that begin with one fault have their first part in common."""
+    """Asks the same only once: all pairs that begin with one fault have their first part in common.
+
+    A CIB is validated in its first run, and what crm_simulate made of it is not: that took 22 of 44 ms a run.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +77,7 @@ class Remembering(Scheduler):
     def run(self, cib: Any, options: Sequence[str]) -> Answer:
         key = (etree.tostring(cib), tuple(options))
         answer = self._answers.pop(key, None) or super().run(cib, options)
+        answer.cib.set("validate-with", "none")
         self._answers[key] = answer
         if len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
