@@ -22,13 +22,14 @@ test-quick: $(VENV)/installed
 BROWSER_PACKAGES = chromium fonts-dejavu-core
 # promtool and a server, for the metrics, the alert rules and the dashboard; ClusterLabs' exporter, for what it tells.
 PROMETHEUS_PACKAGES = prometheus prometheus-hacluster-exporter
+QUORUM_PACKAGES = corosync-qnetd corosync-qdevice
 
 test-browser: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES)
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
-	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES)
+	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES) $(QUORUM_PACKAGES)
 	$(PYTEST) --numprocesses 2 tests/rehearsal
 	$(PYTEST) tests/root tests/cluster --ignore tests/cluster/machines
 
@@ -56,7 +57,7 @@ test-release: $(VENV)/installed
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
-	    --ignore tests/cluster/test_metrics.py
+	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
 
 test-package: $(VENV)/installed

@@ -99,12 +99,12 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.read(path) for path in paths]
     inspected = [device for file in configs for device in _inspect(file)]
-    has_quorum_device = not cib_path and files.has_quorum_device()
-    rows, why_no_rehearsal = _rehearse(cluster, has_quorum_device) if cluster else (None, "")
+    quorum_device = "" if cib_path else files.quorum_device()
+    rows, why_no_rehearsal = _rehearse(cluster, bool(quorum_device)) if cluster else (None, "")
     facts = Facts(
         cluster,
         why_no_cluster=why_not,
-        has_quorum_device=has_quorum_device,
+        quorum_device=quorum_device,
         status=live,
         why_no_status=why_not_live,
         rows=rows,

@@ -131,12 +131,12 @@ class Drill:
         from berofos_agent.cluster.rehearsal import VIOLATIONS, rehearse
         from berofos_agent.cluster.scheduler import Scheduler
         from berofos_agent.cluster.situations import DECISIVE, SITUATIONS
-        from berofos_agent.doctor.files import has_quorum_device
+        from berofos_agent.doctor.files import quorum_device
 
         standby = [one for one in SITUATIONS if one.id == "active-standby" and self.standby]
         try:
             with Scheduler() as scheduler:
-                rows = rehearse(self.cluster, scheduler, has_quorum_device(), situations=[*standby, *DECISIVE])
+                rows = rehearse(self.cluster, scheduler, bool(quorum_device()), situations=[*standby, *DECISIVE])
         except ConfigurationError as exc:
             yield f"the rehearsal failed: {exc}"
             return

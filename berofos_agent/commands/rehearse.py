@@ -77,10 +77,10 @@ def ask(
     cluster = cib.read_file(cib_path) if cib_path else cib.read_live()
     if not cluster.relays:
         raise ConfigurationError("the cluster has no resource ocf:xivo:berofos; see berofos cluster-config --help")
-    has_quorum_device = not cib_path and files.has_quorum_device()
+    quorum_device = "" if cib_path else files.quorum_device()
     with Scheduler() as scheduler:
-        rows = rehearse(cluster, scheduler, has_quorum_device, progress)
-    findings = examine(Facts(cluster, has_quorum_device=has_quorum_device, rows=rows))
+        rows = rehearse(cluster, scheduler, bool(quorum_device), progress)
+    findings = examine(Facts(cluster, quorum_device=quorum_device, rows=rows))
     wrong = [(row, violation) for row in rows for violation in row.violations]
     shown = [
         one for one in findings if one.check.id == "rehearsal" or any(explains(one, row, each) for row, each in wrong)

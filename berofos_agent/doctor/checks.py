@@ -46,6 +46,7 @@ CHECKS = (
     Check("no-relay", ERROR, placement.no_relay),
     Check("no-fencing", ERROR, placement.no_fencing, [SPLIT, DOWN]),
     Check("fencing-without-delay", ERROR, placement.fencing_without_delay),
+    Check("lines-ignored-in-split", ERROR, files.lines_ignored_in_a_split),
     Check("cloned", ERROR, placement.cloned, [APART, DISTURBED, STARTS, RESTLESS, DOWN], behaviour=True),
     Check("not-colocated", ERROR, placement.not_colocated, [APART, STARTS, RESTLESS], behaviour=True),
     Check("colocated-without-role", ERROR, placement.colocated_without_role, [APART, STARTS, RESTLESS], behaviour=True),

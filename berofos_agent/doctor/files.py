@@ -12,7 +12,7 @@ from shlex import quote
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
-from berofos_agent.doctor.findings import ConfigFile, Facts, Problem
+from berofos_agent.doctor.findings import CLUSTER, HEURISTICS, ConfigFile, Facts, Problem
 from berofos_agent.doctor.remedies import page, with_config
 from berofos_agent.errors import ConfigurationError
 
@@ -30,6 +30,7 @@ _SCRIPTS = (
 )
 _QUORUM_DEVICE = re.compile(r"^\s*quorum\s*\{[^{}]*^\s*device\s*\{", re.MULTILINE)
 """A section device in the section quorum of corosync.conf."""
+_HEURISTICS = re.compile(r"^\s*heuristics\s*\{[^{}]*^\s*mode:\s*(on|sync)\s*$", re.MULTILINE)
 _SWITCHES = re.compile(rb"^[^#\n]*(xivo-berofos|berofos +(switch|heartbeat))", re.MULTILINE)
 """A line that is not a comment. The unit of the heartbeat counts where it is enabled."""
 
@@ -132,13 +133,36 @@ def guessable_password(facts: Facts) -> Iterator[Problem]:
                 yield Problem(entry.name, "has an easily guessed password", fix)
 
 
-def has_quorum_device(path: str = "/etc/corosync/corosync.conf") -> bool:
-    """Return True if corosync.conf has a quorum device; False if the file cannot be read."""
+def lines_ignored_in_a_split(facts: Facts) -> Iterator[Problem]:
+    """When the nodes lose contact, the quorum device takes the lowest node id, not the node with the lines.
+
+    Seen with corosync-qnetd 3.0.3, ffsplit: the healthy node with the lines, of id 2, was fenced.
+    """
+    if not facts.quorum_device or facts.quorum_device == HEURISTICS:
+        return
+    for relay in facts.relays[:1]:
+        state = relay.parameters.get("state") or f"/run/resource-agents/berofos-{relay.id}.state"
+        exec_lines = quote(f"exec_lines=/usr/bin/test -e {state}")
+        yield Problem(
+            CLUSTER,
+            "has a quorum device without heuristics: in a split, the node with the lines may be the one that is fenced",
+            f"pcs quorum device update heuristics mode=sync {exec_lines}; without pcs: {page('concepts.md')}",
+        )
+
+
+def quorum_device(path: str = "/etc/corosync/corosync.conf") -> str:
+    """Return what a quorum device decides by when two nodes lose contact: heuristics or node id.
+
+    It is "" if there is none, or if corosync.conf cannot be read.
+    """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return _QUORUM_DEVICE.search(file.read(MAXIMUM_COROSYNC_BYTES)) is not None
+            text = file.read(MAXIMUM_COROSYNC_BYTES)
     except OSError:
-        return False
+        return ""
+    if not _QUORUM_DEVICE.search(text):
+        return ""
+    return HEURISTICS if _HEURISTICS.search(text) else "node id"
 
 
 def how_to_compare(path: str, nodes: Sequence[str]) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CLUSTER = "cluster"
 """The subject of a problem of the whole cluster."""
+HEURISTICS = "heuristics"
+"""What a quorum device should decide by."""
 
 
 class Severity(IntEnum):
@@ -72,8 +74,8 @@ class Facts:
     status: ClusterStatus | None = None
     """The live state; None for a CIB from a file."""
     why_no_status: str = ""
-    has_quorum_device: bool = False
-    """Corosync has a quorum device, which decides which of two separated nodes may go on (from corosync.conf)."""
+    quorum_device: str = ""
+    """What a quorum device decides by which of two separated nodes may go on (from corosync.conf); "" without one."""
     rows: Sequence[Row] | None = None
     """What the scheduler would do; None if it was not asked."""
     why_no_rehearsal: str = ""

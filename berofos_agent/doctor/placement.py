@@ -82,12 +82,7 @@ def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
         return
     one, other = cluster.members
     random = any(seconds(device.parameters.get("pcmk_delay_max", "0")) > 0 for device in cluster.fencing)
-    if (
-        facts.has_quorum_device
-        or random
-        or _has_priority_delay(cluster)
-        or _delay(cluster, one) != _delay(cluster, other)
-    ):
+    if facts.quorum_device or random or _has_priority_delay(cluster) or _delay(cluster, one) != _delay(cluster, other):
         return
     telephony = next(filter(None, (shape.telephony_of(cluster, relay) for relay in cluster.relays)), None)
     yield Problem(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .lan import GATEWAY
@@ -72,10 +73,17 @@ class Cluster:
 
     # --- configuration -----------------------------------------------------------------------------------------
 
-    def configure(self, fencing: bool = False, telephony: str = DUMMY, text: str = WITHOUT_FENCING) -> None:
+    def configure(
+        self,
+        fencing: bool = False,
+        telephony: str = DUMMY,
+        text: str = WITHOUT_FENCING,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
         """Put the recommended configuration into the cluster in place of what is there, and wait for the lines.
 
-        telephony is the agent of the resource xivo; text the configuration without fencing, for crm.
+        telephony is the agent of the resource xivo; text the configuration without fencing, for crm; properties are
+        those of the cluster that differ.
         """
         self._restore_everything()
         # A resource that is deleted while its first monitor runs is waited for as above.
@@ -88,6 +96,8 @@ class Cluster:
                 self.lab.must(node, ["pcs", *command.split()])
         else:
             self.lab.must(node, "crm configure load update -", stdin=text.replace(DUMMY, telephony))
+        for name, value in (properties or {}).items():
+            self.set_property(name, value)
         self._snapshot = self._configuration()
         self._bring_home()
 
@@ -225,11 +235,11 @@ class Cluster:
         )
 
     def wait_for_members(self) -> float:
-        """Wait until each node sees both as members."""
+        """Wait until each node sees all as members."""
         return self.lab.wait_until(
-            lambda: all(self.lab.online(name) == set(NODES) for name in NODES),
+            lambda: all(self.lab.online(name) == set(self.lab.nodes) for name in self.lab.nodes),
             SETTLING_SECONDS,
-            "both nodes are online",
+            "all nodes are online",
         )
 
     # --- the way back ------------------------------------------------------------------------------------------
@@ -237,11 +247,12 @@ class Cluster:
     def _restore_everything(self) -> None:
         lab = self.lab
         lab.rejoin_nodes()
+        lab.start_quorum_device()
         for device in lab.devices.values():
             device.reset()
-        for name in NODES:
+        for name in lab.nodes:
             lab.boot(name)
-        for name in NODES:
+        for name in lab.nodes:
             lab.start_cluster(name)
             for device_name in lab.devices:
                 lab.restore(name, device_name)

@@ -18,7 +18,8 @@ from .devices import CHECKOUT
 from .lan import Lan
 from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child
 
-NUMBERS = {"xivo-1": 1, "xivo-2": 2}
+NUMBERS = {"xivo-1": 1, "xivo-2": 2, "third": 3}
+"""Of all nodes that there can be; the third one is cabled to no relay."""
 
 NETWORK = """\
 ip -batch - << IP
@@ -83,9 +84,13 @@ case $1 in
   start)
     setsid corosync -f < /dev/null >> /var/log/corosync.out 2>&1 &
     until corosync-cfgtool -s > /dev/null 2>&1; do sleep 0.05; done
+    if grep -q '^ *device {' /etc/corosync/corosync.conf; then
+      mkdir -p /run/corosync-qdevice
+      setsid corosync-qdevice -f < /dev/null >> /var/log/corosync-qdevice.out 2>&1 &
+    fi
     setsid pacemakerd < /dev/null >> /var/log/pacemaker.out 2>&1 &
     ;;
-  stop) stop pacemakerd; stop corosync ;;
+  stop) stop pacemakerd; stop corosync-qdevice; stop corosync ;;
 esac
 """
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -31,40 +32,30 @@ from .node import NUMBERS, Node
 from .pdu import PORT as PDU_PORT
 from .pdu import Outlets, Pdu
 from .processes import LabError, Nursery, clear_when_over, listen_inside, refusal
+from .quorum_device import QuorumDevice
 from .syslog import Collector
 
 PENDING = 193
 """What crm_mon lists as the exit code of an operation that has not ended."""
 
 COROSYNC_CONF = """\
-totem {
+totem {{
   version: 2
   cluster_name: lab
   transport: udpu
   token: 1000
-}
-nodelist {
-  node {
-    ring0_addr: 10.42.0.1
-    name: xivo-1
-    nodeid: 1
-  }
-  node {
-    ring0_addr: 10.42.0.2
-    name: xivo-2
-    nodeid: 2
-  }
-}
-quorum {
+}}
+nodelist {{
+{nodes}}}
+quorum {{
   provider: corosync_votequorum
-  two_node: 1
-}
-logging {
+{quorum}}}
+logging {{
   to_stderr: no
   to_logfile: yes
   logfile: /var/log/corosync/corosync.log
   to_syslog: no
-}
+}}
 """
 
 # dc-deadtime is how long a node that starts alone waits for others before it calls the first election: 20 s by
@@ -86,7 +77,9 @@ FIRST_CIB = """\
 </cib>
 """
 
-NODES = tuple(NUMBERS)
+NODES = ("xivo-1", "xivo-2")
+"""Those with lines."""
+THIRD = "third"
 CRM_MON = "crm_mon --one-shot --inactive --show-node-attributes"
 BOGUS_NEIGHBOUR = "02:00:00:00:00:99"
 CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
@@ -101,6 +94,8 @@ class Lab:
         tell: Callable[[str], None] | None = None,
         release: str = "",
         package: Path | None = None,
+        quorum_device: bool = False,
+        third_node: bool = False,
     ) -> None:
         """Describe the lab; nothing is built yet.
 
@@ -108,11 +103,15 @@ class Lab:
         tell        gets every line of the timeline
         release     the nodes are booted machines of this Debian release, not namespaces of this host
         package     the machines' agent and commands come from this .deb, installed by apt
+        quorum_device   a third host runs corosync-qnetd
+        third_node  the cluster has a node that is cabled to no relay
         """
         self._agent = None if release else agent
         self._tell = tell
         self.release = release
         self._package = package
+        self._names = (*NODES, THIRD) if third_node else NODES
+        self._has_quorum_device = quorum_device
         self._timeline: list[tuple[float, str]] = []
         self._began = time.monotonic()
         self._power = threading.RLock()
@@ -136,8 +135,10 @@ class Lab:
             raise LabError(why_not)
         try:
             self._build()
-            self.wait_until(lambda: self.online() == set(NODES), 90, "both nodes are in the cluster")
+            self.wait_until(lambda: self.online() == set(self.nodes), 90, "all nodes are in the cluster")
             self.must(NODES[0], "crm_attribute --type crm_config --name dc-deadtime --delete")
+            if self._has_quorum_device:
+                self.wait_until(lambda: self.votes(NODES[0]) == len(NODES) + 1, 15, "the quorum device votes")
         except BaseException:
             self.down()
             raise
@@ -156,7 +157,11 @@ class Lab:
         self._simulator.up()
         self._collector = Collector()
         self._undo.callback(self._collector.stop)
-        for name in NODES:
+        self.quorum_device = QuorumDevice(self.here, nursery, self._lan)
+        if self._has_quorum_device:
+            self._undo.callback(self.quorum_device.stop)
+            self.quorum_device.start()
+        for name in self._names:
             node: Node | Machine
             if root:
                 node = Machine(name, self.here / name, nursery, self._lan, root)
@@ -165,7 +170,7 @@ class Lab:
             self.nodes[name] = node
             self._undo.callback(node.kill)
             node.install(
-                etc={"corosync/corosync.conf": COROSYNC_CONF, "bnfos.conf": self._simulator.bnfos_conf},
+                etc={"corosync/corosync.conf": self._corosync_conf(), "bnfos.conf": self._simulator.bnfos_conf},
                 agents={"xivo/berofos": self._agent} if self._agent else {},
                 programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
                 cib=FIRST_CIB,
@@ -174,13 +179,19 @@ class Lab:
         self._collector.start()
         outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
         self._undo.callback(Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets).close)
-        for name in NODES:
+        for name in self.nodes:
             self.boot(name)
         for name, node in self.nodes.items():
             if isinstance(node, Machine):
                 node.await_boot()
                 if self._package:
                     self.install(name, self._package)
+
+    def _corosync_conf(self) -> str:
+        node = "  node {{\n    ring0_addr: 10.42.0.{number}\n    name: {name}\n    nodeid: {number}\n  }}\n"
+        nodes = "".join(node.format(name=name, number=NUMBERS[name]) for name in self._names)
+        quorum = self.quorum_device.configuration if self._has_quorum_device else ""
+        return COROSYNC_CONF.format(nodes=nodes, quorum=quorum or ("" if THIRD in self._names else "  two_node: 1\n"))
 
     @property
     def package(self) -> Path:
@@ -261,6 +272,17 @@ class Lab:
         """Let them hear each other again."""
         self._lan.rejoin_nodes()
 
+    def stop_quorum_device(self) -> None:
+        """Let corosync-qnetd die."""
+        self.quorum_device.stop()
+        self.note("the quorum device is gone")
+
+    def start_quorum_device(self) -> None:
+        """Start it again, where it is stopped."""
+        if self._has_quorum_device and not self.quorum_device.runs:
+            self.quorum_device.start()
+            self.note("the quorum device is back")
+
     # --- what is done to devices ---------------------------------------------------------------------------------
 
     def device(self, name: str) -> Device:
@@ -322,9 +344,18 @@ class Lab:
         """True while the node that decides for the cluster has nothing to do."""
         decider = self.status().find("summary/current_dc")
         name = "" if decider is None else decider.get("name", "")
-        if name not in NODES or not self.nodes[name].is_on:
+        if name not in self.nodes or not self.nodes[name].is_on:
             return False  # the others have not noticed its death yet; crmadmin would wait for its answer
         return "S_IDLE" in self.run(self.a_node(), f"crmadmin --timeout 5s --status {name}").stdout
+
+    def votes(self, node: str) -> int:
+        """Return the votes of all that a node sees, those of the quorum device with them."""
+        told = self.run(node, "corosync-quorumtool -s").stdout
+        return int(re.search(r"^Total votes: +(\d+)", told, re.MULTILINE)[1])  # type: ignore[index]
+
+    def has_quorum(self, node: str) -> bool:
+        """True while a node and those that it hears are the side that may go on."""
+        return re.search(r"^Quorate: +Yes", self.run(node, "corosync-quorumtool -s").stdout, re.MULTILINE) is not None
 
     def syslog(self, node: str) -> list[str]:
         """Return what a node sent to syslog since the lab began."""

@@ -54,7 +54,14 @@ def test_a_resource_without_devices_has_all_devices_of_bnfos_conf() -> None:
 
 def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
-    assert examine(Facts(cluster, has_quorum_device=True)) == []
+    assert examine(Facts(cluster, quorum_device="heuristics")) == []
+
+
+def test_a_quorum_device_that_does_not_know_where_the_lines_are_is_found() -> None:
+    cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
+    (finding,) = examine(Facts(cluster, quorum_device="node id"))
+    assert finding.check.id == "lines-ignored-in-split"
+    assert "exec_lines=/usr/bin/test -e /run/resource-agents/berofos-relay.state" in finding.problem.fix
 
 
 @pytest.mark.parametrize(

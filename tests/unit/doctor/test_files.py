@@ -141,21 +141,29 @@ def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None
 
 
 @pytest.mark.parametrize(
-    ("text", "arbiter"),
+    ("text", "decides_by"),
     [
-        ("quorum {\n  provider: corosync_votequorum\n  device {\n    model: net\n  }\n}\n", True),
-        ("quorum {\n  two_node: 1\n}\nlogging {\n}\n", False),
-        ("nodelist {\n  device {\n  }\n}\nquorum {\n}\n", False),
+        ("quorum {\n  provider: corosync_votequorum\n  device {\n    model: net\n  }\n}\n", "node id"),
+        (
+            "quorum {\n  device {\n    heuristics {\n      exec_a: /bin/true\n      mode: sync\n    }\n  }\n}\n",
+            "heuristics",
+        ),
+        (
+            "quorum {\n  device {\n    heuristics {\n      mode: off\n      exec_a: /bin/true\n    }\n  }\n}\n",
+            "node id",
+        ),
+        ("quorum {\n  two_node: 1\n}\nlogging {\n}\n", ""),
+        ("nodelist {\n  device {\n  }\n}\nquorum {\n}\n", ""),
     ],
 )
-def test_a_quorum_device_is_seen_in_corosync_conf(tmp_path: Path, text: str, arbiter: bool) -> None:
+def test_a_quorum_device_is_seen_in_corosync_conf(tmp_path: Path, text: str, decides_by: str) -> None:
     path = tmp_path / "corosync.conf"
     path.write_text(text)
-    assert files.has_quorum_device(str(path)) is arbiter
+    assert files.quorum_device(str(path)) == decides_by
 
 
 def test_no_corosync_conf_no_quorum_device(tmp_path: Path) -> None:
-    assert not files.has_quorum_device(str(tmp_path / "corosync.conf"))
+    assert files.quorum_device(str(tmp_path / "corosync.conf")) == ""
 
 
 def test_how_to_compare_the_file_between_nodes() -> None:
