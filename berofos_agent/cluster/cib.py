@@ -119,6 +119,15 @@ class Cluster:
     feature_set: str = ""
     """What the cluster's Pacemaker supports, such as 3.16.1; empty if the CIB does not name it."""
 
+    def followed(self, relay: Relay) -> list[Colocation]:
+        """Return the colocations that place a relay with another resource."""
+        return [one for one in self.colocations if one.rsc in relay.names and one.with_rsc not in relay.names]
+
+    def followers(self, relay: Relay) -> list[Colocation]:
+        """Return those that bind another resource, which is no relay, to a relay."""
+        found = [one for one in self.colocations if one.mandatory and one.with_rsc in relay.names]
+        return [one for one in found if not any(one.rsc in other.names for other in self.relays)]
+
     def option_name(self, name: str) -> str:
         """Return the name that this cluster uses for a cluster option, by its name before Pacemaker 3.0.2."""
         new = NEW_NAMES.get(name, name)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from berofos_agent.agent.node import relay_mode_for
-from berofos_agent.cluster.cib import Cluster, Colocation, Relay
-from berofos_agent.cluster.status import Ban, ClusterStatus, FailCount, Failure, Operation
+from berofos_agent.cluster.cib import Cluster, Relay
+from berofos_agent.cluster.status import STARTING, Ban, ClusterStatus, FailCount, Failure, Operation
 
 AT_D = "0"
 """The relay mode in which the lines are at port D."""
@@ -27,6 +27,8 @@ class RelayState:
     """Where telephony runs, in the role of the colocation."""
     nodes: Sequence[str] = ()
     """Where the relay resource runs."""
+    starting: bool = False
+    """A start is under way."""
     managed: bool = True
     blocked: bool = False
     target_role: str = ""
@@ -72,7 +74,7 @@ def relay_states(cluster: Cluster, status: ClusterStatus) -> list[RelayState]:
 
 
 def _state(cluster: Cluster, status: ClusterStatus, relay: Relay) -> RelayState:
-    followed = next((one for one in cluster.colocations if _is_followed(relay, one)), None)
+    followed = next((one for one in cluster.followed(relay) if one.mandatory), None)
     instances = status.of(relay.id)
     return RelayState(
         id=relay.id,
@@ -81,6 +83,7 @@ def _state(cluster: Cluster, status: ClusterStatus, relay: Relay) -> RelayState:
         telephony=followed.with_rsc if followed else "",
         telephony_nodes=status.where(followed.with_rsc, followed.with_role) if followed else (),
         nodes=status.where(relay.id),
+        starting=any(one.role == STARTING for one in instances),
         managed=all(one.managed for one in instances),
         blocked=any(one.blocked for one in instances),
         target_role=next((one.target_role for one in instances), ""),
@@ -91,10 +94,6 @@ def _state(cluster: Cluster, status: ClusterStatus, relay: Relay) -> RelayState:
         bans=[one for one in status.bans if one.resource in relay.names],
         last_start=status.last_start(relay.id),
     )
-
-
-def _is_followed(relay: Relay, one: Colocation) -> bool:
-    return one.mandatory and one.rsc in relay.names and one.with_rsc not in relay.names
 
 
 def _attributes(status: ClusterStatus, name: str) -> dict[str, str]:

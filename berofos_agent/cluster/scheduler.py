@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster.cib import seconds
-from berofos_agent.cluster.tools import parse_xml, why_failed
+from berofos_agent.cluster.tools import find, parse_xml, why_failed
 from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
@@ -91,6 +91,8 @@ class Scheduler:
 
     def _call(self, cib: Any, options: Sequence[str]) -> tuple[Any, Any]:
         """Return the CIB that crm_simulate saves, and what it prints."""
+        if not find("crm_simulate"):
+            raise ConfigurationError("there is no crm_simulate on this host; install pacemaker-cli-utils")
         self.runs += 1
         seconds = min(self.seconds, self._end - time.monotonic())
         if seconds <= 0:

@@ -46,9 +46,8 @@ def telephony_of(cluster: Cluster, relay: Relay) -> Telephony | None:
 
     None if there is no such resource.
     """
-    binding = [one for one in cluster.colocations if one.mandatory]
-    ids = [one.with_rsc for one in binding if one.rsc in relay.names and one.with_rsc not in relay.names]
-    ids += [one.rsc for one in binding if one.with_rsc in relay.names and one.rsc not in relay.names]
+    ids = [one.with_rsc for one in cluster.followed(relay) if one.mandatory]
+    ids += [one.rsc for one in cluster.followers(relay)]
     if not ids:
         others = candidates(cluster)
         ids = others if len(others) == 1 else []

@@ -6,8 +6,8 @@ Tested with the XML of Pacemaker 2.1 and 3.0. `parse` is a pure function; `read`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,10 @@ INFINITY = 1000000
 DEGRADED = 190
 """The exit code of a degraded monitor (OCF_DEGRADED). The resource runs; the failure has no fail-count."""
 
+PENDING = 193
+"""The code of an operation that is under way."""
+
+STARTING = "Starting"
 _ACTIVE_ROLES = ("Started", "Promoted", "Unpromoted", "Master", "Slave")
 _SAME_ROLE = {"Master": "Promoted", "Slave": "Unpromoted"}
 """Pacemaker 2.0 has the older names."""
@@ -211,6 +215,8 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
     dc, options = summary.find("current_dc"), summary.find("cluster_options")
     if dc is None or options is None:
         raise ConfigurationError(f"{source}: has no cluster status; try again once the cluster is up")
+    history = list(_history(root))
+    starting = {(one.resource, one.node) for one in history if (one.task, one.code) == ("start", PENDING)}
     return ClusterStatus(
         at=_time("".join(summary.xpath("last_update/@time"))),
         version=dc.get("version", ""),
@@ -219,12 +225,12 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
         fencing_enabled=_true(options, "fencing-enabled") or _true(options, "stonith-enabled"),
         maintenance=_true(options, "maintenance-mode"),
         nodes=_nodes(root),
-        instances=list(_instances(root.find("resources"))),
+        instances=[_unless_starting(one, starting) for one in _instances(root.find("resources"))],
         failures=[_failure(element) for element in root.iterfind("failures/failure")],
         fail_counts=list(_fail_counts(root)),
         bans=[Ban(*(one.get(name, "") for name in ("id", "resource", "node"))) for one in root.iterfind("bans/ban")],
         fencing=[_fencing(element) for element in root.iterfind("fence_history/fence_event")],
-        history=list(_history(root)),
+        history=history,
     )
 
 
@@ -264,6 +270,15 @@ def _instances(parent: _Element | None, parents: Sequence[str] = (), replica: st
             parents=tuple(parents),
             replica=replica,
         )
+
+
+def _unless_starting(instance: Instance, starting: Container[tuple[str, str]]) -> Instance:
+    """Return an instance in the role STARTING while its start is under way.
+
+    Pacemaker 2.1.5 calls it Started already if its monitor with role=Stopped is under way on another node.
+    """
+    under_way = any((instance.id, node) in starting for node in instance.nodes)
+    return replace(instance, role=STARTING) if under_way else instance
 
 
 def _failure(element: _Element) -> Failure:

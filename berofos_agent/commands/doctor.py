@@ -100,14 +100,14 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     configs = [files.read(path) for path in paths]
     inspected = [device for file in configs for device in _inspect(file)]
     quorum_device = "" if cib_path else files.quorum_device()
-    rows, why_no_rehearsal = _rehearse(cluster, bool(quorum_device)) if cluster else (None, "")
+    rows, why_no_rehearsal = _tried(lambda: _rehearse(cluster, bool(quorum_device))) if cluster else (None, "")
     facts = Facts(
         cluster,
         why_no_cluster=why_not,
         quorum_device=quorum_device,
         status=live,
         why_no_status=why_not_live,
-        rows=rows,
+        rows=rows or (),
         why_no_rehearsal=why_no_rehearsal,
         files=configs,
         inspected=inspected,
@@ -119,20 +119,14 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     return replace(facts, alarms=_alarms(facts, os.environ), switchers=switchers, heartbeat=state)
 
 
-def _rehearse(cluster: Cluster, has_quorum_device: bool) -> tuple[list[Row] | None, str]:
-    """Return what the scheduler would do in the situations that decide a check, or why it cannot be asked.
-
-    Where Pacemaker's crm_simulate is not installed, the checks go by the configuration alone.
-    """
+def _rehearse(cluster: Cluster, has_quorum_device: bool) -> list[Row]:
+    """Return what the scheduler would do in the situations that decide a check; raise ConfigurationError."""
     from berofos_agent.cluster.rehearsal import rehearse
     from berofos_agent.cluster.scheduler import Scheduler
     from berofos_agent.cluster.situations import DECISIVE
-    from berofos_agent.cluster.tools import find
 
-    if not find("crm_simulate"):
-        return None, ""
     with Scheduler(total=REHEARSAL_SECONDS) as scheduler:
-        return _tried(lambda: rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE))
+        return rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE)
 
 
 def _tried(read: Callable[[], T]) -> tuple[T | None, str]:

@@ -100,7 +100,7 @@ def examine(facts: Facts) -> list[Finding]:
     """Return all findings, the most dangerous first."""
     findings = [Finding(check, problem) for check in CHECKS for problem in check.evaluate(facts)]
     findings = [one for one in findings if not one.check.behaviour or is_shown(one, facts.rows)]
-    return [*unexplained(findings, facts.rows or ()), *findings]
+    return [*unexplained(findings, facts.rows), *findings]
 
 
 def examine_present(facts: Facts) -> list[Finding]:
@@ -114,9 +114,9 @@ def examine_present(facts: Facts) -> list[Finding]:
     return [Finding(check, problem) for check in present for problem in check.evaluate(facts)]
 
 
-def is_shown(finding: Finding, rows: Sequence[Row] | None) -> bool:
-    """Return True if the scheduler shows what a finding leads to, or was not asked."""
-    return rows is None or any(explains(finding, row, one) for row in rows for one in row.violations)
+def is_shown(finding: Finding, rows: Sequence[Row]) -> bool:
+    """Return True if the scheduler shows what a finding leads to."""
+    return any(explains(finding, row, one) for row in rows for one in row.violations)
 
 
 def explains(finding: Finding, row: Row, violation: str) -> bool:

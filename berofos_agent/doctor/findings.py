@@ -14,7 +14,7 @@ from berofos_agent.agent.parameters import Parameters
 from berofos_agent.errors import ParameterError
 
 if TYPE_CHECKING:
-    from berofos_agent.cluster.cib import Cluster, Colocation, Relay
+    from berofos_agent.cluster.cib import Cluster, Relay
     from berofos_agent.cluster.rehearsal import Row
     from berofos_agent.cluster.relays import RelayState
     from berofos_agent.cluster.status import ClusterStatus
@@ -76,8 +76,8 @@ class Facts:
     why_no_status: str = ""
     quorum_device: str = ""
     """What a quorum device decides by which of two separated nodes may go on (from corosync.conf); "" without one."""
-    rows: Sequence[Row] | None = None
-    """What the scheduler would do; None if it was not asked."""
+    rows: Sequence[Row] = ()
+    """What the scheduler would do."""
     why_no_rehearsal: str = ""
     files: Sequence[ConfigFile] = ()
     switchers: Sequence[str] | None = None
@@ -101,21 +101,6 @@ class Facts:
         return relay_states(self.cluster, self.status) if self.cluster and self.status else ()
 
     @cached_property
-    def followed(self) -> Mapping[str, Sequence[Colocation]]:
-        """By resource, the colocations that place it with another; those of groups included."""
-        return _grouped(self.cluster, lambda one: one.rsc)
-
-    @cached_property
-    def followers(self) -> Mapping[str, Sequence[Colocation]]:
-        """By resource, the colocations that place another with it."""
-        return _grouped(self.cluster, lambda one: one.with_rsc)
-
-    @cached_property
-    def relay_names(self) -> frozenset[str]:
-        """Every id by which a constraint can place a relay."""
-        return frozenset(name for relay in self.relays for name in relay.names)
-
-    @cached_property
     def parsed(self) -> Sequence[tuple[Relay, Parameters]]:
         """The relays with valid parameters; placement.bad_parameters reports the others."""
         found = []
@@ -123,13 +108,6 @@ class Facts:
             with contextlib.suppress(ParameterError):
                 found.append((relay, parameters.parse(relay.parameters.get)))
         return found
-
-
-def _grouped(cluster: Cluster | None, key: Callable[[Colocation], str]) -> dict[str, list[Colocation]]:
-    groups: dict[str, list[Colocation]] = {}
-    for colocation in cluster.colocations if cluster else ():
-        groups.setdefault(key(colocation), []).append(colocation)
-    return groups
 
 
 @dataclass(frozen=True)
@@ -152,7 +130,7 @@ class Check:
     explains: Sequence[str] = ()
     """The violations of a rehearsal that this problem leads to."""
     behaviour: bool = False
-    """Decided by the rehearsal, if there is one: no finding where the scheduler shows none of `explains`."""
+    """Decided by the rehearsal: no finding where the scheduler shows none of `explains`."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def telephony_stopped(facts: Facts) -> Iterator[Problem]:
 def relay_stopped(facts: Facts) -> Iterator[Problem]:
     """The relay resource failed or is stopped while telephony runs: nothing keeps the lines in position."""
     for state in facts.states:
-        if state.telephony_nodes and not state.nodes and state.target_role != "Stopped":
+        if state.telephony_nodes and not state.nodes and not state.starting and state.target_role != "Stopped":
             yield Problem(
                 state.id,
                 f"is stopped: {state.reason or 'no failure is listed'}",
@@ -244,6 +244,8 @@ def _place(state: RelayState, device: Inspected) -> str:
 
 
 def _why(state: RelayState) -> str:
+    if state.starting:
+        return "the resource is being started"
     if not state.nodes:
         return f"the resource is stopped ({state.reason})" if state.reason else "the resource is stopped"
     return f"telephony runs on {state.node}" if state.telephony else f"the resource runs on {state.node}"

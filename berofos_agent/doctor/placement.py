@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from berofos_agent.agent import parameters
 from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.cluster import shape
-from berofos_agent.cluster.cib import Cluster, Colocation, FenceDevice, Relay, is_off, seconds
+from berofos_agent.cluster.cib import Cluster, FenceDevice, Relay, is_off, seconds
 from berofos_agent.cluster.recommendation import FENCING_DELAY, PRIORITY
 from berofos_agent.doctor import remedies
 from berofos_agent.doctor.findings import CLUSTER, Facts, Problem
@@ -177,9 +177,9 @@ def unknown_nodes(facts: Facts) -> Iterator[Problem]:
 
 def not_colocated(facts: Facts) -> Iterator[Problem]:
     """The relay is not colocated with the telephony resource: the lines may be on another node."""
-    for relay in facts.relays:
-        followed = _followed(facts, relay)
-        if any(one.mandatory for one in followed) or _followers(facts, relay):
+    for cluster, relay in _relays(facts):
+        followed = cluster.followed(relay)
+        if any(one.mandatory for one in followed) or cluster.followers(relay):
             continue
         wish = f" (only with score {followed[0].score})" if followed else ""
         with_rsc = followed[0].with_rsc if followed else _TELEPHONY
@@ -193,9 +193,9 @@ def not_colocated(facts: Facts) -> Iterator[Problem]:
 
 def colocated_without_role(facts: Facts) -> Iterator[Problem]:
     """The relay is colocated with any instance of telephony, not with the promoted one."""
-    for relay in facts.relays:
-        for one in _followed(facts, relay):
-            telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), one.with_rsc)
+    for cluster, relay in _relays(facts):
+        for one in cluster.followed(relay):
+            telephony = shape.find(cluster.tree.find("configuration"), one.with_rsc)
             if telephony and telephony.promotable and one.mandatory and not shape.role_is_promoted(one.with_role):
                 text = f"is colocated with any instance of {one.with_rsc}, not with the promoted one ({one.id})"
                 colocate = remedies.colocate(relay.id, one.with_rsc, "Promoted")
@@ -204,23 +204,22 @@ def colocated_without_role(facts: Facts) -> Iterator[Problem]:
 
 def colocated_backwards(facts: Facts) -> Iterator[Problem]:
     """Telephony is colocated with the relay (reversed): a relay failure stops telephony."""
-    for relay in facts.relays:
-        for follower, id in _followers(facts, relay):
-            fix = f"{remedies.delete_constraint('colocation', id)} && {remedies.colocate(relay.id, follower)}"
-            if id == relay.group:
-                remove = f"pcs resource group remove {id} {relay.id}, or crm configure modgroup {id} remove {relay.id}"
-                fix = f"{remove}; then {remedies.colocate(relay.id, follower)}"
-            yield Problem(
-                relay.id,
-                f"{follower} is colocated with the relay (reversed, {id}): a relay failure stops telephony",
-                fix,
-            )
+    for cluster, relay in _relays(facts):
+        for one in cluster.followers(relay):
+            colocate = remedies.colocate(relay.id, one.rsc)
+            fix = f"{remedies.delete_constraint('colocation', one.id)} && {colocate}"
+            if one.id == relay.group:
+                group = f"{one.id} remove {relay.id}"
+                remove = f"pcs resource group remove {one.id} {relay.id}, or crm configure modgroup {group}"
+                fix = f"{remove}; then {colocate}"
+            text = f"{one.rsc} is colocated with the relay (reversed, {one.id}): a relay failure stops telephony"
+            yield Problem(relay.id, text, fix)
 
 
 def critical(facts: Facts) -> Iterator[Problem]:
     """A relay failure moves telephony to the other node."""
-    for relay in facts.relays:
-        binding = [one for one in _followed(facts, relay) if one.mandatory and not _is_on_all_nodes(facts, one)]
+    for cluster, relay in _relays(facts):
+        binding = [one for one in cluster.followed(relay) if one.mandatory]
         explicit = [one for one in binding if one.influence]
         by_default = [one for one in binding if one.influence is None]  # only these follow `critical`
         if explicit or (by_default and not is_off(relay.meta.get("critical", "true"))):
@@ -231,19 +230,7 @@ def critical(facts: Facts) -> Iterator[Problem]:
             )
 
 
-def _is_on_all_nodes(facts: Facts, colocation: Colocation) -> bool:
-    """Return True for a clone: its instances stay where they are, and the relay goes to another one."""
-    telephony = facts.cluster and shape.find(facts.cluster.tree.find("configuration"), colocation.with_rsc)
-    return bool(telephony and telephony.kind == "clone" and not telephony.promotable)
-
-
-def _followed(facts: Facts, relay: Relay) -> list[Colocation]:
-    """The colocations that place the relay with another resource."""
-    found = [one for name in relay.names for one in facts.followed.get(name, ())]
-    return [one for one in found if one.with_rsc not in relay.names]
-
-
-def _followers(facts: Facts, relay: Relay) -> list[tuple[str, str]]:
-    """The resources placed with the relay, each with the constraint or group that does so."""
-    found = [one for name in relay.names for one in facts.followers.get(name, ())]
-    return [(one.rsc, one.id) for one in found if one.mandatory and one.rsc not in facts.relay_names]
+def _relays(facts: Facts) -> Iterator[tuple[Cluster, Relay]]:
+    """Yield each relay with its cluster."""
+    if facts.cluster:
+        yield from ((facts.cluster, relay) for relay in facts.relays)

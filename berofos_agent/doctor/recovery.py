@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from typing import Callable
 
-from berofos_agent.cluster.cib import Operation, is_off, is_on, seconds
+from berofos_agent.cluster.cib import Operation, Relay, is_off, is_on, seconds
 from berofos_agent.cluster.recommendation import ON_FAIL, OPERATIONS
 from berofos_agent.cluster.recommendation import Operation as Recommended
 from berofos_agent.device.topology import WATCHDOG_SECONDS
@@ -50,58 +51,43 @@ def fallback_with_several_devices(facts: Facts) -> Iterator[Problem]:
 
 def shared_devices(facts: Facts) -> Iterator[Problem]:
     """Several resources control one device and switch it back and forth."""
-    of_all: dict[str, str] = {}
-    of_one: dict[tuple[str, str], str] = {}
-    for relay, given in facts.parsed:
-        clashes = {of_one[given.config, name]: name for name in given.devices if (given.config, name) in of_one}
-        if given.config in of_all:
-            clashes = {of_all[given.config]: ", ".join(given.devices) or "all devices"}
-        elif not given.devices:
-            clashes = {other: name for (config, name), other in of_one.items() if config == given.config}
-        for other, which in clashes.items():
-            yield Problem(
-                relay.id,
-                f"and {other} both control {which}: they switch the lines back and forth",
-                remedies.set_parameter(relay.id, "devices", "DEVICE"),
-            )
-        of_one.update({(given.config, name): relay.id for name in given.devices})
-        if not given.devices:
-            of_all[given.config] = relay.id
+    for (one, first), (other, second) in combinations(facts.parsed, 2):
+        named = second.devices or first.devices or ["all devices"]
+        if first.devices and second.devices:
+            named = [name for name in second.devices if name in first.devices]
+        if first.config == second.config and named:
+            text = f"and {one.id} both control {', '.join(named)}: they switch the lines back and forth"
+            yield Problem(other.id, text, remedies.set_parameter(other.id, "devices", "DEVICE"))
 
 
 def no_monitor(facts: Facts) -> Iterator[Problem]:
     """The relay resource has no monitor: a relay that was moved by hand goes unnoticed."""
-    yield from _missing_monitor(facts, _SHALLOW)
+    yield from _without(facts.relays, "has no monitor: a relay that was moved by hand goes unnoticed", _SHALLOW, _DEEP)
 
 
 def no_deep_monitor(facts: Facts) -> Iterator[Problem]:
     """There is no monitor at level 10: latent misconfiguration of a device goes unnoticed."""
-    yield from _missing_monitor(facts, _DEEP)
+    monitored = [relay for relay in facts.relays if any(_is(op, _SHALLOW) for op in relay.operations)]
+    yield from _without(
+        monitored, "has no monitor at level 10: latent misconfiguration of a device goes unnoticed", _DEEP
+    )
 
 
 def no_readiness_monitor(facts: Facts) -> Iterator[Problem]:
     """No monitor with role=Stopped checks whether the other node could take over."""
-    alone = [relay.id for relay in facts.relays if not relay.parameters.get("port_d_node")]
-    yield from (problem for problem in _missing_monitor(facts, _STOPPED) if problem.subject not in alone)
+    text = "has no monitor with role=Stopped: what is wrong on the other node shows only when it has to take over"
+    yield from _without([relay for relay in facts.relays if relay.parameters.get("port_d_node")], text, _STOPPED)
 
 
 _SHALLOW, _DEEP, _STOPPED = (one for one in OPERATIONS if one.name == "monitor")
-_MISSING: Mapping[Recommended, str] = {
-    _SHALLOW: "has no monitor: a relay that was moved by hand goes unnoticed",
-    _DEEP: "has no monitor at level 10: latent misconfiguration of a device goes unnoticed",
-    _STOPPED: "has no monitor with role=Stopped: what is wrong on the other node shows only when it has to take over",
-}
 
 
-def _missing_monitor(facts: Facts, wanted: Recommended) -> Iterator[Problem]:
-    for relay in facts.relays:
-        missing = [one for one in _MISSING if not any(_is(op, one) for op in relay.operations)]
-        # If both monitors of the running resource are missing, that is one finding (no-monitor).
-        together = [one for one in (_SHALLOW, _DEEP) if one in missing]
-        here = [wanted] if wanted == _STOPPED else together
-        if wanted in missing and not (wanted == _DEEP and len(together) > 1):
-            fix = " && ".join(remedies.add_operation(relay.id, one) for one in here)
-            yield Problem(relay.id, _MISSING[wanted], fix)
+def _without(relays: Iterable[Relay], text: str, wanted: Recommended, *others: Recommended) -> Iterator[Problem]:
+    """Yield the relays without an operation; the fix adds the others that are missing too."""
+    for relay in relays:
+        missing = [one for one in (wanted, *others) if not any(_is(op, one) for op in relay.operations)]
+        if wanted in missing:
+            yield Problem(relay.id, text, " && ".join(remedies.add_operation(relay.id, one) for one in missing))
 
 
 def short_timeouts(facts: Facts) -> Iterator[Problem]:
@@ -189,14 +175,13 @@ def no_migration_threshold(facts: Facts) -> Iterator[Problem]:
 
 def leftover_move_constraint(facts: Facts) -> Iterator[Problem]:
     """A move or ban left a constraint behind, which stays until it is cleared."""
-    names = facts.relay_names | {one.with_rsc for name in facts.relay_names for one in facts.followed.get(name, ())}
-    for id, rsc in (facts.cluster.moved if facts.cluster else {}).items():
+    cluster = facts.cluster
+    names = {name for relay in facts.relays for name in relay.names}
+    names |= {one.with_rsc for relay in facts.relays for one in (cluster.followed(relay) if cluster else ())}
+    for id, rsc in (cluster.moved if cluster else {}).items():
         if rsc in names:
-            yield Problem(
-                rsc,
-                f"is still bound by the constraint {id} of a move or ban",
-                f"crm_resource --clear --resource {rsc}",
-            )
+            text = f"is still bound by the constraint {id} of a move or ban"
+            yield Problem(rsc, text, f"crm_resource --clear --resource {rsc}")
 
 
 def _is(op: Operation, recommended: Recommended) -> bool:

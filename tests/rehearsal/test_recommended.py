@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
+from tests.shown import read
 
 from .__main__ import rehearsed
 from .recommended import Recommended, all_of_them
@@ -23,4 +23,4 @@ def test_no_fault_does_what_it_must_not(name: str) -> None:
 
 @pytest.mark.parametrize("one", list(all_of_them()), ids=lambda one: one.name)
 def test_where_the_scheduler_shows_nothing_wrong_the_doctor_reads_nothing_wrong(one: Recommended) -> None:
-    assert examine(Facts(one.cluster, quorum_device="heuristics" if one.has_quorum_device else "")) == []
+    assert read(Facts(one.cluster, quorum_device="heuristics" if one.has_quorum_device else "")) == []

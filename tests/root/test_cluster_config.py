@@ -10,8 +10,8 @@ from berofos_agent.cluster import cib
 from berofos_agent.cluster.rehearsal import rehearse
 from berofos_agent.cluster.scheduler import Scheduler
 from berofos_agent.commands.berofos import main
-from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
+from tests.shown import read
 
 from .conftest import Installed
 
@@ -79,7 +79,7 @@ def test_the_printed_configuration_is_accepted_and_has_no_findings(
     assert applied.returncode == 0, applied.stdout
     cluster = cib.read_file(str(path))
     assert len(cluster.relays) == (1 if topology else 2)
-    assert examine(Facts(cluster)) == []
+    assert read(Facts(cluster)) == []
     with Scheduler() as scheduler:
         rows = rehearse(cluster, scheduler)
     assert [(row.text, row.violations) for row in rows if row.violations] == []

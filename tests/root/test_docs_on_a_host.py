@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from berofos_agent.cluster import cib
-from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
 from berofos_agent.simulator import Simulator
 from tests.examples import examples, write_commands
+from tests.shown import read
 
 from .conftest import Installed
 
@@ -59,7 +59,7 @@ def test_concepts_head_start(host: Host) -> None:
     shutil.copy(CIBS / "fencing-without-delay--none.xml", path)
     done = host.run("concepts.md", "head-start", CIB_file=str(path))
     assert done.returncode == 0, done.stdout
-    assert examine(Facts(cib.read_file(str(path)))) == []
+    assert read(Facts(cib.read_file(str(path)))) == []
 
 
 def test_installation(host: Host) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from berofos_agent.cluster import cib
-from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
+from tests.shown import read
 
 from .conftest import Installed
 
@@ -46,13 +46,13 @@ BAD = sorted(path.stem for path in CIBS.glob("*.xml") if not path.stem.startswit
 def test_the_printed_command_fixes_the_fault(installed: Installed, tmp_path: Path, name: str) -> None:
     path = tmp_path / "cib.xml"
     shutil.copy(CIBS / f"{name}.xml", path)
-    for finding in examine(Facts(cib.read_file(str(path)))):
+    for finding in read(Facts(cib.read_file(str(path)))):
         command = finding.problem.fix
         for word in LEFT_TO_THE_ADMINISTRATOR:
             command = command.replace(word, ANSWERS.get(name, word))
         done = installed.run("sh", "-e", "-c", command, CIB_file=str(path))
         assert done.returncode == 0, f"{command}\n{done.stdout}"
-    assert examine(Facts(cib.read_file(str(path)))) == []
+    assert read(Facts(cib.read_file(str(path)))) == []
 
 
 @pytest.mark.parametrize("command", ["pcs -f {cib} resource unclone relay", "crm configure delete relay-clone"])

@@ -166,7 +166,7 @@ def test_what_can_be_promoted(text: str, promotable: bool) -> None:
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        (None, "no crm_simulate"),
+        (None, "install pacemaker-cli-utils"),
         ("kill -ABRT $$", "crashed (signal 6)"),
         ("echo 'Could not parse' >&2; exit 66", "exit status 66): Could not parse"),
         ("echo '<not'", "the answer of crm_simulate: is not XML"),
@@ -179,7 +179,7 @@ def test_a_scheduler_that_cannot_be_asked_is_one_line(
 ) -> None:
     program = tmp_path / "crm_simulate"
     if script is None:
-        monkeypatch.setattr("berofos_agent.cluster.tools.find", lambda *_: None)
+        monkeypatch.setattr("berofos_agent.cluster.scheduler.find", lambda _: None)
     else:
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)

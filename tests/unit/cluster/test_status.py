@@ -49,6 +49,16 @@ def test_the_last_start_is_in_the_history(release: str) -> None:
     assert recorded(release, "start-failed").last_start("relay") is None, "only a failed start is left"
 
 
+def test_a_resource_does_not_run_while_its_start_is_under_way() -> None:
+    """While a role=Stopped monitor is under way elsewhere, crm_mon 2.1.5 says Started, and rc 193 for the start."""
+    text = (RECORDED / "2.1" / "healthy.xml").read_text()
+    ended = 'call="16" task="start" rc="0" rc_text="ok"'
+    assert ended in text
+    cluster = status.parse(text.replace(ended, 'call="-1" task="start" rc="193" rc_text="unknown"').encode())
+    assert cluster.of("relay")[0].role == status.STARTING
+    assert (cluster.where("relay"), cluster.where("xivo")) == ([], ["xivo-1"])
+
+
 def test_a_degraded_resource_runs_and_is_listed_as_failed(release: str) -> None:
     cluster = recorded(release, "degraded")
     assert cluster.where("relay") == ["xivo-1"]

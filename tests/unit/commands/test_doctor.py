@@ -11,16 +11,16 @@ import pytest
 from berofos_agent.cluster import cib
 from berofos_agent.commands.berofos import main
 from berofos_agent.commands.doctor import as_text
-from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
+from tests import shown
 
 CIBS = Path(__file__).parents[2] / "data" / "cib"
 
 
 @pytest.fixture(autouse=True)
 def without_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """tests/rehearsal has it; here the checks go by the configuration alone, as where it is not installed."""
-    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", lambda *_: (None, ""))
+    """tests/rehearsal has the real one."""
+    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", shown.rehearsed)
 
 
 def test_a_clean_cluster_is_exit_status_0(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +123,7 @@ def test_a_hanging_cluster_is_given_up_after_the_time_limit(
 
 def test_on_a_terminal_findings_are_wrapped_between_words_and_commands_are_not() -> None:
     facts = Facts(cib.read_file(str(CIBS / "no-failure-timeout.xml")))
-    text = as_text(examine(facts), [], facts, 40, lambda line, colour: f"<{colour}>{line}")
+    text = as_text(shown.read(facts), [], facts, 40, lambda line, colour: f"<{colour}>{line}")
     assert text.splitlines()[:3] == [
         "<yellow>WARNING: relay has no failure-timeout: a",
         "<yellow>  failed start is not tried again",

@@ -77,6 +77,19 @@ def test_the_doctor_says_that_it_could_not_ask_the_scheduler(tools: Path, capsys
     assert "crm_simulate crashed (signal 6)" in finding["text"]
 
 
+def test_without_a_scheduler_the_doctor_judges_no_behaviour_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("berofos_agent.cluster.scheduler.find", lambda _program: None)
+    assert main(["doctor", "--cib", str(CIBS / "critical--by-default.xml")]) == 2
+    first, _fix, *others = capsys.readouterr().out.splitlines()
+    assert first == (
+        "ERROR: cluster was not rehearsed: there is no crm_simulate on this host; install pacemaker-cli-utils  "
+        "[not-judged]"
+    )
+    assert others == ["1 finding; checked resource relay"]
+
+
 ROWS = [
     Row("relay", "xivo", "xivo-1", "active-dies", "xivo-1 dies", Outcome(fenced=["xivo-1"]), []),
     Row("relay", "xivo", "xivo-1", "telephony-moved", "xivo is moved", Outcome(["a"], ["b"], ["a"]), [APART]),

@@ -14,6 +14,7 @@ from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.doctor.checks import CHECKS, examine
 from berofos_agent.doctor.findings import ConfigFile, Facts, Finding
 from berofos_agent.errors import ConfigurationError
+from tests.shown import read
 
 CIBS = Path(__file__).parents[2] / "data" / "cib"
 GOOD = sorted(path.name for path in CIBS.glob("good-*.xml"))
@@ -21,7 +22,7 @@ BAD = sorted(path.name for path in CIBS.glob("*.xml") if path.name not in GOOD)
 
 
 def examined(name: str) -> list[Finding]:
-    return examine(Facts(cib.read_file(str(CIBS / name))))
+    return read(Facts(cib.read_file(str(CIBS / name))))
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -37,6 +38,12 @@ def test_exactly_the_planted_fault_is_found(name: str) -> None:
     assert found[0].problem.fix
 
 
+@pytest.mark.parametrize("name", BAD)
+def test_what_the_scheduler_does_not_show_is_no_finding_about_behaviour(name: str) -> None:
+    found = examine(Facts(cib.read_file(str(CIBS / name))))
+    assert found == [one for one in examined(name) if not one.check.behaviour]
+
+
 def test_every_check_of_the_cluster_has_a_planted_fault() -> None:
     planted = {name.split(".")[0].split("--")[0] for name in BAD}
     of_the_cluster = {check.id for check in CHECKS if check.evaluate.__module__.endswith(("placement", "recovery"))}
@@ -48,18 +55,18 @@ def test_a_resource_without_devices_has_all_devices_of_bnfos_conf() -> None:
         (CIBS / "fallback-with-several--pbx.xml").read_bytes().replace(b'value="fos1 fos2"', b'value=""'), "cib"
     )
     two = ConfigFile("/etc/bnfos.conf", [Entry("fos1", "10.34.1.20"), Entry("fos2", "10.34.1.21")])
-    assert [finding.check.id for finding in examine(Facts(cluster, files=[two]))] == ["fallback-with-several"]
-    assert examine(Facts(cluster)) == []
+    assert [finding.check.id for finding in read(Facts(cluster, files=[two]))] == ["fallback-with-several"]
+    assert read(Facts(cluster)) == []
 
 
 def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
-    assert examine(Facts(cluster, quorum_device="heuristics")) == []
+    assert read(Facts(cluster, quorum_device="heuristics")) == []
 
 
 def test_a_quorum_device_that_does_not_know_where_the_lines_are_is_found() -> None:
     cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
-    (finding,) = examine(Facts(cluster, quorum_device="node id"))
+    (finding,) = read(Facts(cluster, quorum_device="node id"))
     assert finding.check.id == "lines-ignored-in-split"
     assert "exec_lines=/usr/bin/test -e /run/resource-agents/berofos-relay.state" in finding.problem.fix
 
@@ -112,7 +119,7 @@ def test_a_configuration_that_was_mangled_is_judged_or_refused_never_a_traceback
         for _ in range(chance.randint(1, 5)):
             mangle(root, chance)
         with contextlib.suppress(ConfigurationError):
-            examine(Facts(cib.parse(etree.tostring(root), "cib.xml")))
+            read(Facts(cib.parse(etree.tostring(root), "cib.xml")))
 
 
 def mangle(root: etree._Element, chance: random.Random) -> None:

@@ -72,6 +72,14 @@ def test_lines_that_are_not_where_telephony_runs_are_found() -> None:
     )
 
 
+def test_a_resource_that_is_being_started_is_not_called_stopped() -> None:
+    under_way = {'call="16" task="start" rc="0" rc_text="ok"': 'call="-1" task="start" rc="193" rc_text="unknown"'}
+    assert found(facts("healthy", D, D, edits=under_way)) == {
+        "wrong-position": "relay has its lines at A-D (xivo-2), expected A-B (xivo-1): the resource is being started"
+    }
+    assert found(facts("healthy", B, B, edits=under_way)) == {}
+
+
 def test_a_device_that_does_not_answer_has_no_position() -> None:
     assert found(facts("healthy", B, "")) == {}
     assert found(facts("degraded", B, "")) == {}, "the check no-answer has the device already"
