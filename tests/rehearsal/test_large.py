@@ -13,6 +13,7 @@ def test_resources_that_nothing_connects_with_telephony_change_no_answer_and_cos
         rows = rehearse(cib.read_file(str(SMALL)), scheduler)
         runs = scheduler.runs
         assert rehearse(cib.parse(large().encode(), "large"), scheduler) == rows
-        assert scheduler.runs == 2 * runs
+        # With Pacemaker 3.0.0 the first question is asked twice, see Scheduler.run.
+        assert scheduler.runs - runs in (runs, runs - 1)
     assert rows
     assert not any(row.violations for row in rows)
