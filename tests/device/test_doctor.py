@@ -15,6 +15,7 @@ from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.doctor.checks import CHECKS
 from berofos_agent.errors import Unreachable
 from berofos_agent.simulator import DeviceSpec, Simulator
+from tests import shown
 from tests.conftest import Clock
 from tests.ocf.conftest import fresh_address
 
@@ -26,8 +27,8 @@ Break = Callable[[Simulator, Path], None]
 
 @pytest.fixture(autouse=True)
 def without_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """tests/rehearsal has it; here the checks go by the configuration alone, as where it is not installed."""
-    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", lambda *_: (None, ""))
+    """tests/rehearsal has the real one."""
+    monkeypatch.setattr("berofos_agent.commands.doctor._rehearse", shown.rehearsed)
 
 
 @pytest.fixture
