@@ -55,7 +55,7 @@ test-release: $(VENV)/installed
 	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress python3-prometheus-client
 	rm -rf build/$(RELEASE)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release
-	LAB_RELEASE=$(RELEASE) $(PYTEST) --numprocesses 2 tests/rehearsal
+	LAB_RELEASE=$(RELEASE) $(PYTEST) --numprocesses 2 tests/rehearsal/test_recommended.py
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py
