@@ -27,6 +27,8 @@ _EVENTS = ("--node-", "--op-inject", "--quorum")
 """The options that change the CIB before the scheduler acts; --op-fail is for its actions."""
 _END = "revised_cluster_status"
 _INSTANCE = re.compile(r":[0-9]+$")
+_ACTIVE = ("0", "8", "190", "191")
+"""Exit codes of a monitor that finds a resource active."""
 _PSEUDO = re.compile(r"(.+)_(start|stop|promote|demote)_0")
 _CHANGES = ("start", "stop", "promote", "demote", "migrate_to", "migrate_from")
 
@@ -116,9 +118,9 @@ def _answer(after: Any, result: Any) -> Answer:
     transition = result.find("transition")
     steps = () if transition is None else transition
     places = _places(status)
-    for resource, node in _cancelled_readiness(after, steps):
-        if len(places.get(resource, {})) > 1:
-            places[resource].pop(node, None)
+    for resource, node, ms in _cancelled_readiness(after, steps):
+        if len(places.get(resource, {})) > 1 or not _is_active(after, resource, node, ms):
+            places.get(resource, {}).pop(node, None)
     actions = [action for step in steps for action in _actions(step)]
     fenced = [step.get("target", "") for step in steps if step.tag == "fencing_action"]
     online = [node.get("name", "") for node in status.iterfind("nodes/node") if node.get("online") == "true"]
@@ -127,23 +129,35 @@ def _answer(after: Any, result: Any) -> Answer:
     return Answer(after, places, actions, fenced, online, not has_failed or not (actions or fenced))
 
 
-def _cancelled_readiness(after: Any, steps: Any) -> set[tuple[str, str]]:
-    """Return where a monitor with role=Stopped was cancelled, and nothing started: resource and node.
+def _cancelled_readiness(after: Any, steps: Any) -> set[tuple[str, str, str]]:
+    """Return where a monitor with role=Stopped was cancelled, and nothing started: resource, node and milliseconds.
 
     crm_simulate 2.1.5 notes the cancellation as an operation that ended with 0, and then takes the resource to be
     active there. Pacemaker cancels that monitor on a node without quorum.
     """
     at_rest = {
-        (primitive.get("id"), round(1000 * seconds(op.get("interval", "0"))))
+        (primitive.get("id"), str(round(1000 * seconds(op.get("interval", "0")))))
         for primitive in after.iter("primitive")
         for op in primitive.iterfind("operations/op[@role='Stopped']")
     }
     calls = [(step.get("resource"), step.get("node"), step.get("op"), step.get("interval", "0")) for step in steps]
     started = {(resource, node) for resource, node, op, _interval in calls if op == "start"}
-    cancelled = {
-        (resource, node) for resource, node, op, ms in calls if op == "cancel" and (resource, int(ms)) in at_rest
+    return {
+        (resource, node, ms)
+        for resource, node, op, ms in calls
+        if op == "cancel" and (resource, ms) in at_rest and (resource, node) not in started
     }
-    return cancelled - started
+
+
+def _is_active(cib: Any, resource: str, node: str, ignored: str) -> bool:
+    """Return True if an operation found the resource active, other than the monitor of the ignored interval."""
+    state = next(one for one in cib.iterfind("status/node_state") if one.get("uname") == node)
+    return any(
+        one.get("operation") in ("start", "monitor")
+        and one.get("rc-code") in _ACTIVE
+        and one.get("interval") != ignored
+        for one in state.iterfind(f"lrm/lrm_resources/lrm_resource[@id='{resource}']/lrm_rsc_op")
+    )
 
 
 def _actions(step: Any) -> Iterator[Action]:

@@ -54,6 +54,7 @@ CHECKS = (
     Check("critical", ERROR, placement.critical, [DISTURBED, STARTS, RESTLESS], behaviour=True),
     Check("bad-parameter", ERROR, placement.bad_parameters, [APART, STARTS, RESTLESS, NOT_BACK]),
     Check("unknown-node", ERROR, placement.unknown_nodes, [APART, STARTS, RESTLESS, NOT_BACK]),
+    Check("uncabled-node", ERROR, placement.uncabled_node, [APART, STARTS, RESTLESS, NOT_BACK], behaviour=True),
     Check("no-config", ERROR, files.unusable),
     Check("wrong-section", ERROR, files.wrong_section),
     Check("same-address", ERROR, files.one_address_twice),

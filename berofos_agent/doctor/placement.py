@@ -175,6 +175,28 @@ def unknown_nodes(facts: Facts) -> Iterator[Problem]:
                 )
 
 
+def uncabled_node(facts: Facts) -> Iterator[Problem]:
+    """Telephony may run on a node that has no port of the relay: the lines cannot follow it there."""
+    cluster = facts.cluster
+    if not cluster:
+        return
+    for relay in cluster.relays:
+        telephony = shape.telephony_of(cluster, relay)
+        ports = [relay.parameters.get(name, "") for name in ("port_b_node", "port_d_node")]
+        if not telephony or not all(any(relay_mode_for(one, port, None) for one in cluster.members) for port in ports):
+            continue  # a PBX at port D, or what unknown_nodes finds
+        for node in cluster.members:
+            banned = (
+                f"configuration/constraints/rsc_location[@rsc='{telephony.id}'][@node='{node}'][@score='-INFINITY']"
+            )
+            if not relay_mode_for(node, *ports) and cluster.tree.find(banned) is None:
+                yield Problem(
+                    relay.id,
+                    f"cannot follow {telephony.id} to {node}, which has no port: nobody would be heard there",
+                    remedies.keep_away(telephony.id, node),
+                )
+
+
 def not_colocated(facts: Facts) -> Iterator[Problem]:
     """The relay is not colocated with the telephony resource: the lines may be on another node."""
     for cluster, relay in _relays(facts):

@@ -58,6 +58,12 @@ def colocate(rsc: str, with_rsc: str, role: str = "") -> str:
     return f"cibadmin --create --scope constraints --xml-text '{constraint}'"
 
 
+def keep_away(resource: str, node: str) -> str:
+    """Let a resource never run on a node."""
+    constraint = f'<rsc_location id="{resource}-not-on-{node}" rsc="{resource}" node="{node}" score="-INFINITY"/>'
+    return f"cibadmin --create --scope constraints --xml-text '{constraint}'"
+
+
 def set_influence(id: str) -> str:
     """Keep a dependent resource from moving the one it is colocated with."""
     constraint = f'<rsc_colocation id="{id}" influence="false"/>'

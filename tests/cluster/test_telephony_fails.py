@@ -7,7 +7,7 @@ import pytest
 from .lab import scenes
 from .lab.cluster import DUMMY, RELAY, TELEPHONY, WITHOUT_FENCING, Cluster
 
-START_SECONDS = 3
+START_SECONDS = 6
 FAILS_ON_XIVO_2 = f"{DUMMY} params op_sleep={START_SECONDS} fail_start_on=xivo-2"
 
 
