@@ -10,7 +10,7 @@ import pytest
 
 from tests.examples import write_commands
 
-from .lab.cluster import RELAY, TELEPHONY, Cluster
+from .lab.cluster import RELAY, SETTLING_SECONDS, TELEPHONY, Cluster
 from .lab.processes import TOOL_PATH
 
 
@@ -83,7 +83,7 @@ def test_a_stuck_relay_is_the_verdict_and_its_repair_is_seen(cluster: Cluster, c
 
     fos1.clear_faults()
     cluster.lab.must("xivo-1", f"crm_resource --cleanup --resource {RELAY}")
-    cluster.wait_for("xivo-2")
+    cluster.wait_for("xivo-2", SETTLING_SECONDS)
     assert console.json("xivo-1", "berofos status")["verdict"]["severity"] == "clean"
     assert cluster.attribute("xivo-2", "relay-lines") == "A-D"
 
