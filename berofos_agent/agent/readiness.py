@@ -52,7 +52,7 @@ def publish(call: Invocation) -> None:
 
 def _look(call: Invocation, end: float) -> tuple[list[Entry], str]:
     """Return the resource's sections of bnfos.conf, and the first reason why this node could not take over."""
-    from berofos_agent.agent import actions
+    from berofos_agent.agent import actions, state
     from berofos_agent.device.inspection import inspect
     from berofos_agent.device.parallel import run_on_all
 
@@ -62,6 +62,7 @@ def _look(call: Invocation, end: float) -> tuple[list[Entry], str]:
         entries = [device.entry for device in devices]
         try:
             actions.position_of(call, given, end)
+            state.check_writable(call.state)
         except BerofosError as exc:
             return entries, str(exc)
         results = run_on_all(devices, inspect, end)

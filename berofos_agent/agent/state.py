@@ -154,6 +154,21 @@ def save(path: str, state: State) -> None:
     an action that is late must not undo that.
     """
     state.token = state.token or os.urandom(8).hex()
+    with _written_aside(path, state) as temporary:
+        check_current(path, state)
+        os.replace(temporary, path)
+    state.loaded_token = state.token
+
+
+def check_writable(path: str) -> None:
+    """Raise StateError where `save` would, on a full file system too. Leaves nothing there."""
+    with _written_aside(path, State(token="0" * 16)):
+        pass
+
+
+@contextlib.contextmanager
+def _written_aside(path: str, state: State) -> Iterator[str]:
+    """Write the state into a file beside the state file, for as long as the context lasts; give its name."""
     data = json.dumps({"written by": "ocf:xivo:berofos", **asdict(state)})
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
@@ -164,13 +179,11 @@ def save(path: str, state: State) -> None:
         _forget(temporary)  # of a process with this number that was killed while it wrote
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
             file.write(data)
-        check_current(path, state)
-        os.replace(temporary, path)
+        yield temporary
     except OSError as exc:
         raise StateError(f"cannot write the state file: {exc.strerror}; check its folder: {path}") from exc
     finally:
         _forget(temporary)
-    state.loaded_token = state.token
 
 
 def check_current(path: str, state: State) -> None:

@@ -54,6 +54,20 @@ def set_port_d(cluster: Cluster, node: str) -> None:
     cluster.lab.must(ACTIVE, f"crm_resource --refresh --resource {RELAY} --node {PASSIVE}")
 
 
+STATE_FOLDER = "/run/resource-agents"
+
+
+def fill(cluster: Cluster) -> None:
+    """Let the folder of state files be full; what is in it stays."""
+    script = f"cp -a {STATE_FOLDER} /run/kept && mount -t tmpfs -o size=64k tmpfs {STATE_FOLDER}"
+    script += f" && cp -a /run/kept/. {STATE_FOLDER}; cat /dev/zero > {STATE_FOLDER}/zeros; true"
+    cluster.lab.must(PASSIVE, ["sh", "-c", script])
+
+
+def empty(cluster: Cluster) -> None:
+    cluster.lab.must(PASSIVE, ["sh", "-c", f"umount {STATE_FOLDER} && rm -r /run/kept"])
+
+
 class Fault(NamedTuple):
     reason: str
     begin: Callable[[Cluster], object]
@@ -97,6 +111,11 @@ FAULTS = {
         "fos2: is in flash mode; switch it off and on again",
         lambda cluster: cluster.lab.device("fos2").order("flash"),
         lambda cluster: cluster.lab.device("fos2").order("power on"),
+    ),
+    "full-run": Fault(
+        f"cannot write the state file: No space left on device; check its folder: {STATE_FOLDER}/berofos-relay.state",
+        fill,
+        empty,
     ),
     "neither-port": Fault(
         "node xivo-2 is neither port_b_node nor port_d_node; correct them (xivo-1, xivo-9)",

@@ -120,7 +120,7 @@ def test_degraded_resource(node: Node) -> None:
     ran = node.status("degraded", "1")
     assert ran.status == 4
     host = node.desk.device("fos2").http_address[0]
-    assert f"fos2    unknown     A-B xivo-1  no answer from {host} within 0.5 s" in ran.out
+    assert f"fos2    unknown     A-B xivo-1  no answer from {host}" in ran.out
     assert "relay runs on xivo-1, follows xivo on xivo-1; degraded" in ran.out
     assert f"verdict   ERROR: fos2 cannot be reached: no answer from {host} within" in ran.out
 

@@ -99,6 +99,7 @@ def in_flash_mode(devices: Simulator, _cluster: Cluster) -> None:
         pytest.param(parameter(devices="fos1 fos7"), "declares no [fos7]", id="undeclared-device"),
         pytest.param(parameter(port_d_node="xivo-9"), "node xivo-2 is neither port_b_node nor", id="neither-port"),
         pytest.param(parameter(request_timeout="abc"), "request_timeout=abc", id="not-a-number"),
+        pytest.param(parameter(state="/nowhere/relay.state"), "cannot write the state file: No such", id="no-folder"),
         pytest.param(parameter(CRM_meta_clone_max="2"), "must not be cloned", id="cloned"),
         pytest.param(
             both(everywhere("silent"), parameter(CRM_meta_timeout="8000", request_timeout="60")), "fos1: ", id="hangs"

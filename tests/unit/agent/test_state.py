@@ -80,6 +80,32 @@ def test_a_full_folder_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: py
     assert os.listdir(tmp_path) == ["relay.state"]
 
 
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_place_is_checked_without_a_trace(tmp_path: Path, there_before: bool) -> None:
+    path = tmp_path / "relay.state"
+    if there_before:
+        state.save(str(path), state.State())
+    before = path.read_bytes() if there_before else b""
+    state.check_writable(str(path))
+    assert (path.read_bytes() if there_before else b"") == before
+    assert os.listdir(tmp_path) == ["relay.state"] * there_before
+
+
+def test_a_place_that_a_start_could_not_write_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.txt").write_text("precious")
+    with pytest.raises(state.StateError, match="not written by this agent; choose another state file"):
+        state.check_writable(str(tmp_path / "other.txt"))
+    with pytest.raises(state.StateError, match="No such file or directory"):
+        state.check_writable(str(tmp_path / "missing" / "relay.state"))
+
+    def full(*_args: object, **_options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(state.StateError, match="No space left on device; check its folder"):
+        state.check_writable(str(tmp_path / "relay.state"))
+
+
 @pytest.mark.parametrize("at", ["NaN", "Infinity", "-1", "1e300", "1" + "0" * 400])
 def test_a_time_that_cannot_have_been_is_forgotten(tmp_path: Path, at: str) -> None:
     """Written before a reboot, say: it would make the grace last for ever."""
