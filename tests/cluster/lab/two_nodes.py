@@ -263,6 +263,22 @@ class Lab:
             self.nodes[node].start_cluster()
             self.note(f"the cluster is started on {node}")
 
+    def freeze_corosync(self, node: str) -> None:
+        """Let Corosync stand still on a node, as on a virtual machine's host that is too busy."""
+        self.must(node, ["sh", "-c", "kill -STOP $(pidof corosync)"])
+        self.note(f"Corosync stands still on {node}")
+
+    def continue_corosync(self, node: str) -> None:
+        """Let it go on, if the node still runs."""
+        if self.nodes[node].is_on:
+            self.run(node, ["sh", "-c", "kill -CONT $(pidof corosync)"])
+            self.note(f"Corosync goes on on {node}")
+
+    def lose_cib(self, node: str) -> None:
+        """Delete what Pacemaker keeps of the configuration on a node; its cluster must be stopped."""
+        self.must(node, ["sh", "-c", "rm -f /var/lib/pacemaker/cib/*"])
+        self.note(f"{node} has lost its CIB")
+
     def separate_nodes(self) -> None:
         """Let the nodes no longer hear each other; both still reach the devices and the power socket."""
         self._lan.isolate_nodes()
