@@ -89,11 +89,14 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS),60)
 
 # One real cluster, MINUTES of faults; without a SEED another schedule each time, and it says which.
+# QUORUM_DEVICE=yes adds a third host with corosync-qnetd; LAB_RELEASE and LAB_DIST make the nodes machines of a release.
 MINUTES = 30
 SEED =
+QUORUM_DEVICE =
 
 chaos: packages
-	$(PYTHON) -m tests.chaos --minutes '$(MINUTES)' --seed '$(SEED)'
+	@$(if $(QUORUM_DEVICE),tests/install-packages $(QUORUM_PACKAGES))
+	$(PYTHON) -m tests.chaos --minutes '$(MINUTES)' --seed '$(SEED)' $(if $(QUORUM_DEVICE),--quorum-device)
 
 chaos-short: MINUTES = 1.5
 chaos-short: chaos

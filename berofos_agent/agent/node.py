@@ -68,13 +68,18 @@ def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadli
 def publish(name: str, value: str, node: str, environ: Mapping[str, str], seconds: float) -> dict[str, str]:
     """Set a transient attribute of this node unless it has that value; return each node's value before.
 
-    The attribute daemon is asked, as Pacemaker forgets these attributes when it restarts.
+    The attribute daemon is asked, as Pacemaker forgets these attributes when it restarts. If pacemaker-execd or
+    pacemaker-controld dies alone, the CIB loses them and the daemon does not (Pacemaker 2.1.5; ClusterLabs/pacemaker
+    pull request 1693). So a value that is as it should be is written to the CIB again, which changes nothing there
+    otherwise.
     """
     # With the node's name in the environment, attrd_updater tells of this node only.
     plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}
     before = dict(_VALUE.findall(output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, seconds)))
     if before.get(node, "") != value:
         set_attribute(name, value, environ, seconds)
+    elif value:
+        output_of(["attrd_updater", "-R"], environ, seconds)
     return before
 
 

@@ -63,7 +63,8 @@ class Tally:
 def main(argv: list[str]) -> int:
     """Return 0 when nothing was violated, 1 when something was, 2 when the lab failed, 130 when interrupted."""
     given = _arguments(argv)
-    _say(f"chaos, seed {given.seed}; the same again: make chaos MINUTES={given.minutes:g} SEED={given.seed}")
+    again = f"MINUTES={given.minutes:g} SEED={given.seed}{' QUORUM_DEVICE=yes' if given.quorum_device else ''}"
+    _say(f"chaos, seed {given.seed}; the same again: make chaos {again}")
     tale: list[str] = []
     tally = Tally()
 
@@ -73,9 +74,10 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with lab_of_environment(tell) as lab:
+        with lab_of_environment(tell, given.quorum_device) as lab:
             cluster = Cluster(lab)
-            cluster.configure(fencing=True)
+            # The quorum device has decided who may fence.
+            cluster.configure(fencing=True, properties={"priority-fencing-delay": "0"} if given.quorum_device else {})
             wrong = _play(Stage(lab, cluster, tale), given, tally)
             if wrong:
                 kept = lab.keep_logs(Path(tempfile.mkdtemp(prefix="chaos-")))
@@ -131,6 +133,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long; a round that does not fit is not begun")
     parser.add_argument("--seed", type=_seed, default="", help="a whole number; another each time unless given")
+    parser.add_argument("--quorum-device", action="store_true", help="a third host runs corosync-qnetd")
     parser.add_argument("--first", type=int, default=1, help="the round to begin with")
     return parser.parse_args(argv)
 

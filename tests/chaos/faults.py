@@ -197,6 +197,33 @@ def _end_standby(stage: Stage, role: str) -> None:
     stage.cluster.standby(stage.place.node(role), on=False)
 
 
+def _begin_freeze(stage: Stage, role: str) -> None:
+    stage.lab.freeze_corosync(stage.place.node(role))
+
+
+def _end_freeze(stage: Stage, role: str) -> None:
+    stage.lab.continue_corosync(stage.place.node(role))
+
+
+def _begin_stop(stage: Stage, which: str) -> None:
+    for role in _roles(which):
+        stage.lab.stop_cluster(stage.place.node(role))
+
+
+def _begin_losing_cib(stage: Stage, role: str) -> None:
+    _begin_stop(stage, role)
+    stage.lab.lose_cib(stage.place.node(role))
+
+
+def _end_stop(stage: Stage, which: str) -> None:
+    for role in _roles(which):
+        stage.lab.start_cluster(stage.place.node(role))
+
+
+def _roles(which: str) -> tuple[str, ...]:
+    return ROLES if which == "both" else (which,)
+
+
 def _begin_pacemaker(stage: Stage, role: str, daemon: str) -> None:
     stage.kill_daemon(stage.place.node(role), daemon)
 
@@ -238,6 +265,34 @@ NODE_FAULTS: Mapping[str, Fault] = {
             _end_standby,
             lambda _place, arguments, _fencing: _failover_from(arguments[0]),
             (2, 10),
+        ),
+        Fault(
+            "stop the cluster",
+            [(*ROLES, "both")],
+            _begin_stop,
+            _end_stop,
+            # The first of both to stop hands over to the other one, and when they start telephony may go to either.
+            lambda _place, arguments, _fencing: (
+                FAILOVER + FAILOVER if arguments[0] == "both" else _failover_from(arguments[0])
+            ),
+            (2, 10),
+        ),
+        Fault(
+            "lose the CIB",
+            [ROLES],
+            _begin_losing_cib,
+            _end_stop,
+            lambda _place, arguments, _fencing: _failover_from(arguments[0]),
+            (2, 10),
+        ),
+        Fault(
+            "freeze Corosync",
+            [ROLES],
+            _begin_freeze,
+            _end_freeze,
+            lambda place, arguments, fencing: _lost(place, arguments[0], fencing),
+            (0.2, 12),
+            needs_fencing=True,
         ),
         Fault(
             "kill Pacemaker",

@@ -44,6 +44,8 @@ class Record:
     fenced: Sequence[str]
     failed_stops: Sequence[str]
     internal_errors: Sequence[str]
+    untruths: Sequence[str]
+    """What the node attributes and the metrics said after that and the devices did not."""
     unsettled: str
     """What was still not right when the time to settle was over; empty when all was."""
 
@@ -53,6 +55,7 @@ def violations(record: Record, allowed: Allowance) -> list[str]:
     found = [f"it did not settle: {record.unsettled}"] if record.unsettled else []
     found += [f"a stop failed: {stop}" for stop in record.failed_stops]
     found += [f"the agent met an internal error: {error}" for error in record.internal_errors]
+    found += [f"not the truth: {untruth}" for untruth in record.untruths]
     for node, times in Counter(record.fenced).items():
         if node not in allowed.fenced:
             found.append(f"{node} was fenced, and nothing that was done to the nodes asked for it")

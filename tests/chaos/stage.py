@@ -6,7 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.cluster.lab.cluster import MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
+from tests.cluster.lab.cluster import MONITOR_SECONDS, READINESS_SECONDS, RELAY, TELEPHONY, Cluster
+from tests.cluster.lab.devices import CHECKOUT
 from tests.cluster.lab.processes import LabError, poll
 from tests.cluster.lab.two_nodes import NODES, Lab
 
@@ -16,8 +17,13 @@ from .judge import Moved, Record, Telephony, failed_stops, internal_errors
 SETTLING_SECONDS = 150.0
 """A relay that was given up is tried again after 60 s (failure-timeout), a cleanup in the wrong moment costs 80 s."""
 STEADY_SECONDS = MONITOR_SECONDS + 1.0
+TRUTH_SECONDS = 2 * READINESS_SECONDS + 10.0
+"""When attributes and metrics must tell of the calm: two monitors of the passive node later, on a busy machine."""
 RESPAWN_SECONDS = 0.5
 """How long the service manager takes to start pacemakerd again."""
+
+BEROFOS_METRICS = ["sh", "-c", f"command -v berofos || cd {CHECKOUT}; /usr/bin/python3 -m berofos_agent metrics"]
+"""Of the package on a machine, else of the checkout."""
 
 _KILL = "kill -9 $(pidof {daemon})"
 _RESPAWN = (
@@ -65,8 +71,41 @@ class Stage:
             internal_errors=internal_errors(
                 line for name in NODES for line in self.lab.syslog(name)[self._heard[name] :]
             ),
+            untruths=[] if unsettled else self._untruths(),
             unsettled=unsettled,
         )
+
+    def _untruths(self) -> list[str]:
+        """Return what the node attributes and the metrics still say of the calm that is not so, a sentence each."""
+        untruths: list[str] = []
+
+        def is_told() -> bool:
+            untruths[:] = self._untruths_now()
+            return not untruths
+
+        poll(is_told, TRUTH_SECONDS, interval=1.0)
+        return untruths
+
+    def _untruths_now(self) -> list[str]:
+        active = self.cluster.where(TELEPHONY)
+        passive = next(name for name in NODES if name != active)
+        attributes = {
+            (passive, "ready"): "yes",
+            (active, "ready"): "",
+            (passive, "lines"): "",
+            (active, "lines"): "A-B" if active == NODES[0] else "A-D",
+        }
+        seen = {
+            f"{RELAY}-{what} of {node}": (self.cluster.attribute(node, f"{RELAY}-{what}"), truth)
+            for (node, what), truth in attributes.items()
+        }
+        metrics = dict(line.rsplit(" ", 1) for line in self.lab.run(active, BEROFOS_METRICS).stdout.splitlines())
+        for name, device in self.lab.devices.items():
+            mode = f"{device.mode}.0"
+            for what, truth in (("reachable", "1.0"), ("relay_mode", mode), ("expected_relay_mode", mode)):
+                metric = f'berofos_device_{what}{{device="{name}"}}'
+                seen[metric] = (metrics.get(metric, ""), truth)
+        return [f"{what} is {told!r}, not {truth!r}" for what, (told, truth) in seen.items() if told != truth]
 
     def telephony(self) -> Telephony:
         """Return where telephony runs."""

@@ -215,6 +215,19 @@ def test_a_lost_node_has_no_readiness_and_one_that_comes_back_is_looked_at_again
     wait_for(cluster, "yes")
 
 
+@pytest.mark.parametrize("daemon", ["pacemaker-execd", "pacemaker-controld", "pacemaker-attrd"])
+def test_what_the_cib_loses_with_a_daemon_is_there_again_after_the_next_monitor(
+    ready_cluster: Cluster, daemon: str
+) -> None:
+    cluster = ready_cluster
+    cluster.lab.must(PASSIVE, ["sh", "-c", f"kill -9 $(pidof {daemon})"])
+    cluster.lab.wait_until(lambda: ready(cluster) == "", 20, "the attribute is gone")
+    wait_for(cluster, "yes")
+    digests = {cluster.attribute(node, f"{RELAY}-config") for node in (ACTIVE, PASSIVE)}
+    assert len(digests) == 1
+    assert "" not in digests
+
+
 def test_a_change_is_logged_once(ready_cluster: Cluster) -> None:
     cluster = ready_cluster
     log = cluster.lab.nodes[PASSIVE].syslog

@@ -20,6 +20,10 @@ ATTRD = """\
 import json, os, sys
 path, node = os.environ["ATTRD"], "xivo-2"
 values = json.load(open(path)) if os.path.exists(path) else {}
+if "-R" in sys.argv:
+    values["refreshed"] = values.get("refreshed", 0) + 1
+    json.dump(values, open(path, "w"))
+    sys.exit()
 name = sys.argv[sys.argv.index("-n") + 1]
 if "-Q" in sys.argv:
     for host, value in values.get(name, {}).items():
@@ -126,6 +130,7 @@ def test_an_attribute_is_set_when_it_changes_and_again_after_pacemaker_forgot_it
     before = passive.known["changes"]
     passive.monitor()
     assert passive.known["changes"] == before
+    assert passive.known["refreshed"] == 2, "the CIB may have lost what the attribute daemon has"
     devices["fos1"].model.fault("wrong-mac", "00:19:32:00:00:99")
     passive.monitor()
     assert "fos1: " in passive.ready

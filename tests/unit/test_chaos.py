@@ -21,6 +21,7 @@ QUIET = Record(
     fenced=(),
     failed_stops=(),
     internal_errors=(),
+    untruths=(),
     unsettled="",
 )
 
@@ -115,10 +116,20 @@ def test_a_round_without_errors_has_no_violation() -> None:
         (replace(QUIET, fenced=["xivo-1"]), "xivo-1 was fenced, and nothing"),
         (replace(QUIET, failed_stops=["relay on xivo-1: error"]), "a stop failed: relay on xivo-1: error"),
         (replace(QUIET, internal_errors=["berofos: internal error"]), "the agent met an internal error"),
+        (replace(QUIET, untruths=["relay-ready of xivo-2 is '', not 'yes'"]), "not the truth: relay-ready of xivo-2"),
         (replace(QUIET, unsettled="all is right again"), "it did not settle"),
         (replace(QUIET, movements=[Moved("fos1", "http")]), "the agent moved the relay of fos1 1 times"),
     ],
-    ids=["dragged-off", "restarted", "fenced", "stop-failed", "internal-error", "unsettled", "moved-for-nothing"],
+    ids=[
+        "dragged-off",
+        "restarted",
+        "fenced",
+        "stop-failed",
+        "internal-error",
+        "untruth",
+        "unsettled",
+        "moved-for-nothing",
+    ],
 )
 def test_each_violation_is_found(seen: Record, said: str) -> None:
     found = violations(seen, NOTHING)

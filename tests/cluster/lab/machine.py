@@ -22,9 +22,9 @@ from .node import KILL_DAEMONS, NETWORK, NUMBERS
 from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child, poll
 
 PACKAGES = (
-    "systemd systemd-sysv dbus iproute2 iputils-ping procps ca-certificates pacemaker"
-    " pacemaker-cli-utils corosync pcs crmsh resource-agents python3-requests python3-lxml python3-tqdm libxml2-utils"
-    " openssh-server openssh-client"
+    "systemd systemd-sysv dbus iproute2 iputils-ping procps ca-certificates openssh-server openssh-client"
+    " pacemaker pacemaker-cli-utils corosync corosync-qdevice pcs crmsh resource-agents libxml2-utils"
+    " python3-requests python3-lxml python3-tqdm"
 )
 """What a machine has before the package under test is installed: all that it depends on, and a cluster."""
 
@@ -48,6 +48,8 @@ if [ -d $HERE/files ]; then   # the first boot
   cp --recursive --no-dereference $HERE/files/. $HERE/root
   chroot $HERE/root chown hacluster:haclient /var/lib/pacemaker/cib/cib.xml
   chroot $HERE/root systemctl --quiet enable corosync pacemaker
+  ! grep --quiet '^ *device {{' $HERE/root/etc/corosync/corosync.conf ||
+    chroot $HERE/root systemctl --quiet enable corosync-qdevice
   rm -r $HERE/files
 fi
 exec unshare --cgroup sh -ec '
@@ -246,6 +248,8 @@ class Machine:
         """Start them again."""
         self._systemctl("unmask", "--runtime", "pacemaker", "corosync")
         self._systemctl("start", "corosync", "pacemaker")
+        if self.run(["systemctl", "--quiet", "is-enabled", "corosync-qdevice"]).returncode == 0:
+            self._systemctl("start", "corosync-qdevice")  # it went down with Corosync
 
     def kill_cluster(self) -> None:
         """Kill them, and let systemd not start them again."""

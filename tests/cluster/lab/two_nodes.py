@@ -454,7 +454,7 @@ class Lab:
         return place
 
 
-def lab_of_environment(tell: Callable[[str], None] | None = None) -> Lab:
+def lab_of_environment(tell: Callable[[str], None] | None = None, quorum_device: bool = False) -> Lab:
     """Return a lab that is not up yet: namespaces of this host, or what LAB_RELEASE and LAB_DIST ask for.
 
     LAB_RELEASE is the release of its machines, LAB_DIST the folder with their package. Raises LabError where there can
@@ -467,4 +467,4 @@ def lab_of_environment(tell: Callable[[str], None] | None = None) -> Lab:
         why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         raise LabError(why_not)
-    return Lab(tell=tell, release=release, package=package)
+    return Lab(tell=tell, release=release, package=package, quorum_device=quorum_device)
