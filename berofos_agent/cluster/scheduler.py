@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Answer:
 
 
 class Scheduler:
-    """Runs crm_simulate in a private folder, as the CIBs in it may contain passwords; a context manager."""
+    """Runs crm_simulate. It leaves no file, as a CIB may contain passwords."""
 
     def __init__(self, seconds: float = RUN_SECONDS, total: float = math.inf) -> None:
         """Give one run, and all runs together, so many seconds."""
@@ -67,13 +67,6 @@ class Scheduler:
         self._end = time.monotonic() + total
         self.runs = 0
         self._in_two_steps = False
-        self._folder = tempfile.TemporaryDirectory(prefix="berofos-rehearse-")
-
-    def __enter__(self) -> Scheduler:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
 
     def run(self, cib: Any, options: Sequence[str]) -> Answer:
         """Let the scheduler act once on a CIB; raise ConfigurationError if crm_simulate is missing, fails or hangs.
@@ -99,13 +92,13 @@ class Scheduler:
         seconds = min(self.seconds, self._end - time.monotonic())
         if seconds <= 0:
             raise ConfigurationError("the scheduler needs too long for this configuration; try again on an idle host")
-        with tempfile.NamedTemporaryFile(dir=self._folder.name) as saved:
-            argv = ["crm_simulate", "--xml-pipe", "--save-output", saved.name, "--output-as=xml", *options]
+        with open(os.memfd_create("cib"), "rb") as saved:
+            path = f"/proc/{os.getpid()}/fd/{saved.fileno()}"
+            argv = ["crm_simulate", "--xml-pipe", "--save-output", path, "--output-as=xml", *options]
             ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
             if ended.returncode:
                 raise ConfigurationError(why_failed("crm_simulate", ended))
-            with open(saved.name, "rb") as file:
-                after = file.read()
+            after = saved.read()
         # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
         cib, told = (parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout))
         return cib, told

@@ -125,8 +125,7 @@ def _rehearse(cluster: Cluster, has_quorum_device: bool) -> list[Row]:
     from berofos_agent.cluster.scheduler import Scheduler
     from berofos_agent.cluster.situations import DECISIVE
 
-    with Scheduler(total=REHEARSAL_SECONDS) as scheduler:
-        return rehearse(cluster, scheduler, has_quorum_device, situations=DECISIVE)
+    return rehearse(cluster, Scheduler(total=REHEARSAL_SECONDS), has_quorum_device, situations=DECISIVE)
 
 
 def _tried(read: Callable[[], T]) -> tuple[T | None, str]:

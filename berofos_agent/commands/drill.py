@@ -135,8 +135,7 @@ class Drill:
 
         standby = [one for one in SITUATIONS if one.id == "active-standby" and self.standby]
         try:
-            with Scheduler() as scheduler:
-                rows = rehearse(self.cluster, scheduler, bool(quorum_device()), situations=[*standby, *DECISIVE])
+            rows = rehearse(self.cluster, Scheduler(), bool(quorum_device()), situations=[*standby, *DECISIVE])
         except ConfigurationError as exc:
             yield f"the rehearsal failed: {exc}"
             return
@@ -147,8 +146,9 @@ class Drill:
 
     def run(self) -> bool:
         """Go there and back; return True if everything arrived both times."""
-        # A lost terminal and a polite end are what Ctrl-C is, so that what was begun is taken back.
-        with _signals(signal.default_int_handler, (signal.SIGHUP, signal.SIGTERM)):
+        # A lost terminal and a polite end are what Ctrl-C is, so that what was begun is taken back; but nohup means it.
+        ends = [one for one in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(one) != signal.SIG_IGN]
+        with _signals(signal.default_int_handler, ends):
             self.began = time.monotonic()
             try:
                 there = self._go(self.home, self.other)

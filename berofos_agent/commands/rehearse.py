@@ -78,8 +78,7 @@ def ask(
     if not cluster.relays:
         raise ConfigurationError("the cluster has no resource ocf:xivo:berofos; see berofos cluster-config --help")
     quorum_device = "" if cib_path else files.quorum_device()
-    with Scheduler() as scheduler:
-        rows = rehearse(cluster, scheduler, bool(quorum_device), progress)
+    rows = rehearse(cluster, Scheduler(), bool(quorum_device), progress)
     findings = examine(Facts(cluster, quorum_device=quorum_device, rows=rows))
     wrong = [(row, violation) for row in rows for violation in row.violations]
     shown = [

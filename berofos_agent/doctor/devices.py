@@ -48,33 +48,21 @@ def unusable_answer(facts: Facts) -> Iterator[Problem]:
     """A device gives an unusable answer."""
     for device, failure in _failures(facts):
         if not isinstance(failure, (Unreachable, Refused, NotABerofos)):
-            yield Problem(
-                device.name,
-                failure.what,
-                f"power-cycle it; then {with_config(f'berofos status {device.name}', device.path)}",
-            )
+            yield Problem(device.name, failure.what, f"power-cycle it; then {_on(device, 'berofos status')}")
 
 
 def watchdog_failure(facts: Facts) -> Iterator[Problem]:
     """A device switched to port D because its watchdog expired."""
-    for device in facts.inspected:
-        if device.settings.get("wdogstate") == WATCHDOG_FAILURE:
-            yield Problem(
-                device.name,
-                "has a watchdog failure latched: it was not kicked in time and moved the lines to port D",
-                f"find out why; then {with_config(f'bnfos --set wdog=0 -f {device.name}', device.path)}",
-            )
+    text = "has a watchdog failure latched: it was not kicked in time and moved the lines to port D"
+    for device in _with(facts, "wdogstate", WATCHDOG_FAILURE):
+        yield Problem(device.name, text, f"find out why; then {_on(device, 'bnfos --set wdog=0 -f')}")
 
 
 def power_on_mode(facts: Facts) -> Iterator[Problem]:
     """After a power cut the device comes up on port D, wherever the cluster wants the lines."""
-    for device in facts.inspected:
-        if device.settings.get("modedef") == "0":
-            yield Problem(
-                device.name,
-                "has modedef=0, expected 1: after a power cut it comes up on port D",
-                with_config(f"bnfos --set modedef=1 -f {device.name}", device.path),
-            )
+    text = "has modedef=0, expected 1: after a power cut it comes up on port D"
+    for device in _with(facts, "modedef", "0"):
+        yield Problem(device.name, text, _on(device, "bnfos --set modedef=1 -f"))
 
 
 def settings(facts: Facts) -> Iterator[Problem]:
@@ -86,44 +74,32 @@ def settings(facts: Facts) -> Iterator[Problem]:
         ignored = ("modedef", "wdog") if has_failed else ("modedef",)
         wrong = [one for one in differences(device.settings, wanted) if one.keyword not in ignored]
         if wrong:
-            fix = " && ".join(
-                with_config(f"bnfos --set {one.keyword}={one.expected} -f {device.name}", device.path) for one in wrong
-            )
-            yield Problem(device.name, f"has {', '.join(map(str, wrong))}", fix)
+            fixes = [_on(device, f"bnfos --set {one.keyword}={one.expected} -f") for one in wrong]
+            yield Problem(device.name, f"has {', '.join(map(str, wrong))}", " && ".join(fixes))
 
 
 def no_password(facts: Facts) -> Iterator[Problem]:
     """A device has no password: anyone on the network can switch it."""
-    for device in facts.inspected:
-        if device.settings.get("pwd") == "0":
-            yield Problem(
-                device.name,
-                "has no password: anyone on the network can switch it",
-                with_config(f"berofos password {device.name}", device.path),
-            )
+    text = "has no password: anyone on the network can switch it"
+    for device in _with(facts, "pwd", "0"):
+        yield Problem(device.name, text, _on(device, "berofos password"))
 
 
 def old_firmware(facts: Facts) -> Iterator[Problem]:
     """Firmware before 1.53 loses settings."""
     for device in facts.inspected:
         if device.inspection.has_old_firmware:
-            yield Problem(
-                device.name,
-                f"has firmware {device.inspection.firmware}, older than 1.53: it loses settings",
-                with_config(f"bnfos --flash bnfos_v153.bin -f {device.name}", device.path)
-                + f"; see {page('firmware.md')}",
-            )
+            text = f"has firmware {device.inspection.firmware}, older than 1.53: it loses settings"
+            fix = f"{_on(device, 'bnfos --flash bnfos_v153.bin -f')}; see {page('firmware.md')}"
+            yield Problem(device.name, text, fix)
 
 
 def no_udp(facts: Facts) -> Iterator[Problem]:
     """A device does not answer over UDP: it can neither be kicked nor identified."""
     for device in facts.inspected:
         if device.settings and not device.inspection.identity and not device.inspection.wrong_device:
-            yield Problem(
-                device.name,
-                "does not answer over UDP, so its MAC cannot be checked",
-                "allow UDP port 50123 to the device",
-            )
+            text = "does not answer over UDP, so its MAC cannot be checked"
+            yield Problem(device.name, text, "allow UDP port 50123 to the device")
 
 
 def span_alarms(facts: Facts) -> Iterator[Problem]:
@@ -134,12 +110,18 @@ def span_alarms(facts: Facts) -> Iterator[Problem]:
 
 def _failures(facts: Facts) -> list[tuple[Inspected, DeviceError]]:
     """The devices that cannot be used; flash mode has its own check."""
-    found = []
-    for device in facts.inspected:
-        failure = device.inspection.failure
-        if failure and not device.inspection.in_flash_mode:
-            found.append((device, failure))
-    return found
+    usable = [one for one in facts.inspected if not one.inspection.in_flash_mode]
+    return [(one, one.inspection.failure) for one in usable if one.inspection.failure]
+
+
+def _with(facts: Facts, keyword: str, value: str) -> list[Inspected]:
+    """The devices that have this value of a setting."""
+    return [one for one in facts.inspected if one.settings.get(keyword) == value]
+
+
+def _on(device: Inspected, command: str) -> str:
+    """Return a command with the device's name at its end, and --config where bnfos.conf is another file."""
+    return with_config(f"{command} {device.name}", device.path)
 
 
 def owner_of(facts: Facts, device: Inspected) -> Parameters | None:

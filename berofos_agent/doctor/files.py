@@ -117,11 +117,8 @@ def readable_by_others(facts: Facts) -> Iterator[Problem]:
     for file in facts.files:
         others = stat.S_IRWXO | stat.S_IWGRP
         if file.mode is not None and file.mode & others and any(entry.login for entry in file.entries):
-            yield Problem(
-                file.path,
-                f"contains passwords and has permissions {file.mode:04o}: other users can read or change it",
-                f"chmod 600 {quote(file.path)}",
-            )
+            text = f"contains passwords and has permissions {file.mode:04o}: other users can read or change it"
+            yield Problem(file.path, text, f"chmod 600 {quote(file.path)}")
 
 
 def guessable_password(facts: Facts) -> Iterator[Problem]:

@@ -49,11 +49,8 @@ def node_standby(facts: Facts) -> Iterator[Problem]:
     """A node is in standby and cannot take over."""
     for node in facts.status.nodes if facts.status else ():
         if node.condition == "standby":
-            yield Problem(
-                node.name,
-                "is in standby: it cannot take over",
-                f"crm_attribute --node {node.name} --name standby --delete",
-            )
+            text = "is in standby: it cannot take over"
+            yield Problem(node.name, text, f"crm_attribute --node {node.name} --name standby --delete")
 
 
 def telephony_stopped(facts: Facts) -> Iterator[Problem]:
@@ -74,22 +71,16 @@ def relay_stopped(facts: Facts) -> Iterator[Problem]:
     """The relay resource failed or is stopped while telephony runs: nothing keeps the lines in position."""
     for state in facts.states:
         if state.telephony_nodes and not state.nodes and not state.starting and state.target_role != "Stopped":
-            yield Problem(
-                state.id,
-                f"is stopped: {state.reason or 'no failure is listed'}",
-                f"correct that, then {_cleanup(state)}",
-            )
+            text = f"is stopped: {state.reason or 'no failure is listed'}"
+            yield Problem(state.id, text, f"correct that, then {_cleanup(state)}")
 
 
 def blocked(facts: Facts) -> Iterator[Problem]:
     """The cluster does not manage the relay any more after a failed action."""
     for state in facts.states:
         if state.blocked:
-            yield Problem(
-                state.id,
-                f"is blocked: {state.reason or 'an action failed'}",
-                f"correct that, then {_cleanup(state)}",
-            )
+            text = f"is blocked: {state.reason or 'an action failed'}"
+            yield Problem(state.id, text, f"correct that, then {_cleanup(state)}")
 
 
 def wrong_position(facts: Facts) -> Iterator[Problem]:
@@ -137,11 +128,8 @@ def banned(facts: Facts) -> Iterator[Problem]:
     for state in facts.states:
         for ban in state.bans:
             if ban.id not in moved:  # the constraint of a move or ban has its own check
-                yield Problem(
-                    state.id,
-                    f"may not run on {ban.node} (constraint {ban.id}): no failover to it",
-                    remedies.delete_constraint("location", ban.id),
-                )
+                text = f"may not run on {ban.node} (constraint {ban.id}): no failover to it"
+                yield Problem(state.id, text, remedies.delete_constraint("location", ban.id))
 
 
 def degraded(facts: Facts) -> Iterator[Problem]:
@@ -149,11 +137,8 @@ def degraded(facts: Facts) -> Iterator[Problem]:
     seen = {device.name for device in facts.inspected if device.inspection.failure}
     for state in facts.states:
         if state.nodes and state.reason and not any(f"{name}: " in state.reason for name in seen):
-            yield Problem(
-                state.id,
-                f"is degraded on {state.nodes[0]}: {state.reason}",
-                f"see {remedies.page('troubleshooting.md')}",
-            )
+            text = f"is degraded on {state.nodes[0]}: {state.reason}"
+            yield Problem(state.id, text, f"see {remedies.page('troubleshooting.md')}")
 
 
 def not_ready(facts: Facts) -> Iterator[Problem]:
@@ -173,11 +158,8 @@ def different_files(facts: Facts) -> Iterator[Problem]:
         digests = {node: digest for one, node, digest in _attributes(facts, "config") if one == relay}
         if len(set(digests.values())) > 1:
             path = relay.parameters.get("config") or DEFAULT_PATH
-            yield Problem(
-                relay.id,
-                f"has other devices in {path} on {' than on '.join(sorted(digests))}",
-                how_to_compare(path, sorted(digests)),
-            )
+            text = f"has other devices in {path} on {' than on '.join(sorted(digests))}"
+            yield Problem(relay.id, text, how_to_compare(path, sorted(digests)))
 
 
 def leftover_attributes(facts: Facts) -> Iterator[Problem]:

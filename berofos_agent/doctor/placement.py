@@ -23,11 +23,8 @@ _CREATE_FENCING = f"create a stonith resource, see {remedies.page('quick-start.m
 def not_judged(facts: Facts) -> Iterator[Problem]:
     """The cluster cannot be asked for its configuration, or the scheduler not for what it would do."""
     if facts.why_no_cluster and not facts.heartbeat:
-        yield Problem(
-            CLUSTER,
-            f"was not checked: {facts.why_no_cluster}",
-            "systemctl start pacemaker, or berofos doctor --cib FILE",
-        )
+        text = f"was not checked: {facts.why_no_cluster}"
+        yield Problem(CLUSTER, text, "systemctl start pacemaker, or berofos doctor --cib FILE")
     if facts.why_no_rehearsal:
         yield Problem(CLUSTER, f"was not rehearsed: {facts.why_no_rehearsal}", "berofos rehearse")
 
@@ -47,11 +44,8 @@ def old_cluster(facts: Facts) -> Iterator[Problem]:
 def no_relay(facts: Facts) -> Iterator[Problem]:
     """No resource of the cluster switches the lines."""
     if facts.cluster and not facts.cluster.relays:
-        yield Problem(
-            CLUSTER,
-            "has no resource ocf:xivo:berofos, so nothing switches the lines",
-            "berofos cluster-config --follow TELEPHONY --port-b NODE --port-d NODE",
-        )
+        text = "has no resource ocf:xivo:berofos, so nothing switches the lines"
+        yield Problem(CLUSTER, text, "berofos cluster-config --follow TELEPHONY --port-b NODE --port-d NODE")
 
 
 # --- fencing ---------------------------------------------------------------------------------------------------
@@ -102,11 +96,8 @@ def waiting_order(facts: Facts) -> Iterator[Problem]:
     for id, waiting in facts.cluster.orders.items() if facts.cluster else ():
         for relay in facts.relays:
             if set(relay.names) & set(waiting):
-                yield Problem(
-                    relay.id,
-                    f"waits for another resource to start (order {id}): the lines move later than they could",
-                    remedies.delete_constraint("order", id),
-                )
+                text = f"waits for another resource to start (order {id}): the lines move later than they could"
+                yield Problem(relay.id, text, remedies.delete_constraint("order", id))
 
 
 def _has_priority_delay(cluster: Cluster) -> bool:
@@ -144,11 +135,8 @@ def cloned(facts: Facts) -> Iterator[Problem]:
     """The relay resource is cloned, and two instances switch the lines back and forth."""
     for relay in facts.relays:
         if relay.cloned_by:
-            yield Problem(
-                relay.id,
-                f"is cloned by {relay.cloned_by}: two instances control one relay",
-                f"pcs resource unclone {relay.id}, or crm configure delete {relay.cloned_by}",
-            )
+            text = f"is cloned by {relay.cloned_by}: two instances control one relay"
+            yield Problem(relay.id, text, f"pcs resource unclone {relay.id}, or crm configure delete {relay.cloned_by}")
 
 
 def bad_parameters(facts: Facts) -> Iterator[Problem]:
@@ -168,11 +156,8 @@ def unknown_nodes(facts: Facts) -> Iterator[Problem]:
             node = relay.parameters.get(name, "")
             known = facts.cluster.nodes if facts.cluster else ()
             if node and not any(relay_mode_for(one, node, None) for one in known):
-                yield Problem(
-                    relay.id,
-                    f"{name}={node} is not a node of this cluster; its nodes are {', '.join(known)}",
-                    remedies.set_parameter(relay.id, name, "NODE"),
-                )
+                text = f"{name}={node} is not a node of this cluster; its nodes are {', '.join(known)}"
+                yield Problem(relay.id, text, remedies.set_parameter(relay.id, name, "NODE"))
 
 
 def uncabled_node(facts: Facts) -> Iterator[Problem]:
@@ -190,11 +175,8 @@ def uncabled_node(facts: Facts) -> Iterator[Problem]:
                 f"configuration/constraints/rsc_location[@rsc='{telephony.id}'][@node='{node}'][@score='-INFINITY']"
             )
             if not relay_mode_for(node, *ports) and cluster.tree.find(banned) is None:
-                yield Problem(
-                    relay.id,
-                    f"cannot follow {telephony.id} to {node}, which has no port: nobody would be heard there",
-                    remedies.keep_away(telephony.id, node),
-                )
+                text = f"cannot follow {telephony.id} to {node}, which has no port: nobody would be heard there"
+                yield Problem(relay.id, text, remedies.keep_away(telephony.id, node))
 
 
 def not_colocated(facts: Facts) -> Iterator[Problem]:

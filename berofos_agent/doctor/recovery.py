@@ -28,11 +28,8 @@ DEFAULT_OPERATION_SECONDS = 20.0
 def start_failure_not_fatal(facts: Facts) -> Iterator[Problem]:
     """A failed start is repeated without a pause: 13 times a second (Pacemaker 2.1.5)."""
     if facts.cluster and is_off(facts.cluster.properties.get("start-failure-is-fatal", "true")):
-        yield Problem(
-            CLUSTER,
-            "start-failure-is-fatal=false: a start that fails is repeated without a pause",
-            remedies.delete_property("start-failure-is-fatal"),
-        )
+        text = "start-failure-is-fatal=false: a start that fails is repeated without a pause"
+        yield Problem(CLUSTER, text, remedies.delete_property("start-failure-is-fatal"))
 
 
 def fallback_with_several_devices(facts: Facts) -> Iterator[Problem]:
@@ -128,49 +125,36 @@ def no_watchdog(facts: Facts) -> Iterator[Problem]:
     """When the node dies, nothing switches the lines to the PBX at port D."""
     for relay, given in facts.parsed:
         if not given.port_d_node and not given.watchdog:
-            yield Problem(
-                relay.id,
-                "has no port_d_node and no watchdog: if the node dies, nothing switches the lines to port D",
-                remedies.set_parameter(relay.id, "watchdog", str(WATCHDOG_SECONDS["bypass"])),
-            )
+            text = "has no port_d_node and no watchdog: if the node dies, nothing switches the lines to port D"
+            yield Problem(relay.id, text, remedies.set_parameter(relay.id, "watchdog", str(WATCHDOG_SECONDS["bypass"])))
 
 
 def unmanaged(facts: Facts) -> Iterator[Problem]:
     """The cluster does not manage the relay: maintenance was begun and never ended."""
     if facts.cluster and is_on(facts.cluster.properties.get("maintenance-mode", "false")):
-        yield Problem(
-            CLUSTER, "is in maintenance mode: nothing switches the lines", remedies.delete_property("maintenance-mode")
-        )
+        text = "is in maintenance mode: nothing switches the lines"
+        yield Problem(CLUSTER, text, remedies.delete_property("maintenance-mode"))
     for relay in facts.relays:
         for name, holds in UNMANAGED.items():
             if name in relay.meta and holds(relay.meta[name]):
-                yield Problem(
-                    relay.id,
-                    f"has {name}={relay.meta[name]}: nothing switches the lines",
-                    remedies.delete_meta(relay.id, name),
-                )
+                text = f"has {name}={relay.meta[name]}: nothing switches the lines"
+                yield Problem(relay.id, text, remedies.delete_meta(relay.id, name))
 
 
 def no_failure_timeout(facts: Facts) -> Iterator[Problem]:
     """A failed start is never tried again: there is no failure-timeout."""
+    text = "has no failure-timeout: a failed start is not tried again"
     for relay in facts.relays:
         if not seconds(relay.meta.get("failure-timeout", "0")) > 0:
-            yield Problem(
-                relay.id,
-                "has no failure-timeout: a failed start is not tried again",
-                remedies.set_meta(relay.id, "failure-timeout"),
-            )
+            yield Problem(relay.id, text, remedies.set_meta(relay.id, "failure-timeout"))
 
 
 def no_migration_threshold(facts: Facts) -> Iterator[Problem]:
     """Repeated failover between nodes is not limited: there is no migration-threshold."""
+    text = "has no migration-threshold: repeated failover between nodes is not limited"
     for relay in facts.relays:
         if relay.meta.get("migration-threshold", "0").upper() in ("0", "INFINITY"):
-            yield Problem(
-                relay.id,
-                "has no migration-threshold: repeated failover between nodes is not limited",
-                remedies.set_meta(relay.id, "migration-threshold"),
-            )
+            yield Problem(relay.id, text, remedies.set_meta(relay.id, "migration-threshold"))
 
 
 def leftover_move_constraint(facts: Facts) -> Iterator[Problem]:

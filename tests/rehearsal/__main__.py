@@ -17,7 +17,6 @@ import random
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -32,8 +31,6 @@ from . import pairs
 from .recommended import Recommended, all_of_them
 
 KEPT = Path("build/rehearsal")
-IN_MEMORY = "/dev/shm"
-"""crm_simulate writes its CIBs with fsync."""
 
 ALL = "all"
 SINGLE = "single faults"
@@ -57,12 +54,7 @@ def main() -> int:
     print(f"{len(chosen)} configurations, {len(pairs.FAULTS)} faults, {number or 'all'} pairs each; SEED={seed}")
     print(f"{len(parts) - len(left)} of {len(parts)} parts were done before", flush=True)
     began = time.monotonic()
-    folder = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-    with (
-        tempfile.TemporaryDirectory(dir=folder) as os.environ["TMPDIR"],
-        open(progress, "a") as file,
-        ProcessPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with open(progress, "a") as file, ProcessPoolExecutor(os.cpu_count()) as pool:
         for future in as_completed([pool.submit(_asked, part, number, seed) for part in left]):
             one = future.result()
             done[one["name"], one["part"]] = one
@@ -111,12 +103,12 @@ def _at_rest(name: str) -> tuple[Recommended, pairs.Remembering, list[Stage]]:
 
 def replayed(one: Recommended, relay: str, active: str, pair: pairs.Pair, violations: list[str]) -> str:
     """Ask once more, keep the last question that was asked with the relay, and return it as a command."""
-    with pairs.Recorder() as recorder:
-        stages = pairs.stages_of(one, recorder)
-        stage = next(each for each in stages if each.active == active and each.subject.relay.id == relay)
-        recorder.asked.clear()
-        pairs.ask(stage, pair)
-        cib, options = [each for each in recorder.asked if each[0].xpath(f"//primitive[@id='{relay}']")][-1]
+    recorder = pairs.Recorder()
+    stages = pairs.stages_of(one, recorder)
+    stage = next(each for each in stages if each.active == active and each.subject.relay.id == relay)
+    recorder.asked.clear()
+    pairs.ask(stage, pair)
+    cib, options = [each for each in recorder.asked if each[0].xpath(f"//primitive[@id='{relay}']")][-1]
     KEPT.mkdir(parents=True, exist_ok=True)
     path = KEPT / f"{one.name}-{active}-{pair[0].id}-{pair[1].id}.xml"
     path.write_bytes(etree.tostring(cib))

@@ -55,8 +55,7 @@ NEWER = {"good-new-option-names", "no-fencing--switched-off-by-its-new-name"}
 
 @functools.lru_cache(maxsize=4)
 def rehearsed(name: str) -> list[Row]:
-    with Scheduler() as scheduler:
-        return rehearse(cib.read_file(str(CIBS / f"{name}.xml")), scheduler)
+    return rehearse(cib.read_file(str(CIBS / f"{name}.xml")), Scheduler())
 
 
 def checks(facts: Facts) -> list[str]:

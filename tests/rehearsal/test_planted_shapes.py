@@ -62,8 +62,7 @@ def test_the_scheduler_and_the_doctor_see_the_same_fault(shape: str, check: str)
     tree = etree.fromstring(etree.tostring(good.cluster.tree))
     PLANTED[check](tree)
     cluster = cib.parse(etree.tostring(tree), shape)
-    with Scheduler() as scheduler:
-        rows = rehearse(cluster, scheduler, situations=DECISIVE)
+    rows = rehearse(cluster, Scheduler(), situations=DECISIVE)
     wrong = [(row.active, row.text, one) for row in rows for one in row.violations]
     planted = [] if (check, shape) in HARMLESS else [check]
     assert bool(wrong) is bool(planted)

@@ -80,7 +80,6 @@ def test_the_printed_configuration_is_accepted_and_has_no_findings(
     cluster = cib.read_file(str(path))
     assert len(cluster.relays) == (1 if topology else 2)
     assert read(Facts(cluster)) == []
-    with Scheduler() as scheduler:
-        rows = rehearse(cluster, scheduler)
+    rows = rehearse(cluster, Scheduler())
     assert [(row.text, row.violations) for row in rows if row.violations] == []
     assert len(rows) > 20

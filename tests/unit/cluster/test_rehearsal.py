@@ -184,10 +184,8 @@ def test_a_scheduler_that_cannot_be_asked_is_one_line(
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with (
-        Scheduler(seconds=0.2 if "sleep" in str(script) else 10) as scheduler,
-        pytest.raises(ConfigurationError) as told,
-    ):
+    scheduler = Scheduler(seconds=0.2 if "sleep" in str(script) else 10)
+    with pytest.raises(ConfigurationError) as told:
         scheduler.run(etree.fromstring("<cib/>"), [])
     assert words in str(told.value)
     assert "\n" not in str(told.value)
@@ -210,11 +208,11 @@ esac
 """)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with Scheduler() as scheduler:
-        for _ in range(2):
-            scheduler.run(etree.fromstring("<cib/>"), ["--node-up=xivo-1", "--op-fail=relay_start_0@xivo-1=1"])
-        scheduler.run(etree.fromstring("<cib/>"), [])
-        assert scheduler.runs == 6
+    scheduler = Scheduler()
+    for _ in range(2):
+        scheduler.run(etree.fromstring("<cib/>"), ["--node-up=xivo-1", "--op-fail=relay_start_0@xivo-1=1"])
+    scheduler.run(etree.fromstring("<cib/>"), [])
+    assert scheduler.runs == 6
     two_steps = ["--node-up=xivo-1", "--simulate --op-fail=relay_start_0@xivo-1=1"]
     first = "--simulate --node-up=xivo-1 --op-fail=relay_start_0@xivo-1=1"
     assert log.read_text().splitlines() == [first, *two_steps, *two_steps, "--simulate"]
@@ -222,5 +220,5 @@ esac
 
 def test_all_runs_together_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("berofos_agent.cluster.scheduler.run_tool", lambda *_: pytest.fail("it was asked"))
-    with Scheduler(total=0) as scheduler, pytest.raises(ConfigurationError, match="needs too long"):
-        scheduler.run(etree.fromstring("<cib/>"), [])
+    with pytest.raises(ConfigurationError, match="needs too long"):
+        Scheduler(total=0).run(etree.fromstring("<cib/>"), [])
