@@ -157,4 +157,5 @@ def row_of(error: BaseException, table: Mapping[type[BerofosError], T]) -> T:
 
 def missing_module(exc: ImportError) -> str:
     """Return what to install, in one line."""
-    return f"Python module {exc.name} is missing; install python3-{exc.name}" if exc.name else str(exc)
+    module = (exc.name or "").partition(".")[0]
+    return f"Python module {module} is missing; install python3-{module.replace('_', '-')}" if module else str(exc)

@@ -30,6 +30,7 @@ from berofos_agent.errors import (
     SectionError,
     Unreachable,
     UnusableAnswer,
+    missing_module,
     row_of,
 )
 
@@ -69,6 +70,9 @@ def guarded(prog: str, work: Callable[[], int]) -> int:
         except BerofosError as exc:
             complain(prog, exc)
             return row_of(exc, EXIT_STATUS)
+        except ImportError as exc:
+            complain(prog, missing_module(exc))
+            return EXIT_STATUS[ConfigurationError]
         except KeyboardInterrupt:
             if sys.stderr.isatty():
                 print(file=sys.stderr)  # so that the shell's prompt starts on a new line

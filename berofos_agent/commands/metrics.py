@@ -15,6 +15,7 @@ from berofos_agent.commands.commandline import DONE
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
+    from berofos_agent.cluster.cib import Relay
     from berofos_agent.device.inspection import Inspection
     from berofos_agent.doctor.overview import View
     from berofos_agent.panel.metrics import Here, Kick
@@ -107,21 +108,19 @@ def _here(view: View, inspections: Sequence[Inspection], environ: Mapping[str, s
             is_up = dahdi.is_layer2_up(node.output_of(dahdi.ask_layer2(span.number), environ, node.COMMAND_SECONDS))
             if is_up is not None:
                 layer2[span.number] = is_up
-        found.append(Here(relay.id, _kicks(relay.id, relay.parameters, environ), spans, layer2))
+        found.append(Here(relay.id, _kicks(relay, environ), spans, layer2))
     return found
 
 
-def _kicks(resource: str, parameters: Mapping[str, str], environ: Mapping[str, str]) -> list[Kick]:
+def _kicks(relay: Relay, environ: Mapping[str, str]) -> list[Kick]:
     """Return what the kick daemon of a resource reported last, empty if there is none or it may not be read."""
-    from berofos_agent.agent import statepath
+    from berofos_agent.doctor.kicks import state_path
     from berofos_agent.panel.metrics import Kick
     from berofos_agent.watchdog.kickd import clock
     from berofos_agent.watchdog.process import read_report
 
-    given = {f"OCF_RESKEY_{name}": value for name, value in parameters.items()}
-    place = {**given, "OCF_RESOURCE_INSTANCE": resource, "HA_RSCTMP": environ.get("HA_RSCTMP", "")}
     boot = time.time() - clock()
-    report = read_report(statepath.path_of(place))
+    report = read_report(state_path(relay, environ))
     return [
         Kick(name, round(boot + kicks.answered_at, 1) if kicks.answered_at else None, kicks.unanswered)
         for name, kicks in report.devices.items()

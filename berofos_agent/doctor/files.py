@@ -13,6 +13,7 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
 from berofos_agent.doctor.findings import CLUSTER, HEURISTICS, ConfigFile, Facts, Problem
+from berofos_agent.doctor.kicks import state_path
 from berofos_agent.doctor.remedies import page, with_config
 from berofos_agent.errors import ConfigurationError
 
@@ -138,7 +139,7 @@ def lines_ignored_in_a_split(facts: Facts) -> Iterator[Problem]:
     if not facts.quorum_device or facts.quorum_device == HEURISTICS:
         return
     for relay in facts.relays[:1]:
-        state = relay.parameters.get("state") or f"/run/resource-agents/berofos-{relay.id}.state"
+        state = state_path(relay, {})
         exec_lines = quote(f"exec_lines=/usr/bin/test -e {state}")
         yield Problem(
             CLUSTER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,16 @@ def _told(ago: float | None, lost: int) -> str:
     return f"{last}, {lost} not answered since" if lost else last
 
 
+def state_path(relay: Relay, environ: Mapping[str, str] = os.environ) -> str:
+    """Return where a resource has its state file on this host."""
+    given = {f"OCF_RESKEY_{name}": value for name, value in relay.parameters.items()}
+    place = {"OCF_RESOURCE_INSTANCE": relay.id, "HA_RSCTMP": environ.get("HA_RSCTMP", "")}
+    return statepath.path_of({**given, **place})
+
+
 def read(relay: Relay) -> Kicks | None:
     """Return what the kick daemon of a resource did; None if it has none on this host."""
-    given = {name: value for name in ("state", "config") if (value := relay.parameters.get(name))}
-    path = statepath.path_of(
-        {"OCF_RESOURCE_INSTANCE": relay.id, **{f"OCF_RESKEY_{name}": value for name, value in given.items()}}
-    )
+    path = state_path(relay)
     report = process.read_report(path)
     if not report.devices:
         return None

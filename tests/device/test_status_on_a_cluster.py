@@ -88,7 +88,7 @@ def test_healthy_cluster(node: Node) -> None:
 
 
 def test_kicks_of_the_daemon_of_this_host(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("berofos_agent.agent.statepath.DEFAULT_FOLDER", str(tmp_path))
+    monkeypatch.setenv("HA_RSCTMP", str(tmp_path))
     monkeypatch.setattr("berofos_agent.watchdog.kickd.clock", lambda: 1000.0)
     (tmp_path / "berofos-relay.state.kicks").write_text("at 999.000 4711\nfos1 998.000 0\nfos2 0.000 3\n")
     told = "fos1 answered 2 s ago; fos2 never answered, 3 not answered since"

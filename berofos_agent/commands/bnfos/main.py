@@ -14,7 +14,7 @@ from typing import Callable
 from berofos_agent.commands.bnfos import options
 from berofos_agent.commands.bnfos.context import Context, Lan, Reporter
 from berofos_agent.commands.commandline import with_output
-from berofos_agent.errors import BerofosError
+from berofos_agent.errors import BerofosError, missing_module
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -40,6 +40,9 @@ def _main(words: Sequence[str], lan: Lan) -> int:
         return _run(context, work)
     except BerofosError as exc:
         reporter.error(exc)
+        return FAILED
+    except ImportError as exc:
+        reporter.error(missing_module(exc))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -41,6 +41,15 @@ def test_a_failure_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.parametrize("module", ["requests", "lxml"])
+def test_a_missing_library_is_one_line(module: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise ModuleNotFoundError(f"No module named '{module}.part'", name=f"{module}.part")
+
+    assert commandline.guarded("berofos status", fail) == 3
+    assert capsys.readouterr().err == (f"berofos status: Python module {module} is missing; install python3-{module}\n")
+
+
 def test_ctrl_c_prints_no_traceback() -> None:
     def interrupt() -> int:
         raise KeyboardInterrupt
