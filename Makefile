@@ -31,7 +31,7 @@ test-browser: $(VENV)/installed
 test-root: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES) $(QUORUM_PACKAGES)
 	$(PYTEST) --numprocesses 2 tests/rehearsal tests/root
-	$(PYTEST) tests/cluster --ignore tests/cluster/machines
+	$(PYTEST) --numprocesses 2 --dist loadfile tests/cluster --ignore tests/cluster/machines
 
 # Two nodes to break by mouse, until Ctrl-C. TOPOLOGY is xivos, pbx or watchdog.
 TOPOLOGY = xivos

@@ -18,7 +18,7 @@ SETTLING_SECONDS = 150.0
 """A relay that was given up is tried again after 60 s (failure-timeout), a cleanup in the wrong moment costs 80 s."""
 STEADY_SECONDS = MONITOR_SECONDS + 1.0
 TRUTH_SECONDS = 2 * READINESS_SECONDS + 10.0
-"""When attributes and metrics must tell that all is right: two monitors of the passive node later, on a busy machine."""
+"""When attributes and metrics must tell that all is right: two monitors of the passive node, on a busy machine."""
 RESPAWN_SECONDS = 0.5
 """How long the service manager takes to start pacemakerd again."""
 

@@ -18,7 +18,7 @@ from .lab.processes import LabError
 from .lab.two_nodes import Lab, lab_of_environment
 
 MOST_SECONDS = 150
-FIGURES = pytest.StashKey[list[scenes.Figure]]()
+FIGURE = "figure"
 
 
 def new_lab() -> Lab:
@@ -57,11 +57,11 @@ def cluster(configured: Cluster, tmp_path: Path) -> Cluster:  # noqa: ARG001 (tm
 
 
 @pytest.fixture
-def measured(pytestconfig: pytest.Config) -> Callable[[str, float], None]:
-    """Put a figure into the table at the end."""
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+    """Put a figure into the table at the end; a property of the test also comes from other processes."""
 
     def put(name: str, seconds: float) -> None:
-        pytestconfig.stash.setdefault(FIGURES, []).append(scenes.figure(name, seconds))
+        record_property(FIGURE, str(scenes.figure(name, seconds)))
 
     return put
 
@@ -76,9 +76,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallI
         report.sections.append(("the nodes' logs", f"kept in {place}"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    figures = config.stash.get(FIGURES, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [*terminalreporter.stats.get("passed", ()), *terminalreporter.stats.get("failed", ())]
+    figures = [figure for report in reports for name, figure in report.user_properties if name == FIGURE]
     if figures:
         terminalreporter.section("measured on two nodes (token 1000 ms)")
         for figure in figures:
-            terminalreporter.write_line(str(figure))
+            terminalreporter.write_line(figure)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -17,7 +19,15 @@ from .lab.processes import poll, refusal
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def place() -> Iterator[Path]:
+    """A temporary directory; a socket's path has 107 characters at most, and those of tmp_path are half of that."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def demo(place: Path) -> Iterator[subprocess.Popen[str]]:
     """The demo, with a temporary directory of its own."""
     why_not = refusal()
     if why_not:
@@ -25,7 +35,7 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.cluster.lab.demo"],
         cwd=CHECKOUT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(place)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -53,7 +63,7 @@ def await_line(stream: IO[str] | None, words: str) -> None:
     assert any(words in line for line in stream), f"the demo never said: {words}"
 
 
-def test_the_demo_shows_every_step_and_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_the_demo_shows_every_step_and_leaves_nothing(demo: subprocess.Popen[str], place: Path) -> None:
     told, _ = demo.communicate()
     assert demo.returncode == 0, told
     steps = (
@@ -68,8 +78,8 @@ def test_the_demo_shows_every_step_and_leaves_nothing(demo: subprocess.Popen[str
     positions = [told.find(step) for step in steps]
     assert positions == sorted(positions), told
     assert positions[0] >= 0, told
-    assert list(tmp_path.iterdir()) == []
-    assert left_behind(tmp_path) == []
+    assert list(place.iterdir()) == []
+    assert left_behind(place) == []
 
 
 @pytest.mark.parametrize(
@@ -78,21 +88,21 @@ def test_the_demo_shows_every_step_and_leaves_nothing(demo: subprocess.Popen[str
     ids=["ctrl-c", "terminated"],
 )
 def test_the_demo_interrupted_takes_everything_away(
-    demo: subprocess.Popen[str], tmp_path: Path, after: str, number: signal.Signals, status: int
+    demo: subprocess.Popen[str], place: Path, after: str, number: signal.Signals, status: int
 ) -> None:
     await_line(demo.stdout, after)
     demo.send_signal(number)
     told, _ = demo.communicate()
     assert demo.returncode == status, told
-    assert list(tmp_path.iterdir()) == []
-    assert left_behind(tmp_path) == []
+    assert list(place.iterdir()) == []
+    assert left_behind(place) == []
 
 
-def test_the_demo_killed_takes_its_nodes_with_it(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_the_demo_killed_takes_its_nodes_with_it(demo: subprocess.Popen[str], place: Path) -> None:
     await_line(demo.stdout, "the lines are on xivo-1")
-    assert left_behind(tmp_path) != []
+    assert left_behind(place) != []
     demo.kill()
-    assert poll(lambda: left_behind(tmp_path) == [], 10)
+    assert poll(lambda: left_behind(place) == [], 10)
 
 
 def test_without_root_the_demo_says_so_in_one_line() -> None:
