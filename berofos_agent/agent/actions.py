@@ -148,6 +148,8 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
             state.mark_in_position(["(nothing yet)"], now)  # nothing is known of before, so the grace begins here
         if watchdog and devices:
             readings, reasons["watchdog"] = watchdog.keep(readings, mode)
+            if reasons["watchdog"] == reasons["kick daemon"]:
+                reasons["watchdog"] = ""  # arming a device failed in the same way, and it is said once
         silent = now - max(state.seen.values())
         answer = decisions.evaluate_monitor(readings, mode, silent, given.unreachable_grace, problem)
         reasons["position"] = answer.reason

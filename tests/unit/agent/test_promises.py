@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from berofos_agent.agent import state, watchdog
+from berofos_agent.agent import actions, state, watchdog
 from berofos_agent.errors import DidNotFollow, KickDaemonError
 from berofos_agent.simulator import Power
 from berofos_agent.watchdog import process
@@ -364,3 +365,119 @@ def test_a_start_after_a_stop_that_was_killed_switches_off_what_it_left_armed(wo
     assert not os.path.exists(world.state)
     assert world.call("start", watchdog="0") == 0
     assert nothing_is_left(world)
+
+
+# --- one line of code each -------------------------------------------------------------------------------------
+
+
+def cannot_start(*_args: object) -> None:
+    raise KickDaemonError("the kick daemon cannot be started: no memory")
+
+
+def test_a_kick_daemon_that_cannot_be_restarted_is_named_once(world: World) -> None:
+    assert world.call("start") == 0
+    world.kill_daemon()
+    world.devices["fos1"].write("cmd=6&wen=0")  # it has to be armed again, for which a daemon is started, too
+    world.log.clear()
+    world.replaced_by = {(process, "launch"): cannot_start}
+    assert world.call("monitor") == 190
+    assert world.reasons == ["the kick daemon cannot be started: no memory"]
+    assert world.attributes[-1][1] == "A-B; the kick daemon cannot be started: no memory"
+    assert not [line for line in world.log if line.startswith("warning: ")]
+    world.replaced_by = {}
+    world.log.clear()
+    assert world.call("monitor") == 0
+    assert [line for line in world.log if line.startswith("recovered: ")] == [
+        "recovered: the kick daemon cannot be started: no memory"
+    ]
+
+
+def test_a_reload_logs_that_a_hanging_kick_daemon_cannot_be_restarted(world: World) -> None:
+    assert world.call("start") == 0
+    assert world.daemon
+    world.daemon.frozen = True
+    world.advance(11)
+    world.replaced_by = {(process, "launch"): cannot_start}
+    assert world.call("reload-agent") == 0
+    assert "reload-agent: the kick daemon cannot be started: no memory; the next monitor tries again" in world.log
+
+
+def test_a_reload_logs_what_keeps_a_device_from_being_armed(world: World) -> None:
+    assert world.call("start", watchdog="0") == 0
+    world.devices["fos1"].fault("refuse-kick")
+    assert world.call("reload-agent") == 0
+    (line,) = [line for line in world.log if line.startswith("reload-agent: ")]
+    assert "fos1: 10.0.0.1 refused the kick" in line
+
+
+def test_a_resource_without_a_watchdog_leaves_that_of_somebody_else_on_and_says_so_at_level_10(world: World) -> None:
+    world.devices["fos1"].write("cmd=6&wen=1")
+    assert world.call("start", watchdog="0") == 0
+    assert armed(world) == ["1", "0", "0"]
+    assert world.call("monitor", watchdog="0") == 0
+    assert world.call("monitor", level=10, watchdog="0") == 190
+    assert "wdog=1, expected 0" in world.reasons[0]
+
+
+def test_the_node_at_port_d_expects_the_watchdog_to_be_off(world: World) -> None:
+    for device in world.devices.values():
+        device.write("cmd=2&wen=1&wintv=15")  # wdogdef and wdogitime, as `berofos provision` leaves it
+    assert world.call("start", CRM_meta_on_node="xivo-2") == 0
+    assert world.call("monitor", level=10, CRM_meta_on_node="xivo-2") == 0, world.reasons
+    assert nothing_is_left(world)
+
+
+def test_a_restart_disarms_what_the_start_before_armed(world: World) -> None:
+    """It knows the targets, their interval and the daemon's token from the state file."""
+    assert world.call("start", watchdog="60") == 0
+    before = state.load(world.state)[0]
+    world.config.write_text(f"[fos2]\nhost = 10.0.0.2\nmac = {MACS['fos2']}\n")
+    assert world.call("start", watchdog="60") == 0
+    after = state.load(world.state)[0]
+    assert after.token == before.token
+    assert armed(world) == ["0", "1", "0"]
+    assert list(after.targets) == ["fos2"]
+    assert world.call("start", watchdog="0") == 0
+    assert nothing_is_left(world)
+
+
+def test_a_start_after_damage_disarms_what_may_be_armed(world: World) -> None:
+    assert world.call("start") == 0
+    Path(world.state).write_text("damaged")
+    world.kill_daemon(tidy=True)
+    assert world.call("start", watchdog="0") == 0
+    assert nothing_is_left(world)
+
+
+@pytest.mark.parametrize(("stuck", "seen"), [(False, "A-D"), (True, "A-B")])
+def test_after_a_failure_the_attribute_says_where_on_stop_fallback_left_the_lines(
+    world: World, stuck: bool, seen: str
+) -> None:
+    world.parameters["on_stop"] = "fallback"
+    assert world.call("start", watchdog="0") == 0
+    world.devices["fos1"].move_by_hand("0")
+    assert world.call("monitor", watchdog="0") != 0
+    if stuck:
+        world.devices["fos2"].fault("stuck")
+    assert world.call("stop", watchdog="0") == 0
+    name, value = world.attributes[-1]
+    assert name == "relay-lines"
+    assert value.startswith(seen)
+    assert "(last seen " in value
+
+
+def test_a_stop_logs_every_device_that_it_could_not_disarm_or_move(world: World) -> None:
+    world.parameters["on_stop"] = "fallback"
+    assert world.call("start") == 0
+    world.devices["fos1"].fault("silent")
+    world.devices["fos2"].fault("stuck")
+    world.log.clear()
+    assert world.call("stop") == 0
+    told = [line for line in world.log if line.startswith("stop: ")]
+    assert sum("fos1: no answer" in line for line in told) == 2, told
+    assert sum("fos2: " in line and "did not switch" in line for line in told) == 1, told
+
+
+def test_an_action_waits_for_another_one_at_most_half_of_its_time() -> None:
+    assert actions._patience(time.monotonic() + 1) == pytest.approx(0.5, abs=0.1)
+    assert actions._patience(time.monotonic() + 100) == actions.LOCK_SECONDS
