@@ -6,6 +6,7 @@ this module imports only what every answer needs; agent.actions has the rest.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -182,7 +183,8 @@ def _installation_error(exc: ImportError, call: Invocation) -> int:
 
 def _internal_error(action: str, exc: BaseException, environ: Mapping[str, str]) -> int:
     what = f"internal error ({type(exc).__name__}); see syslog and report it"
-    if isinstance(exc, MemoryError) or (isinstance(exc, SystemError) and _has_memory_limit()):
+    no_memory = isinstance(exc, MemoryError) or getattr(exc, "errno", None) == errno.ENOMEM
+    if no_memory or (isinstance(exc, SystemError) and _has_memory_limit()):
         what = "this node is out of memory; see ps aux --sort=-rss"
     _say(f"ocf-exit-reason:{action}: {what}\n")
     _log_traceback(environ, f"{action}: {what}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
@@ -73,3 +74,24 @@ def test_stop_succeeds_whatever_comes_after_its_duty(monkeypatch: pytest.MonkeyP
     assert main.main(["berofos", "stop"], {"OCF_RESKEY_state": str(path)}) == 0
     assert not path.exists()
     assert logged[0] == "stop: 5"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "this node is out of memory; see ps aux --sort=-rss"),
+        # Python 3.13 on Debian 13, while it imported a module with 32 MiB
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "this node is out of memory; see ps aux --sort=-rss"),
+        (OSError(errno.EIO, "Input/output error"), "internal error (OSError); see syslog and report it"),
+    ],
+)
+def test_no_memory_is_no_internal_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, reason: str
+) -> None:
+    def fail(*_args: object) -> int:
+        raise error
+
+    monkeypatch.setattr(main, "_act", fail)
+    monkeypatch.setattr(main, "_log", lambda *_args: None)
+    assert main.main(["berofos", "monitor"], {}) == 1
+    assert capsys.readouterr().err == f"ocf-exit-reason:monitor: {reason}\n"

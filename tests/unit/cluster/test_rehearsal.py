@@ -220,5 +220,6 @@ esac
 
 def test_all_runs_together_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("berofos_agent.cluster.scheduler.run_tool", lambda *_: pytest.fail("it was asked"))
+    monkeypatch.setattr("berofos_agent.cluster.scheduler.find", lambda _: "/usr/sbin/crm_simulate")
     with pytest.raises(ConfigurationError, match="needs too long"):
         Scheduler(total=0).run(etree.fromstring("<cib/>"), [])
