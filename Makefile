@@ -74,6 +74,12 @@ dist: $(VENV)/installed
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/python -m twine check --strict dist/*.whl dist/berofos_agent-*.tar.gz
 
+# Debian packages for each release from bare roots, wheel, sdist and checksums, in dist/release; each built twice.
+.PHONY: release
+release: $(VENV)/installed
+	@tests/install-packages debootstrap dpkg-dev git
+	PYTHONPATH=. $(BIN)/python packaging/release.py dist/release
+
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
