@@ -100,6 +100,7 @@ class World:
         self.config = self.folder / "bnfos.conf"
         self.state = str(self.folder / "run" / "berofos-relay.state")
         self.daemon: Daemon | None = None
+        self.environ: dict[str, str] = {}
         self.parameters = {"config": str(self.config), "port_b_node": "xivo-1", "port_d_node": "xivo-2"}
         self.devices = {
             name: SimulatedDevice(name, mac, settings={"modedef": "1", "scenario": "0"}, clock=lambda: self.now)
@@ -131,6 +132,7 @@ class World:
             "OCF_RESOURCE_INSTANCE": "relay",
             "OCF_CHECK_LEVEL": str(level),
             "OCF_RESKEY_CRM_meta_on_node": "xivo-1",
+            **self.environ,
             **{f"OCF_RESKEY_{name}": value for name, value in {**self.parameters, **parameters}.items()},
         }
         with self._replaced():

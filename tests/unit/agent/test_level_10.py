@@ -1,0 +1,175 @@
+"""What only OCF_CHECK_LEVEL=10 looks at: settings, spans, and on the other node whether it could take over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from berofos_agent.agent import dahdi, node, state, watchdog
+from berofos_agent.simulator import Power
+
+from .test_promises import declare
+from .world import MACS, World
+
+DAHDI = Path(__file__).parents[2] / "data" / "dahdi"
+UP = "Primary D-channel: 3\nStatus: Provisioned, Up, Active\n"
+DOWN = "Primary D-channel: 3\nStatus: Provisioned, Down, Active\n"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    declare(made)
+    yield made
+    made.close()
+
+
+# --- validate-all ----------------------------------------------------------------------------------------------
+
+
+def test_devices_that_are_set_up_are_valid(world: World) -> None:
+    assert world.call("validate-all", level=10) == 0
+    assert world.reasons == []
+    assert world.orders == [], "nothing is written"
+
+
+@pytest.mark.parametrize(
+    ("change", "parameters", "reason"),
+    [
+        ("cmd=1&rm=0", {}, "fos2: modedef=0, expected 1"),
+        ("", {"watchdog": "15"}, "fos1: wdogitime="),
+    ],
+)
+def test_a_setting_that_differs_is_the_reason(
+    world: World, change: str, parameters: dict[str, str], reason: str
+) -> None:
+    if change:
+        world.devices["fos2"].write(change)
+    assert world.call("validate-all", level=10, **parameters) == 1
+    assert world.reasons[0].startswith(reason)
+    assert world.call("validate-all", **parameters) == 0, "below level 10 no device is asked"
+
+
+def test_a_device_that_does_not_answer_over_udp_is_not_valid(world: World) -> None:
+    world.devices["fos2"].fault("silent")
+    assert world.call("validate-all", level=10) == 1
+    assert world.reasons[0].startswith("fos2: no answer from 10.0.0.2")
+
+
+# --- spans -----------------------------------------------------------------------------------------------------
+
+
+class Asterisk:
+    """What `asterisk -rx 'pri show span N'` prints, by span; and what it was asked."""
+
+    def __init__(self, **says: str) -> None:
+        self.says = says
+        self.asked: list[str] = []
+
+    def __call__(self, command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
+        if command[0] != "asterisk":
+            return ""
+        assert "OCF_RESOURCE_INSTANCE" in environ
+        assert 0 < seconds <= node.COMMAND_SECONDS
+        self.asked.append(command[-1])
+        return self.says.get(f"span{command[-1].rpartition(' ')[2]}", "")
+
+
+def monitored(world: World, asterisk: Asterisk, **parameters: str) -> int:
+    """Start, wait until spans must be up, and monitor at level 10."""
+    world.environ[dahdi.FOLDER_VARIABLE] = str(DAHDI)
+    world.replaced_by = {(node, "output_of"): asterisk}
+    assert world.call("start", **parameters) == 0
+    world.advance(dahdi.WAKING_SECONDS + 1)
+    return world.call("monitor", level=10, **parameters)
+
+
+def test_spans_without_an_alarm_are_well_and_asterisk_is_not_asked_without_layer2(world: World) -> None:
+    asterisk = Asterisk(span1=DOWN)
+    assert monitored(world, asterisk, spans="1") == 0
+    assert asterisk.asked == []
+
+
+def test_a_span_in_alarm_is_the_reason_and_asterisk_is_not_asked(world: World) -> None:
+    asterisk = Asterisk(span1=UP)
+    assert monitored(world, asterisk, spans="1 2", layer2="yes") == 190
+    assert world.reasons == ["span 2 (B4/0/2): alarm RED; check cable and line"]
+    assert asterisk.asked == []
+
+
+def test_a_span_that_is_missing_is_named_with_its_file(world: World) -> None:
+    assert monitored(world, Asterisk(), spans="9") == 190
+    assert world.reasons == [f"span 9: {DAHDI}/9 is missing; load the driver or correct spans"[:128]]
+
+
+@pytest.mark.parametrize(
+    ("says", "code", "asked"),
+    [
+        ({"span1": UP, "span3": UP}, 0, ["pri show span 1", "pri show span 3"]),
+        ({"span1": UP, "span3": DOWN}, 190, ["pri show span 1", "pri show span 3"]),
+        ({"span1": DOWN, "span3": UP}, 190, ["pri show span 1", "pri show span 3"]),
+        ({}, 0, ["pri show span 1", "pri show span 3"]),
+    ],
+    ids=["both-up", "second-down", "first-down", "asterisk-says-nothing"],
+)
+def test_layer_2_of_each_span_is_asked_for(world: World, says: dict[str, str], code: int, asked: list[str]) -> None:
+    asterisk = Asterisk(**says)
+    assert monitored(world, asterisk, spans="1 3", layer2="yes") == code
+    assert asterisk.asked == asked
+    down = [span for span in ("1", "3") if says.get(f"span{span}") == DOWN]
+    assert [reason.partition(":")[0] for reason in world.reasons] == [f"span {span}" for span in down]
+
+
+# --- readiness -------------------------------------------------------------------------------------------------
+
+
+def readiness(world: World, **parameters: str) -> str:
+    """Let the other node look; return the value of its attribute."""
+    world.attributes.clear()
+    given = {"CRM_meta_role": "Stopped", "CRM_meta_interval": "61000", "CRM_meta_on_node": "xivo-2"}
+    assert world.call("monitor", level=10, **given, **parameters) == 7
+    assert world.orders == []
+    return dict(world.attributes)["relay-ready"]
+
+
+def test_a_node_that_could_take_over_is_ready(world: World) -> None:
+    assert readiness(world) == "yes"
+    assert [name for name, _value in world.attributes] == ["relay-config", "relay-ready"]
+
+
+def test_the_first_fault_is_the_value(world: World) -> None:
+    world.devices["fos2"].switch_power(Power.FLASH)
+    assert readiness(world) == "fos2: is in flash mode; switch it off and on again"
+    world.devices["fos1"].fault("silent")
+    assert readiness(world).startswith("fos1: no answer from 10.0.0.1")
+    assert readiness(world, port_d_node="xivo-9").startswith("node xivo-2 is neither port_b_node nor port_d_node")
+
+
+# --- a device that bnfos.conf no longer has ----------------------------------------------------------------------
+
+
+def test_a_former_device_keeps_its_section_mac_and_address_in_its_name(world: World) -> None:
+    assert world.call("start", watchdog="15") == 0
+    world.devices["fos1"].fault("silent")
+    declare(world, "10.0.0.3", MACS["fos3"])
+    world.call("monitor", watchdog="15")
+    mac = MACS["fos1"].replace(":", "").lower()
+    assert set(state.load(world.state)[0].targets) == {"fos1", "fos2", f"fos1@{mac}@10.0.0.1"}
+
+
+def test_what_is_undone_after_a_stop_has_time_for_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[float] = []
+    monkeypatch.setattr(watchdog, "run_on_all", lambda _devices, _work, end: ends.append(end) or [])
+
+    class Call:
+        state = world.state
+        syslog_tag = "berofos(relay)"
+
+    call: Any = Call()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watchdog.time, "monotonic", lambda: 100.0)
+        watchdog.Watchdog(call, state.State(), [], 15, 107.0).undo()
+    assert ends == [100.0 + watchdog.UNDO_SECONDS]
