@@ -118,10 +118,12 @@ rehearsal: packages $(VENV)/installed
 soak: $(VENV)/installed
 	$(BIN)/python -m tests.soak --sequences $(or $(SEQUENCES),100000)
 
-coverage: $(VENV)/installed
+coverage: packages $(VENV)/installed
+	@tests/install-packages $(BROWSER_PACKAGES)
 	mkdir -p build/coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses 6 tests/unit tests/device tests/ocf
+	$(BIN)/coverage run -m pytest --numprocesses 6 tests/unit tests/device tests/ocf tests/rehearsal
+	$(BIN)/coverage run -m pytest tests/browser
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
