@@ -96,6 +96,7 @@ class Lab:
         package: Path | None = None,
         quorum_device: bool = False,
         third_node: bool = False,
+        first_release: str = "",
     ) -> None:
         """Describe the lab; nothing is built yet.
 
@@ -105,10 +106,12 @@ class Lab:
         package     the machines' agent and commands come from this .deb, installed by apt
         quorum_device   a third host runs corosync-qnetd
         third_node  the cluster has a node that is cabled to no relay
+        first_release   the release of the first machine, where it is another
         """
         self._agent = None if release else agent
         self._tell = tell
         self.release = release
+        self._first_release = first_release or release
         self._package = package
         self._names = (*NODES, THIRD) if third_node else NODES
         self._has_quorum_device = quorum_device
@@ -144,7 +147,6 @@ class Lab:
             raise
 
     def _build(self) -> None:
-        root = root_of(self.release) if self.release else None
         self.here = Path(tempfile.mkdtemp(prefix="two-nodes-"))
         self._undo.callback(clear_when_over(self.here))
         nursery = Nursery()
@@ -163,7 +165,8 @@ class Lab:
             self.quorum_device.start()
         for name in self._names:
             node: Node | Machine
-            if root:
+            if self.release:
+                root = root_of(self._first_release if name == NODES[0] else self.release)
                 node = Machine(name, self.here / name, nursery, self._lan, root)
             else:
                 node = Node(name, self.here / name, nursery, self._lan)
@@ -454,7 +457,9 @@ class Lab:
         return place
 
 
-def lab_of_environment(tell: Callable[[str], None] | None = None, quorum_device: bool = False) -> Lab:
+def lab_of_environment(
+    tell: Callable[[str], None] | None = None, quorum_device: bool = False, first_release: str = ""
+) -> Lab:
     """Return a lab that is not up yet: namespaces of this host, or what LAB_RELEASE and LAB_DIST ask for.
 
     LAB_RELEASE is the release of its machines, LAB_DIST the folder with their package. Raises LabError where there can
@@ -467,4 +472,4 @@ def lab_of_environment(tell: Callable[[str], None] | None = None, quorum_device:
         why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         raise LabError(why_not)
-    return Lab(tell=tell, release=release, package=package, quorum_device=quorum_device)
+    return Lab(tell=tell, release=release, package=package, quorum_device=quorum_device, first_release=first_release)
