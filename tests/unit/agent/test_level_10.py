@@ -173,3 +173,69 @@ def test_what_is_undone_after_a_stop_has_time_for_it(world: World, monkeypatch: 
         patch.setattr(watchdog.time, "monotonic", lambda: 100.0)
         watchdog.Watchdog(call, state.State(), [], 15, 107.0).undo()
     assert ends == [100.0 + watchdog.UNDO_SECONDS]
+
+
+# --- node attributes -------------------------------------------------------------------------------------------
+
+
+class AttributeDaemon:
+    """What attrd_updater prints of the attributes of all nodes."""
+
+    def __init__(self, world: World) -> None:
+        self.known: dict[str, dict[str, str]] = {}
+        self.written_again = 0
+        world.replaced_by = {(node, "output_of"): self}
+
+    def __call__(self, command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
+        assert 0 < seconds < 20
+        if command == ["attrd_updater", "-R"]:
+            self.written_again += 1
+            return ""
+        assert command[:4] == ["attrd_updater", "-Q", "-A", "-n"]
+        assert "OCF_RESOURCE_INSTANCE" in environ
+        assert not [name for name in environ if "CRM_meta" in name], "it would tell of this node only"
+        found = self.known.get(command[4], {})
+        return "".join(f'name="{command[4]}" host="{host}" value="{value}"\n' for host, value in found.items())
+
+
+def test_an_attribute_is_set_once_and_then_written_to_the_cib_again(world: World) -> None:
+    daemon = AttributeDaemon(world)
+    readiness(world)
+    assert daemon.written_again == 0
+    daemon.known = {name: {"xivo-2": value} for name, value in world.attributes}
+    world.attributes.clear()
+    given = {"CRM_meta_role": "Stopped", "CRM_meta_interval": "61000", "CRM_meta_on_node": "xivo-2"}
+    assert world.call("monitor", level=10, **given) == 7
+    assert world.attributes == []
+    assert daemon.written_again == 2
+
+
+def test_nodes_whose_bnfos_conf_differs_are_named(world: World) -> None:
+    daemon = AttributeDaemon(world)
+    readiness(world)
+    mine = dict(world.attributes)["relay-config"]
+    daemon.known["relay-config"] = {"xivo-2": "of-before", "xivo-1": mine, "third": ""}
+    assert readiness(world) == "yes"
+    daemon.known["relay-config"] = {"xivo-2": mine, "xivo-1": "other", "fourth": "another", "third": ""}
+    assert readiness(world) == "bnfos.conf differs in its devices from that on fourth, xivo-1; copy the right one"
+    assert "relay-config" not in dict(world.attributes), "it is as it was"
+
+
+def test_a_node_without_bnfos_conf_has_no_digest_of_it(world: World) -> None:
+    daemon = AttributeDaemon(world)
+    daemon.known["relay-config"] = {"xivo-2": "of-before", "xivo-1": "other"}
+    world.config.unlink()
+    assert readiness(world).startswith(f"{world.config} is missing on this node")
+    assert dict(world.attributes)["relay-config"] == ""
+
+
+def test_the_node_with_the_lines_has_a_digest_and_no_readiness(world: World) -> None:
+    daemon = AttributeDaemon(world)
+    assert world.call("start") == 0
+    daemon.known["relay-ready"] = {"xivo-1": "yes", "xivo-2": "yes"}
+    assert world.call("monitor") == 0
+    assert {name for name, _value in world.attributes} == {"relay-lines"}
+    assert world.call("monitor", level=10) == 0
+    attributes = dict(world.attributes)
+    assert (attributes["relay-lines"], attributes["relay-ready"]) == ("A-B", "")
+    assert len(attributes["relay-config"]) == 12
