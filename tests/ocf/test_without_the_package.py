@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from berofos_agent.agent import statepath
 
 from .conftest import AGENT
+
+CHECKOUT = Path(__file__).parents[2]
 
 BEGIN, END = "begin\n", "# --- the same in"
 
@@ -114,3 +117,26 @@ def test_a_stop_takes_the_same_path_as_the_package(script: Path, tmp_path: Path,
     assert call(script, "stop", given, tmp_path).returncode == 0
     assert not os.path.lexists(path)
     assert call(script, "monitor", given, tmp_path).returncode == 7
+
+
+def test_in_the_middle_of_an_upgrade_it_starts_anew_until_all_folders_are_there(tmp_path: Path) -> None:
+    """dpkg replaces folder by folder, on a slow disk for longer than the first one counts as new."""
+    package = tmp_path / "berofos_agent"
+    shutil.copytree(CHECKOUT / "berofos_agent", package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(AGENT.parent, tmp_path / "ocf")
+    module = package / "agent" / "invocation.py"
+    whole = module.read_text()
+    module.write_text("from berofos_agent.agent.statepath import of_another_version\n")
+    for folder in (package, *(one for one in package.iterdir() if one.is_dir())):
+        os.utime(folder, (0, 0))
+    os.utime(package / "agent")
+    repaired = threading.Timer(1.0, lambda: (package / "new").write_text(whole) and (package / "new").rename(module))
+    repaired.start()
+    command = ["/usr/bin/python3", "-B", tmp_path / "ocf" / "berofos", "monitor"]
+    given = {"HA_RSCTMP": str(tmp_path), "OCF_RESKEY_port_b_node": "xivo-1", "OCF_RESKEY_config": "/nowhere/bnfos.conf"}
+    given["OCF_RESKEY_CRM_meta_on_node"] = "xivo-1"
+    (tmp_path / "berofos-default.state").write_text("{}")
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    repaired.join()
+    assert "not usable" not in done.stderr, "the new package was waited for"
+    assert "/nowhere/bnfos.conf is missing on this node" in done.stderr
