@@ -17,7 +17,7 @@ MONITORS_WHILE_UPGRADED = r"""
 cd /root
 cp --archive /usr/lib/python3/dist-packages/berofos_agent .   # the simulator is no part of what is upgraded
 python3 -m berofos_agent simulate --devices 2 --http-port 0 --udp-port 0 --config bnfos.conf > story &
-until grep -q ^ready story; do sleep 0.1; done
+until grep -qs ^ready story; do sleep 0.1; done
 export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=relay HA_RSCTMP=/root OCF_RESKEY_CRM_meta_on_node=xivo-1
 export OCF_RESKEY_config=/root/bnfos.conf OCF_RESKEY_port_b_node=xivo-1 OCF_RESKEY_port_d_node=xivo-2
 agent=/usr/lib/ocf/resource.d/xivo/berofos

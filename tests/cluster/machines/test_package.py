@@ -15,7 +15,7 @@ from .ssh import let_root_in
 
 WITH_SIMULATOR = """\
 {command} > /root/story &
-until grep -q ^ready /root/story; do sleep 0.1; done
+until grep -qs ^ready /root/story; do sleep 0.1; done
 for device in 127.0.0.1 127.0.0.2; do
     python3 -c "import urllib.request as u; print(u.urlopen('http://$device:8080/', timeout=10).read().decode())"
 done
