@@ -478,6 +478,17 @@ def test_a_stop_logs_every_device_that_it_could_not_disarm_or_move(world: World)
     assert sum("fos2: " in line and "did not switch" in line for line in told) == 1, told
 
 
+def test_a_device_that_cannot_be_disarmed_is_kicked_on_and_the_others_are_off(world: World) -> None:
+    assert world.call("start") == 0
+    world.devices["fos1"].fault("silent")
+    assert world.call("monitor", watchdog="0") == 190
+    assert armed(world) == ["1", "0", "0"]
+    assert list(state.load(world.state)[0].targets) == ["fos1"]
+    world.devices["fos1"].clear_faults()
+    assert world.call("monitor", watchdog="0") == 0
+    assert nothing_is_left(world)
+
+
 def test_an_action_waits_for_another_one_at_most_half_of_its_time() -> None:
     assert actions._patience(time.monotonic() + 1) == pytest.approx(0.5, abs=0.1)
     assert actions._patience(time.monotonic() + 100) == actions.LOCK_SECONDS

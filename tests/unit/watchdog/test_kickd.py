@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -99,6 +101,37 @@ def test_a_network_that_is_away_is_an_unanswered_kick() -> None:
         assert kickd.send_what_is_due(sock, [fos1], 0)
         assert kickd.send_what_is_due(sock, [fos1], 0)
     assert fos1.unanswered == 1
+
+
+def test_a_device_that_cannot_be_sent_to_costs_the_others_no_kick() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        device.settimeout(20)
+        fos1 = Target(f"fos1=255.255.255.255:50123:{KICK.hex()}")
+        fos2 = Target(f"fos2=127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            assert kickd.send_what_is_due(sock, [fos1, fos2], 60)
+            assert device.recv(100) == KICK
+
+
+def test_an_answer_is_taken_by_the_device_that_it_is_of() -> None:
+    with contextlib.ExitStack() as stack:
+        one, two = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
+        sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        targets = []
+        for device in (one, two):
+            device.bind(("127.0.0.1", 0))
+            device.settimeout(20)
+            targets.append(Target(f"fos=127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}"))
+        assert kickd.send_what_is_due(sock, targets, 60)
+        assert not kickd.hear(sock, targets, 60)
+        for device, told in ((two, [False, True]), (one, [True, True])):
+            kick, sender = device.recvfrom(100)
+            device.sendto(kick, sender)
+            device.sendto(b"rubbish", sender)
+            select.select([sock], [], [], 20)
+            assert kickd.hear(sock, targets, 60)
+            assert [bool(target.answered_at) for target in targets] == told
 
 
 def answering(sock: socket.socket, kicks: int) -> None:
