@@ -194,3 +194,33 @@ def test_a_lock_that_another_process_keeps_is_given_up_and_one_that_is_free_is_t
     lock = kickd.take_lock(str(path), kickd.clock())
     assert lock > 2
     os.close(lock)
+
+
+def test_a_daemon_waits_for_the_one_before_and_then_kicks_when_a_kick_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kickd, "CHECK_SECONDS", 60)  # so that only what is due wakes it
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    state = tmp_path / "relay.state"
+    state.write_text("token")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, f"{state}.kickd"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"locked\n"
+        device.bind(("127.0.0.1", 0))
+        device.settimeout(20)
+        argument = f"fos1=127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}"
+        ready, ended = threading.Event(), []
+        argv = ["kickd.py", str(state), "token", "0.3", "berofos(relay)", argument]
+        thread = threading.Thread(target=lambda: ended.append(kickd.main(argv, ready.set)), daemon=True)
+        thread.start()
+        assert ready.wait(20)
+        assert not select.select([device], [], [], 0.1)[0], "the one before kicks"
+        holder.communicate()
+        for _ in range(4):
+            assert device.recv(100) == KICK
+        state.unlink()
+        thread.join(20)
+    assert ended == [0]
