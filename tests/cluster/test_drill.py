@@ -13,8 +13,8 @@ from .test_documentation import Console
 INTERRUPTED = """\
 exec bash << 'END'
 rm -f {out}  # of the drill before: it would be read until the shell has begun this one
-# Not only what runs in the background ignores SIGINT, but all that descends from it, this test perhaps included.
-env --default-signal=INT berofos drill --yes > {out} 2>&1 &
+# What runs in the background ignores SIGINT, what nohup starts SIGHUP, and so does all that descends from them.
+{before} berofos drill --yes > {out} 2>&1 &
 until grep -qs 'is moved' {out}; do sleep 0.1; done
 kill -{signal} $!
 status=0; wait $! || status=$?
@@ -61,8 +61,16 @@ def test_telephony_and_lines_go_there_and_back_and_nothing_is_left_behind(
 
 @pytest.mark.parametrize("signal", ["INT", "HUP", "TERM"])
 def test_an_interrupted_drill_leaves_nothing_behind(cluster: Cluster, console: Console, signal: str) -> None:
-    done = console.run(INTERRUPTED.format(out="/run/drill.out", signal=signal))
+    before = "env --default-signal=INT,HUP,TERM"
+    done = console.run(INTERRUPTED.format(out="/run/drill.out", signal=signal, before=before))
     assert "exit status 130" in done.stdout, done.stdout + done.stderr
+    assert left_behind(cluster) == []
+
+
+def test_a_drill_behind_nohup_goes_on_when_the_terminal_is_lost(cluster: Cluster, console: Console) -> None:
+    done = console.run(INTERRUPTED.format(out="/run/drill.out", signal="HUP", before="nohup"))
+    assert "exit status 0" in done.stdout, done.stdout + done.stderr
+    assert "s  done: there " in done.stdout
     assert left_behind(cluster) == []
 
 
