@@ -224,3 +224,58 @@ def test_a_daemon_waits_for_the_one_before_and_then_kicks_when_a_kick_is_due(
         state.unlink()
         thread.join(20)
     assert ended == [0]
+
+
+def test_an_answer_is_reported_at_once_and_not_with_the_next_kick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start waits for that report before it arms the device."""
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    state, report = tmp_path / "relay.state", tmp_path / "relay.state.kicks"
+    state.write_text("token")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.bind(("127.0.0.1", 0))
+        device.settimeout(20)
+        argument = f"fos1=127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}"
+        argv = ["kickd.py", str(state), "token", "3600", "berofos", argument]
+        thread = threading.Thread(target=lambda: kickd.main(argv), daemon=True)
+        thread.start()
+        kick, sender = device.recvfrom(100)
+        device.sendto(kick, sender)
+        until = time.monotonic() + 20
+        while not (report.exists() and float(report.read_text().splitlines()[1].split()[1])):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        state.unlink()
+        thread.join(20)
+
+
+def test_it_sleeps_no_longer_than_until_the_next_kick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    state = tmp_path / "relay.state"
+    state.write_text("token")
+    slept: list[float] = []
+
+    def sleep(_read: object, _write: object, _error: object, seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            state.unlink()
+
+    monkeypatch.setattr(kickd.select, "select", sleep)
+    argv = ["kickd.py", str(state), "token", "0.3", "berofos", f"fos1=127.0.0.1:9:{KICK.hex()}"]
+    assert kickd.main(argv) == 0
+    assert all(0 <= seconds <= 0.1 for seconds in slept)
+
+
+def test_a_lock_file_is_its_owners_and_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
+    lock, victim = tmp_path / "lock", tmp_path / "victim"
+    os.close(kickd.open_lock(str(lock)))
+    assert lock.stat().st_mode & 0o777 == 0o600
+    victim.write_text("precious")
+    (tmp_path / "link").symlink_to(victim)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        kickd.open_lock(str(tmp_path / "link"))
+
+
+def test_any_path_can_be_logged() -> None:
+    assert kickd.printable("caf\u00e9 \udcff") == "caf\\xe9 \\udcff"
