@@ -70,8 +70,7 @@ def publish(name: str, value: str, node: str, environ: Mapping[str, str], second
 
     The attribute daemon is asked, as Pacemaker forgets these attributes when it restarts. If pacemaker-execd or
     pacemaker-controld dies alone, the CIB loses them and the daemon does not (Pacemaker 2.1.5; ClusterLabs/pacemaker
-    pull request 1693). So a value that is as it should be is written to the CIB again, which changes nothing there
-    otherwise.
+    pull request 1693); then the daemon is told to write all that it has. Only then, as each is an event for alerts.
     """
     # With the node's name in the environment, attrd_updater tells of this node only.
     plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}
@@ -79,7 +78,9 @@ def publish(name: str, value: str, node: str, environ: Mapping[str, str], second
     if before.get(node, "") != value:
         set_attribute(name, value, environ, seconds)
     elif value:
-        output_of(["attrd_updater", "-R"], environ, seconds)
+        in_cib = f"//node_state[@uname='{node}']//nvpair[@name='{name}']"
+        if not output_of(["cibadmin", "--query", "--xpath", in_cib], environ, seconds):
+            output_of(["attrd_updater", "-R"], environ, seconds)
     return before
 
 

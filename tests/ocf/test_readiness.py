@@ -38,6 +38,13 @@ json.dump(values, open(path, "w"))
 """
 """A stand-in for attrd_updater on xivo-2; it keeps the attributes in a file."""
 
+CIBADMIN = """\
+#!/bin/sh
+where="//node_state[@uname='xivo-2']//nvpair[@name='relay-ready']"
+[ ! -e "$ATTRD.lost" ] && [ "$*" = "--query --xpath $where" ] && echo "<nvpair/>"
+"""
+"""A stand-in for cibadmin: the CIB has relay-ready, unless it has lost all."""
+
 
 class Passive:
     """xivo-2, which does not have the lines, with what its attribute daemon knows."""
@@ -46,9 +53,10 @@ class Passive:
         self.cluster = cluster
         self._file = folder / "attributes"
         (folder / "bin").mkdir()
-        command = folder / "bin" / "attrd_updater"
-        command.write_text(ATTRD)
-        command.chmod(0o755)
+        for name, text in (("attrd_updater", ATTRD), ("cibadmin", CIBADMIN)):
+            command = folder / "bin" / name
+            command.write_text(text)
+            command.chmod(0o755)
         cluster.environ.update(PATH=f"{folder}/bin:{os.environ['PATH']}", ATTRD=str(self._file))
 
     def monitor(self, level: int = 10) -> Answer:
@@ -62,6 +70,10 @@ class Passive:
         known = self.known
         known.setdefault(name, {})[node] = value
         self._file.write_text(json.dumps(known))
+
+    def lose(self) -> None:
+        """Let the CIB lose what the attribute daemon has."""
+        Path(f"{self._file}.lost").touch()
 
     @property
     def ready(self) -> str:
@@ -130,7 +142,10 @@ def test_an_attribute_is_set_when_it_changes_and_again_after_pacemaker_forgot_it
     before = passive.known["changes"]
     passive.monitor()
     assert passive.known["changes"] == before
-    assert passive.known["refreshed"] == 2, "the CIB may have lost what the attribute daemon has"
+    assert passive.known["refreshed"] == 1, "relay-config is not in the CIB"
+    passive.lose()
+    passive.monitor()
+    assert passive.known["refreshed"] == 3, "nothing is in the CIB"
     devices["fos1"].model.fault("wrong-mac", "00:19:32:00:00:99")
     passive.monitor()
     assert "fos1: " in passive.ready
