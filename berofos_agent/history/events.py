@@ -100,8 +100,9 @@ _PACEMAKER = (
     ),
     _Rule(r"\+.*(?:name=.standby. value=.|-standby'\]: +@value=)(?:on|true)", CAUSE, "somebody puts a node in standby"),
     _Rule(
-        r"Result of (?P<task>\w+) operation for (?P<of>\S+) on (?P<on>\S+): (?!ok|not running|Cancelled|OCF_DEGRADED"
-        r"|degraded)(?P<end>.*)",
+        # Pacemaker 3 says OK where 2.1 says ok.
+        r"Result of (?P<task>\w+) operation for (?P<of>\S+) on (?P<on>\S+): "
+        r"(?!(?i:ok|not running|cancelled|ocf_degraded|degraded))(?P<end>.*)",
         CAUSE,
         "{task} of {of} failed on {on}: {end}",
         {"subject": "{of}"},

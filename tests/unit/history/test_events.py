@@ -167,6 +167,8 @@ def test_a_line_says_what_happened(program: str, text: str, kind: str, said: str
     [
         ("berofos-alert", "relay failed on xivo-1: fos1: relay is in position A-D, expected A-B"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: ok"),
+        ("pacemaker-controld", "Result of start operation for relay on xivo-1: OK"),
+        ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: Not running"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: OCF_DEGRADED (fos2: no answer)"),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: A-D -> (unset)"),
         ("sshd", "fos1: switched from A-B to A-D: start on xivo-2, 14 ms"),
