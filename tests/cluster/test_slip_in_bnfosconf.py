@@ -42,9 +42,12 @@ def fos3(cluster: Cluster) -> Iterator[Device]:
         for node in NODES:
             lab.nodes[node].edit("bnfos.conf", before.replace("[fos2]", f"{SLIP}[fos2]"))
         yield device
-        for node in NODES:
-            lab.nodes[node].edit("bnfos.conf", before)
         process.terminate()
+    for node in NODES:
+        lab.boot(node)  # a machine's files are its own, and it has to run for them to be written
+    cluster.wait_for_members()
+    for node in NODES:
+        lab.nodes[node].edit("bnfos.conf", before)
     lab._lan.remove_address(ADDRESS)
 
 
