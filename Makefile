@@ -59,7 +59,8 @@ test-release: $(VENV)/installed
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py \
-	    --ignore tests/cluster/test_third_node.py
+	    --ignore tests/cluster/test_third_node.py \
+	    $(if $(filter bookworm,$(RELEASE)),--ignore tests/cluster/machines/test_rolling_upgrade.py)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
 
 test-package: $(VENV)/installed
