@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .lab import scenes
-from .lab.cluster import DUMMY, RELAY, TELEPHONY, WITHOUT_FENCING, Cluster
+from .lab.cluster import DUMMY, RELAY, TELEPHONY, Cluster
 
 START_SECONDS = 6
 FAILS_ON_XIVO_2 = f"{DUMMY} params op_sleep={START_SECONDS} fail_start_on=xivo-2"
@@ -13,12 +13,8 @@ FAILS_ON_XIVO_2 = f"{DUMMY} params op_sleep={START_SECONDS} fail_start_on=xivo-2
 
 @pytest.fixture(scope="module")
 def configured(two_nodes: Cluster) -> Cluster:
-    """Telephony takes START_SECONDS to start, and cannot be started on xivo-2.
-
-    Without the load-threshold, Pacemaker would run one action after the other on a busy host.
-    """
-    text = WITHOUT_FENCING.replace("stonith-enabled=false", "stonith-enabled=false load-threshold=100000%")
-    two_nodes.configure(telephony=FAILS_ON_XIVO_2, text=text)
+    """Telephony takes START_SECONDS to start, and cannot be started on xivo-2."""
+    two_nodes.configure(telephony=FAILS_ON_XIVO_2)
     return two_nodes
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .cluster import DUMMY, MONITOR_SECONDS, RELAY, TELEPHONY, WITHOUT_FENCING, Cluster
+from .cluster import DUMMY, MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from .two_nodes import NODES, Lab
 
 
@@ -163,13 +163,8 @@ SLOW_SECONDS = 8
 
 
 def configure_slow(cluster: Cluster) -> None:
-    """Give the cluster telephony that takes SLOW_SECONDS to start and to stop.
-
-    On a node with a high load Pacemaker runs one action at a time, so the lines would wait for telephony on a host that
-    does other work as well: a load-threshold that is never reached turns that off.
-    """
-    text = WITHOUT_FENCING.replace("stonith-enabled=false", "stonith-enabled=false load-threshold=100000%")
-    cluster.configure(telephony=f"{DUMMY} params op_sleep={SLOW_SECONDS}", text=text)
+    """Give the cluster telephony that takes SLOW_SECONDS to start and to stop."""
+    cluster.configure(telephony=f"{DUMMY} params op_sleep={SLOW_SECONDS}")
 
 
 def measure_slow() -> tuple[Slow, Slow]:
