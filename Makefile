@@ -47,21 +47,27 @@ PACKAGE_TEST_PACKAGES = lintian debootstrap autopkgtest iproute2
 # The machines of tests/cluster/machines are booted from roots of a release, whatever release this host has.
 MACHINE_PACKAGES = debootstrap systemd-container iproute2
 SCENARIOS = tests/cluster
+RESULTS = build/results/$(RELEASE)
 
-.PHONY: test-package test-release deb dist
+.PHONY: test-package test-release tried deb dist
 
 test-release: $(VENV)/installed
 	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
 	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress python3-prometheus-client
-	rm -rf build/$(RELEASE)
-	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/release
-	LAB_RELEASE=$(RELEASE) $(PYTEST) --numprocesses 2 tests/rehearsal/test_recommended.py
-	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) tests/package/test_bare_debian.py \
+	rm -rf build/$(RELEASE) $(RESULTS)
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/package.xml tests/release
+	LAB_RELEASE=$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/rehearsals.xml --numprocesses 2 tests/rehearsal/test_recommended.py
+	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/scenarios.xml \
+	    tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py \
 	    --ignore tests/cluster/test_third_node.py \
 	    $(if $(filter bookworm,$(RELEASE)),--ignore tests/cluster/machines/test_rolling_upgrade.py)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
+
+# The table in README.md, from what test-release has left.
+tried:
+	$(PYTHON) packaging/tried.py build/results
 
 test-package: $(VENV)/installed
 	@tests/install-packages $(BUILD_PACKAGES) $(PACKAGE_TEST_PACKAGES)

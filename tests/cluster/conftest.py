@@ -30,8 +30,10 @@ def new_lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def two_nodes() -> Iterator[Cluster]:
+def two_nodes(record_testsuite_property: Callable[[str, object], None]) -> Iterator[Cluster]:
     with new_lab() as lab:
+        for program, version in lab.versions().items():
+            record_testsuite_property(program, version)
         yield Cluster(lab)
 
 

@@ -85,6 +85,14 @@ BOGUS_NEIGHBOUR = "02:00:00:00:00:99"
 CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
 
 
+VERSION_COMMANDS = {
+    "pacemaker": "pacemakerd --version",
+    "corosync": "corosync -v",
+    "systemd": "systemctl --version",
+    "python": "/usr/bin/python3 --version",
+}
+
+
 class Lab:
     """Both nodes, the LAN and its devices; a context manager."""
 
@@ -225,6 +233,11 @@ class Lab:
         if ended.returncode:
             raise LabError(f"{node}: {command} ended with {ended.returncode}: {(ended.stdout + ended.stderr).strip()}")
         return ended.stdout
+
+    def versions(self) -> dict[str, str]:
+        """Return what a node runs, by program."""
+        said = {program: self.must(self.a_node(), command) for program, command in VERSION_COMMANDS.items()}
+        return {program: found[0] for program, text in said.items() if (found := re.search(r"[0-9][0-9.]*", text))}
 
     def boot(self, node: str) -> None:
         """Give a node power."""
