@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.cluster.lab.cluster import MONITOR_SECONDS, READINESS_SECONDS, RELAY, TELEPHONY, Cluster
+from tests.cluster.lab.cluster import LEVEL_10_SECONDS, MONITOR_SECONDS, RELAY, TELEPHONY, Cluster
 from tests.cluster.lab.devices import CHECKOUT
 from tests.cluster.lab.processes import LabError, poll
 from tests.cluster.lab.two_nodes import NODES, Lab
@@ -17,8 +17,11 @@ from .judge import Moved, Record, Telephony, failed_stops, internal_errors
 SETTLING_SECONDS = 150.0
 """A relay that was given up is tried again after 60 s (failure-timeout), a cleanup in the wrong moment costs 80 s."""
 STEADY_SECONDS = MONITOR_SECONDS + 1.0
-TRUTH_SECONDS = 2 * READINESS_SECONDS + 10.0
-"""When attributes and metrics must tell that all is right: two monitors of the passive node, on a busy machine."""
+TRUTH_SECONDS = LEVEL_10_SECONDS + 20.0
+"""When attributes and metrics must tell that all is right: after the active node's next monitor at level 10.
+
+A pacemaker-attrd that is killed takes its node's attributes with it, and only that monitor asks whether they are there.
+"""
 RESPAWN_SECONDS = 0.5
 """How long the service manager takes to start pacemakerd again."""
 

@@ -15,6 +15,7 @@ from .two_nodes import NODES, PENDING, Lab
 
 MONITOR_SECONDS = 3
 READINESS_SECONDS = 5
+LEVEL_10_SECONDS = 60
 TELEPHONY, RELAY, VIP = "xivo", "relay", "vip"
 VIP_ADDRESS = "10.42.0.10"
 DUMMY = "ocf:pacemaker:Dummy"
@@ -28,7 +29,7 @@ primitive {RELAY} ocf:xivo:berofos \\
   op start timeout=20s interval=0 \\
   op stop timeout=20s interval=0 on-fail=ignore \\
   op monitor interval={MONITOR_SECONDS}s timeout=20s \\
-  op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10 \\
+  op monitor interval={LEVEL_10_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10 \\
   op monitor role=Stopped interval={READINESS_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10 \\
   meta critical=false failure-timeout=60s migration-threshold=3
 colocation relay-with-xivo inf: {RELAY} {TELEPHONY}
@@ -41,7 +42,8 @@ WITH_FENCING = (
     f"resource create {TELEPHONY} {DUMMY} op monitor interval=10s timeout=20s meta priority=10",
     f"resource create {RELAY} ocf:xivo:berofos port_b_node=xivo-1 port_d_node=xivo-2"
     " op start timeout=20s op stop timeout=20s on-fail=ignore"
-    f" op monitor interval={MONITOR_SECONDS}s timeout=20s op monitor interval=60s timeout=20s OCF_CHECK_LEVEL=10"
+    f" op monitor interval={MONITOR_SECONDS}s timeout=20s"
+    f" op monitor interval={LEVEL_10_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10"
     f" op monitor role=Stopped interval={READINESS_SECONDS}s timeout=20s OCF_CHECK_LEVEL=10"
     " meta critical=false failure-timeout=60s migration-threshold=3",
     f"constraint colocation add {RELAY} with {TELEPHONY} score=INFINITY",
