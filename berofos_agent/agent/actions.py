@@ -169,9 +169,11 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
         answer = answer._replace(is_news=_note_conditions(state, reasons, answer.reason))
         has_failed = answer.code not in (ocf.OCF_SUCCESS, ocf.OCF_DEGRADED)
         state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
-        _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
+        is_set = _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
         if call.check_level >= DEEP:
             name = node.this_node(call.environ, deadline - time.monotonic())
+            if not is_set:  # else Pacemaker may not have it in the CIB yet
+                node.publish(call.attribute("lines"), state.attribute, name, call.environ, deadline - time.monotonic())
             node.publish_config(call, name, [device.entry for device in devices], deadline)
             # Whether this node could take over is no question while it has the lines.
             node.publish(call.attribute("ready"), "", name, call.environ, deadline - time.monotonic())
@@ -444,11 +446,11 @@ def _note_conditions(state: State, reasons: Mapping[str, str], answered: str) ->
     return is_news
 
 
-def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float, must: bool = True) -> None:
+def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float, must: bool = True) -> bool:
     """Write the state file, then let `crm_mon -A` show where the lines are and what is wrong.
 
     The attribute comes last and only while there is time: attrd_updater hangs when Pacemaker does. It is tried once
-    a change, whether that works or not.
+    a change, whether that works or not; returns whether it was. A monitor at level 10 asks whether it is still there.
     """
     lines = "/".join(sorted({LINES[mode] for mode in modes})) or "unknown"
     value = "; ".join([lines, *filter(None, state.conditions.values())])
@@ -465,3 +467,4 @@ def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float,
         ocf.tell_syslog(f"warning: {exc}", syslog.LOG_WARNING)
     if is_due:
         node.set_attribute(call.attribute("lines"), value, call.environ, deadline - time.monotonic())
+    return is_due

@@ -68,9 +68,9 @@ def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadli
 def publish(name: str, value: str, node: str, environ: Mapping[str, str], seconds: float) -> dict[str, str]:
     """Set a transient attribute of this node unless it has that value; return each node's value before.
 
-    The attribute daemon is asked, as Pacemaker forgets these attributes when it restarts. If pacemaker-execd or
-    pacemaker-controld dies alone, the CIB loses them and the daemon does not (Pacemaker 2.1.5; ClusterLabs/pacemaker
-    pull request 1693); then the daemon is told to write all that it has. Only then, as each is an event for alerts.
+    The attribute daemon is asked, as it forgets these attributes when it restarts. If pacemaker-execd or -controld dies
+    alone, the CIB loses them and the daemon does not (Pacemaker 2.1.5; ClusterLabs/pacemaker pull request 1693); then
+    the daemon is told to write all that it has. Only then, as each is an event for alerts.
     """
     # With the node's name in the environment, attrd_updater tells of this node only.
     plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}

@@ -177,6 +177,21 @@ def test_the_node_with_the_lines_publishes_its_digest_at_level_10_and_no_readine
     assert passive.ready == ""
 
 
+def test_the_node_with_the_lines_shows_its_position_again_after_the_attribute_daemon_forgot_it(
+    cluster: Cluster, passive: Passive
+) -> None:
+    def position() -> str:
+        return passive.known["relay-lines"].get("xivo-2", "")
+
+    assert cluster.call("start", node="xivo-2").code == 0
+    assert position() == "A-D"
+    passive.know("relay-lines", "xivo-2", "")
+    assert cluster.call("monitor", node="xivo-2").code == 0
+    assert position() == "", "each monitor would ask the attribute daemon"
+    assert cluster.call("monitor", node="xivo-2", level=10, interval=60).code == 0
+    assert position() == "A-D"
+
+
 def test_without_an_attribute_daemon_the_answer_is_7_all_the_same(cluster: Cluster, passive: Passive) -> None:
     cluster.environ["ATTRD"] = "/nowhere/attributes"
     answer = passive.monitor()

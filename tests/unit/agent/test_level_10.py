@@ -185,6 +185,7 @@ class AttributeDaemon:
         self.known: dict[str, dict[str, str]] = {}
         self.cib: set[str] = set()
         self.written_again = 0
+        self.asked_for: list[str] = []
         world.replaced_by = {(node, "output_of"): self}
 
     def __call__(self, command: Sequence[str], environ: Mapping[str, str], seconds: float) -> str:
@@ -193,12 +194,14 @@ class AttributeDaemon:
             self.written_again += 1
             return ""
         if command[0] == "cibadmin":
-            (name,) = [name for name in ("relay-ready", "relay-config") if name in command[-1]]
-            assert command[1:] == ["--query", "--xpath", f"//node_state[@uname='xivo-2']//nvpair[@name='{name}']"]
+            (name,) = [name for name in ("relay-ready", "relay-config", "relay-lines") if name in command[-1]]
+            host = "xivo-1" if name == "relay-lines" else "xivo-2"
+            assert command[1:] == ["--query", "--xpath", f"//node_state[@uname='{host}']//nvpair[@name='{name}']"]
             return "<nvpair/>" if name in self.cib else ""
         assert command[:4] == ["attrd_updater", "-Q", "-A", "-n"]
         assert "OCF_RESOURCE_INSTANCE" in environ
         assert not [name for name in environ if "CRM_meta" in name], "it would tell of this node only"
+        self.asked_for.append(command[4])
         found = self.known.get(command[4], {})
         return "".join(f'name="{command[4]}" host="{host}" value="{value}"\n' for host, value in found.items())
 
@@ -247,3 +250,17 @@ def test_the_node_with_the_lines_has_a_digest_and_no_readiness(world: World) -> 
     attributes = dict(world.attributes)
     assert (attributes["relay-lines"], attributes["relay-ready"]) == ("A-B", "")
     assert len(attributes["relay-config"]) == 12
+
+
+def test_a_position_that_has_just_been_shown_is_not_asked_for(world: World) -> None:
+    daemon = AttributeDaemon(world)
+    assert world.call("start") == 0
+    world.devices["fos1"].fault("silent")
+    assert world.call("monitor", level=10) == 190
+    assert daemon.asked_for.count("relay-lines") == 0, "it has changed"
+    assert world.call("monitor", level=10) == 190
+    assert daemon.asked_for.count("relay-lines") == 1
+    daemon.known["relay-lines"] = {"xivo-1": dict(world.attributes)["relay-lines"]}
+    world.attributes.clear()
+    assert world.call("monitor", level=10) == 190
+    assert "relay-lines" not in dict(world.attributes), "it is there"
