@@ -14,6 +14,7 @@ from tests.bareroot import Root, run
 
 CHECKOUT = Path(__file__).parents[2]
 CLONE = "/root/berofos-agent"
+COMMIT_OF_0_1_0 = "b09efd9d38c210fb596a72b20c87a250905363ad"
 MOST_LINES = 5
 
 
@@ -46,3 +47,13 @@ def test_lintian_of_the_release_has_nothing_to_say(root: Root) -> None:
     root.install("lintian")
     said = root.run("sh", "-ec", f"lintian --allow-root --fail-on error,warning {CLONE}/dist/*.changes")
     assert said.strip() == ""
+
+
+def test_version_0_1_0_can_still_be_built_to_be_upgraded_from(root: Root) -> None:
+    """tests/cluster/machines/test_package.py takes it from LAB_DIST/0.1.0."""
+    build = "DEB_BUILD_OPTIONS=nocheck packaging/build-deb /root/dist-0.1.0"
+    root.run("sh", "-ec", f"git -C {CLONE} worktree add --quiet /root/0.1.0 {COMMIT_OF_0_1_0}; cd /root/0.1.0; {build}")
+    (deb,) = (root.folder / "root/dist-0.1.0").glob("*.deb")
+    before = Path(os.environ["LAB_DIST"]) / "0.1.0"
+    before.mkdir()
+    shutil.copy(deb, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,18 +56,44 @@ def test_the_resource_keeps_running_through_upgrades_and_downgrades(cluster: Clu
     assert lab.movements() == []
 
 
-def test_purge_in_a_running_cluster_leaves_the_lines_and_the_administrators_file(cluster: Cluster) -> None:
+def test_the_resource_keeps_running_through_an_upgrade_from_0_1_0_and_back(cluster: Cluster) -> None:
+    """With the watchdog armed: the kick daemon of either version is followed by the other's, or goes on."""
     lab = cluster.lab
-    told = lab.must("xivo-2", "apt-get purge --yes resource-agents-berofos")
+    (before,) = (Path(os.environ["LAB_DIST"]) / "0.1.0").glob("*.deb")
+    for node in NODES:
+        lab.install(node, before)
+    cluster.set_parameter("watchdog", "15")
+
+    def armed() -> list[str]:
+        return [device.order("state")["state"]["watchdog"] for device in lab.devices.values()]
+
+    lab.wait_until(lambda: armed() == ["1", "1"], 40, "both watchdogs are armed")
+    starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)
+    for version in (lab.package, before, lab.package):
+        for node in reversed(NODES):
+            lab.install(node, version)
+            monitored(cluster, 3)
+    assert cluster.failures() == []
+    assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
+    assert lab.movements() == []
+    assert armed() == ["1", "1"]
+
+
+def test_removed_as_the_page_says_it_leaves_the_lines_and_the_administrators_file(cluster: Cluster) -> None:
+    lab = cluster.lab
+    commands = examples("installation.md")["remove"].replace("apt purge", "apt-get purge --yes")
+    told = lab.must("xivo-2", ["sh", "-ec", commands])
     try:
         assert "/etc/bnfos.conf stays" in told
         left = "find / -xdev ( -name *bnfos* -o -name *berofos* ) -not -path /root/* -not -path /var/log/*"
         assert lab.must("xivo-2", left).split() == ["/etc/bnfos.conf"]
         monitored(cluster, 2)
         assert lab.lines() == {"fos1": "xivo-1", "fos2": "xivo-1"}
+        assert cluster.failures() == []
         assert lab.movements() == []
     finally:
         lab.install("xivo-2", lab.package)
+        lab.must("xivo-2", "pcs cluster start")
 
 
 def test_install_as_the_page_says(cluster: Cluster) -> None:
