@@ -23,7 +23,7 @@ LAST_SEEN = " (last seen "
 """The agent writes this into INSTANCE-lines when it stops after a failure."""
 
 _LONGEST = 4096
-_YEAR_2200 = 7_258_118_400
+YEAR_2200 = 7_258_118_400
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _number(environ: Mapping[str, str], name: str) -> int:
 
 def _time(environ: Mapping[str, str]) -> float:
     seconds, micros = _number(environ, "timestamp_epoch"), _number(environ, "timestamp_usec")
-    if not (0 <= seconds < _YEAR_2200 and 0 <= micros < 1_000_000):
+    if not (0 <= seconds < YEAR_2200 and 0 <= micros < 1_000_000):
         raise ConfigurationError(f"{PREFIX}timestamp_epoch={seconds} is not a time")
     return seconds + micros / 1e6
 

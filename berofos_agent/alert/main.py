@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from berofos_agent import __version__, sentences
 from berofos_agent.alert import event as events
-from berofos_agent.alert.event import Event
+from berofos_agent.alert.event import YEAR_2200, Event
 from berofos_agent.errors import BerofosError, ConfigurationError, NotDelivered
 
 if TYPE_CHECKING:
@@ -128,8 +128,9 @@ def _tell(event: Event, recipient: str, environ: Mapping[str, str]) -> int:
 
 
 def _due(item: Mapping[str, Any] | None) -> float:
+    """Return when an item is to be looked at, in seconds since 1970; 0 if its file is damaged there."""
     due = (item or {}).get("due", 0.0)
-    return float(due) if isinstance(due, (int, float)) else 0.0
+    return float(due) if isinstance(due, (int, float)) and 0 <= due <= YEAR_2200 else 0.0
 
 
 def _queue(recipient: str, event: Event, item: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Queue, str]:

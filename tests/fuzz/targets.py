@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from unittest import mock
 
 from berofos_agent.agent import dahdi, state
 from berofos_agent.alert import event as alert
+from berofos_agent.alert import main as alert_main
+from berofos_agent.alert.delivery import Message, Options
+from berofos_agent.alert.notes import Notes
+from berofos_agent.alert.queue import Queue
 from berofos_agent.alert.story import NotYet, View, compose
 from berofos_agent.cluster.relays import RelayState
 from berofos_agent.cluster.status import ClusterStatus
@@ -24,6 +30,8 @@ from berofos_agent.device.frame import FrameError
 from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, DeviceError
 from berofos_agent.history import events, logs
+from berofos_agent.page.content import Reply
+from berofos_agent.panel import server
 
 LOGIN = Login("admin", "s3cret-pass")
 
@@ -142,6 +150,54 @@ class _NoNotes:
         return
 
 
+def alert_queue(data: bytes) -> None:
+    """What waits in the alert agent's folder, and its notes: a damaged file keeps nothing back, and is removed."""
+    folder = Path(_folder()) / "queue"
+    queue = Queue(str(folder))
+    told: list[str] = []
+
+    def deliver(_address: str, message: Message, _options: Options, _seconds: float) -> None:
+        told.append(message.text)
+
+    try:
+        queue.put(1.0, 1, {})
+        (name,) = queue.names()
+        (folder / name).write_bytes(data)
+        Path(queue.notes_path).write_bytes(data)
+        status = ClusterStatus(None, "", "", True, False, False, [], ())
+        with (
+            mock.patch.object(alert_main, "look", return_value=View("xivo-1", status, [])),
+            mock.patch.object(alert_main, "_log"),
+            mock.patch.object(alert_main, "_complain"),
+            mock.patch.object(Notes, "mark", return_value=""),
+            mock.patch.object(Notes, "set_mark"),
+        ):
+            teller = alert_main.Teller(queue, "", (deliver, ""), {}, alert_main.time.monotonic() + 5)
+            assert teller.deliver_all(teller.compose_due()) == ""
+        for left in queue.names():
+            item = queue.read(left)
+            assert item
+            assert alert_main._due(item) > alert_main.time.time(), "it waits for its time"
+    finally:
+        shutil.rmtree(_folder())
+        _folder.cache_clear()
+
+
+def panel_request(data: bytes) -> None:
+    """Method, path and host of a request to the panel, a line each: what is not its own is never given out."""
+    method, path, host = (*data.decode("latin-1").split("\n"), "", "", "")[:3]
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": host}
+    call = server.application({"/status.json": lambda: Reply(200, b"{}")})
+    body = b"".join(call(environ, lambda status, headers: started.append((status, headers))))
+    ((status, headers),) = started
+    assert status[:3] in ("200", "403", "404", "405")
+    assert all(text.isprintable() for header in headers for text in header)
+    assert dict(headers)["Content-Length"] == str(len(body)) or method == "HEAD"
+    assert status.startswith("200") or len(body) < 200
+    assert b"root:" not in body
+
+
 def log(data: bytes) -> None:
     """A log, or another node's history: whatever it is, reading it ends, and what is told can be shown."""
     path = os.path.join(_folder(), "log")
@@ -165,5 +221,17 @@ _EVER = datetime(1990, 1, 1, tzinfo=timezone.utc), datetime(2060, 1, 1, tzinfo=t
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (datagram, config_txt, challenge, http_answer, bnfos_conf, state_file, span, alert_event, log)
+    for target in (
+        datagram,
+        config_txt,
+        challenge,
+        http_answer,
+        bnfos_conf,
+        state_file,
+        span,
+        alert_event,
+        alert_queue,
+        panel_request,
+        log,
+    )
 }
