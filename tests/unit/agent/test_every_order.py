@@ -129,8 +129,9 @@ class Promises(RuleBasedStateMachine):
 
     @rule(section=sections, means=st.sampled_from(["fos1", "fos2", "fos3", "", "nobody", "slip", "wrong-mac"]))
     def edit(self, section: str, means: str) -> None:
-        others = {name for other, name in self.means.items() if other != section}
-        if means not in others:
+        """Not so that two sections have one device: the doctor reports that (same-address); see test_promises.py."""
+        others = {_address(other, name) for other, name in self.means.items() if other != section}
+        if _address(section, means) not in others:
             self.means[section] = means
             self._declare()
 
@@ -198,13 +199,18 @@ class Promises(RuleBasedStateMachine):
         for section, name in self.means.items():
             if not name:
                 continue
-            mac, host = MACS.get(name, MACS[section]), ADDRESSES.get(name, "10.0.0.9")
-            if name == "wrong-mac":
-                mac, host = "00:19:32:99:99:99", ADDRESSES[section]
+            mac = "00:19:32:99:99:99" if name == "wrong-mac" else MACS.get(name, MACS[section])
             key = "hots" if name == "slip" else "host"
-            text += f"[{section}]\n{key} = {host}\n"
+            text += f"[{section}]\n{key} = {_address(section, name)}\n"
             text += f"mac = {mac}\n" if self.with_mac or name == "wrong-mac" else ""
         self.world.config.write_text(text)
+
+
+def _address(section: str, name: str) -> str:
+    """Return the address in a section of bnfos.conf that means this; empty without a section."""
+    nobody = "10.0.0.9" if section == "fos1" else "10.0.0.10"
+    own = ADDRESSES[section] if name == "wrong-mac" else nobody
+    return ADDRESSES.get(name, own) if name else ""
 
 
 def test_the_promises_hold_in_any_order() -> None:

@@ -489,6 +489,20 @@ def test_a_device_that_cannot_be_disarmed_is_kicked_on_and_the_others_are_off(wo
     assert nothing_is_left(world)
 
 
+def test_a_device_in_two_sections_with_a_wrong_mac_in_one_is_armed_by_the_second_monitor(world: World) -> None:
+    """The first one, which begins to kick the wrong MAC, disarms it again; the doctor reports it (same-address)."""
+    declare(world, host1="10.0.0.2", mac1=MACS["fos2"])
+    assert world.call("start", watchdog="0") == 0
+    text = world.config.read_text()
+    last = text.rindex(MACS["fos2"])
+    world.config.write_text(text[:last] + "00:19:32:99:99:99\n")
+    assert world.call("monitor") == 190
+    assert world.reasons[0].startswith("watchdog not armed: fos2: no answer from 10.0.0.2 (UDP port")
+    world.call("monitor")
+    assert armed(world) == ["0", "1", "0"]
+    assert ("10.0.0.2", MACS["fos2"].replace(":", "").lower()) in world.kicked()
+
+
 def test_an_action_waits_for_another_one_at_most_half_of_its_time() -> None:
     assert actions._patience(time.monotonic() + 1) == pytest.approx(0.5, abs=0.1)
     assert actions._patience(time.monotonic() + 100) == actions.LOCK_SECONDS
