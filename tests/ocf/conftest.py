@@ -113,5 +113,5 @@ def cluster(tmp_path: Path, devices: Simulator) -> Cluster:
     config.chmod(0o600)
     folder = tmp_path / "run"
     folder.mkdir()
-    names = {"config": str(config), "port_b_node": "xivo-1", "port_d_node": "xivo-2", "request_timeout": "1"}
+    names = {"config": str(config), "port_b_node": "xivo-1", "port_d_node": "xivo-2", "request_timeout": "2"}
     return Cluster(folder, parameters=names)
