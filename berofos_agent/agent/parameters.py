@@ -140,7 +140,7 @@ PARAMETERS = (
         "string",
         None,
         "Where the relay goes on stop",
-        "keep: the relay stays where it is, as the next start moves it. fallback: the lines go to port D. "
+        "keep: the relay stays where it is; the next start moves it. fallback: the lines go to port D. "
         "The default is keep with a port_d_node, else fallback.",
         _choice("keep", "fallback"),
         reloadable=True,
@@ -161,8 +161,8 @@ PARAMETERS = (
         "60",
         "Seconds without an answer",
         "Seconds (0 to 86400) for which devices that do not answer are assumed to be in position. The resource is "
-        "degraded during this time and fails after it; 0 fails at once. Use more than the monitor's interval plus "
-        "request_timeout, or the first monitor without an answer fails.",
+        "degraded during this time and fails after it; 0 fails at once. Set it higher than the monitor's interval plus "
+        "request_timeout; otherwise the first monitor without an answer fails.",
         _seconds(0, 86400),
         reloadable=True,
     ),
@@ -193,8 +193,8 @@ PARAMETERS = (
         "boolean",
         "false",
         "Layer 2 of the spans should be up too",
-        "Whether a monitor of depth 10 also asks Asterisk (pri show span) if layer 2 of these spans is up: one without "
-        "alarm can still be dead. Not for BRI in point to multipoint mode, where layer 2 rests between calls.",
+        "Whether a monitor of depth 10 also asks Asterisk (pri show span) about layer 2 of these spans. A span can be "
+        "dead without an alarm. Not for BRI in point to multipoint mode, where layer 2 rests between calls.",
         _boolean,
         reloadable=True,
     ),
