@@ -174,7 +174,7 @@ def _written_aside(path: str, state: State) -> Iterator[str]:
     try:
         _make_default_folder(os.path.dirname(path))
         _refuse_links(path)
-        if os.path.isfile(path) and not statepath.exists(path):
+        if os.path.lexists(path) and not os.path.isdir(path) and not statepath.exists(path):
             raise StateError(f"not written by this agent; choose another state file: {path}")
         _forget(temporary)  # of a process with this number that was killed while it wrote
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
@@ -216,7 +216,8 @@ def locked(path: str, seconds: float) -> Iterator[None]:
     """
     until = time.monotonic() + seconds
     name = f"{path}.lock"
-    _make_default_folder(os.path.dirname(path))
+    with contextlib.suppress(OSError):  # `save` gives the reason
+        _make_default_folder(os.path.dirname(path))
     lock = _try_lock(name)
     while lock == _BUSY and time.monotonic() < until:
         time.sleep(LOCK_PAUSE_SECONDS)

@@ -99,8 +99,11 @@ def test_a_file_of_an_older_version_without_a_token_is_written_anew(path: Path) 
 def test_a_pipe_in_its_place_is_not_replaced(tmp_path: Path) -> None:
     pipe = tmp_path / "relay.state"
     os.mkfifo(pipe)
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match="not written by this agent; choose another state file") as raised:
         state.save(str(pipe), state.load(str(pipe))[0])
+    assert not isinstance(raised.value, Superseded)
+    with pytest.raises(StateError, match="not written by this agent"):
+        state.check_writable(str(pipe))
     assert stat.S_ISFIFO(os.lstat(pipe).st_mode)
     assert os.listdir(tmp_path) == ["relay.state"]
 
@@ -109,6 +112,16 @@ def test_an_action_that_is_late_is_told_what_happened(path: Path) -> None:
     with pytest.raises(Superseded) as raised:
         state.load_started(str(path))
     assert str(raised.value) == "the resource was stopped or started while this action ran; see crm_mon"
+
+
+def test_a_default_folder_that_cannot_be_made_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def makedirs(_path: str) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(statepath, "DEFAULT_FOLDER", "/nowhere")
+    monkeypatch.setattr(os, "makedirs", makedirs)
+    with state.locked("/nowhere/berofos-relay.state", 0), pytest.raises(StateError, match="Read-only file system"):
+        state.save("/nowhere/berofos-relay.state", state.State())
 
 
 def test_nobody_else_can_take_the_lock(path: Path) -> None:
