@@ -361,8 +361,18 @@ def _is_of(target: Target | None, entry: Entry | None) -> bool:
 
 
 def _disarm_if_same(device: Device, deadline: float) -> Values:
-    """Disarm a device unless another has its address now; raise NotABerofos then."""
-    device.identify(deadline)
+    """Disarm a device unless another has its address now; raise NotABerofos then.
+
+    One that is armed, but does not answer over UDP, may be another: then a DeviceError, which is reported, as its lines
+    will fall.
+    """
+    settings = device.read(deadline)
+    try:
+        device.identify(deadline)
+    except Unreachable as exc:
+        if state_in(settings) == WATCHDOG_ON:
+            raise DeviceError(exc.device, exc.what, exc.step) from exc
+        raise
     return disarm(device, deadline)
 
 

@@ -451,3 +451,31 @@ def test_a_kick_daemon_ends_once_another_node_has_the_lines_and_every_watchdog_i
         device.move_by_hand("0")
     assert world.call("monitor") == 7
     assert world.daemon is None
+
+
+# --- a former device that does not answer over UDP -----------------------------------------------------------------
+
+
+def deaf(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let fos1 answer over HTTP only."""
+    own = World.datagram
+    monkeypatch.setattr(world, "datagram", lambda host, data: None if host == "10.0.0.1" else own(world, host, data))
+
+
+def test_a_former_device_that_is_armed_and_answers_http_only_is_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not disarmed: without UDP nothing tells whether another device has its address now."""
+    assert world.call("start") == 0
+    only_fos2(world)
+    deaf(world, monkeypatch)
+    assert world.call("monitor") == 190
+    assert world.reasons[0].startswith("watchdog still on: fos1: no answer from 10.0.0.1 (UDP port 50123)")
+
+
+def test_a_stop_logs_it_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.call("start") == 0
+    only_fos2(world)
+    deaf(world, monkeypatch)
+    assert world.call("stop") == 0
+    assert any(line.startswith("stop: fos1: no answer from 10.0.0.1 (UDP port 50123)") for line in world.log)
