@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -87,7 +87,6 @@ def load(path: str) -> tuple[State, str]:
     damage = ""
     try:
         state = _parse(_read(path), clock())
-        state.loaded_token = state.token
     except (FileNotFoundError, IsADirectoryError):
         return State(), ""
     except OSError as exc:
@@ -128,16 +127,24 @@ def _parse(found: dict[str, Any], now: float) -> State:
         moved_at=float(moved_at) if 0 <= moved_at <= now else now,
         waking=bool(found.get("waking", False)),
         token=str(found.get("token", "")),
-        targets={name: Target(**target) for name, target in found.get("targets", {}).items()},
-        interval=_sixteen_bits(found.get("interval", 0), 0),
+        targets={name: _target(target, found) for name, target in found.get("targets", {}).items()},
+        interval=_sixteen_bits(found.get("interval", found.get("watchdog", 0)), 0),
         unsure=bool(found.get("unsure", False)),
     )
+    state.loaded_token = state.token
+    if "watchdog" in found:
+        state.token = ""  # version 0.1.0: its kick daemon, with a lock of another name, ends without its token
     for name, target in state.targets.items():
         _sixteen_bits(target.interval, 1)
         _sixteen_bits(target.port, 1)
         if not _NAME.fullmatch(name) or not _KICK.fullmatch(target.kick):
             raise ValueError(name)
     return state
+
+
+def _target(target: object, found: Mapping[str, Any]) -> Target:
+    """Return a target; version 0.1.0 wrote how it is kicked, and one interval for all."""
+    return Target(**target) if isinstance(target, dict) else Target(str(target), found["watchdog"])
 
 
 def _sixteen_bits(number: object, lowest: int) -> int:

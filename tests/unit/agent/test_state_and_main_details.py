@@ -325,3 +325,26 @@ def test_a_traceback_goes_to_syslog_as_an_error_under_the_tag_of_the_resource(
     assert log.lines[-1] == r"ValueError: a b \xe9 \udcff"
     assert set(log.opened) == {("berofos(relay)", syslog.LOG_PID, syslog.LOG_DAEMON)}
     assert log.priorities == {syslog.LOG_ERR}
+
+
+# --- version 0.1.0 -------------------------------------------------------------------------------------------------
+
+
+def test_a_state_file_of_0_1_0_is_taken_over_and_its_kick_daemon_ends(path: Path) -> None:
+    kick = "10.100.0.201:50123:47424c040b00193200121d0062"
+    before = {"seen": {"fos1": 1.0}, "conditions": {}, "attribute": "A-B", "moved_at": 0.0, "watchdog": 15}
+    path.write_text(json.dumps({**before, "token": "old", "targets": {"fos1": kick}}))
+    known, damage = state.load(str(path))
+    assert (damage, known.unsure) == ("", False)
+    assert known.targets == {"fos1": state.Target(kick, 15)}
+    assert known.interval == 15
+    state.save(str(path), known)
+    assert "old" not in path.read_text(), "its kick daemon looks for that"
+    assert state.load(str(path))[0].targets == known.targets
+
+
+def test_a_state_file_of_0_1_0_without_a_watchdog_has_no_targets(path: Path) -> None:
+    before = {"seen": {}, "conditions": {}, "attribute": "A-B", "moved_at": 0.0, "watchdog": 0, "token": "old"}
+    path.write_text(json.dumps({**before, "targets": {}}))
+    known, damage = state.load(str(path))
+    assert (damage, known.targets, known.interval, known.attribute) == ("", {}, 0, "A-B")
