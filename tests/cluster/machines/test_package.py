@@ -15,6 +15,7 @@ from ..lab.two_nodes import NODES
 from .ssh import let_root_in
 
 WITH_SIMULATOR = """\
+rm -f /root/story  # of another test: it would be ready at once
 {command} > /root/story &
 until grep -qs ^ready /root/story; do sleep 0.1; done
 for device in 127.0.0.1 127.0.0.2; do
