@@ -34,6 +34,10 @@ _RESPAWN = (
 )
 
 
+Untruth = tuple[str, str]
+"""The node whose attribute it is, "" for a metric, and a sentence."""
+
+
 class Stage:
     """Two nodes and two devices with everything at home, and their records since the round began."""
 
@@ -79,17 +83,24 @@ class Stage:
         )
 
     def _untruths(self) -> list[str]:
-        """Return what the node attributes and the metrics still say that is not so, a sentence each."""
-        untruths: list[str] = []
+        """Return what the node attributes and the metrics still say that is not so, a sentence each.
+
+        When pacemaker-based dies, Pacemaker 2.1.5 now and then does not start pacemaker-attrd again ("Not respawning
+        pacemaker-attrd subdaemon until cluster returns"). Such a node cannot have attributes until it restarts.
+        """
+        untruths: list[Untruth] = []
 
         def is_told() -> bool:
             untruths[:] = self._untruths_now()
             return not untruths
 
         poll(is_told, TRUTH_SECONDS, interval=1.0)
-        return untruths
+        without = {node for node, _ in untruths if node and self.lab.run(node, "pidof pacemaker-attrd").returncode}
+        for node in without:
+            self.lab.note(f"{node} has no pacemaker-attrd: Pacemaker has not started it again")
+        return [sentence for node, sentence in untruths if node not in without]
 
-    def _untruths_now(self) -> list[str]:
+    def _untruths_now(self) -> list[Untruth]:
         active = self.cluster.where(TELEPHONY)
         passive = next(name for name in NODES if name != active)
         attributes = {
@@ -98,17 +109,17 @@ class Stage:
             (passive, "lines"): "",
             (active, "lines"): "A-B" if active == NODES[0] else "A-D",
         }
-        seen = {
-            f"{RELAY}-{what} of {node}": (self.cluster.attribute(node, f"{RELAY}-{what}"), truth)
+        seen = [
+            (node, f"{RELAY}-{what} of {node}", self.cluster.attribute(node, f"{RELAY}-{what}"), truth)
             for (node, what), truth in attributes.items()
-        }
+        ]
         metrics = dict(line.rsplit(" ", 1) for line in self.lab.run(active, BEROFOS_METRICS).stdout.splitlines())
         for name, device in self.lab.devices.items():
             mode = f"{device.mode}.0"
             for what, truth in (("reachable", "1.0"), ("relay_mode", mode), ("expected_relay_mode", mode)):
                 metric = f'berofos_device_{what}{{device="{name}"}}'
-                seen[metric] = (metrics.get(metric, ""), truth)
-        return [f"{what} is {told!r}, not {truth!r}" for what, (told, truth) in seen.items() if told != truth]
+                seen.append(("", metric, metrics.get(metric, ""), truth))
+        return [(node, f"{what} is {told!r}, not {truth!r}") for node, what, told, truth in seen if told != truth]
 
     def telephony(self) -> Telephony:
         """Return where telephony runs."""

@@ -109,8 +109,10 @@ class Cluster:
     def reset(self) -> None:
         """Go back to a fresh start: both nodes and devices, the configuration, lines on xivo-1."""
         self._restore_everything()
-        self.lab.wait_until(self._is_clean, SETTLING_SECONDS, "no failure is listed")
+        self.lab.wait_until(self.lab.is_at_rest, SETTLING_SECONDS, "the cluster is at rest")
+        # Before the cleanup: what a scenario that failed has left in it would have monitors fail again.
         self._replace_configuration(self._snapshot)
+        self.lab.wait_until(self._is_clean, SETTLING_SECONDS, "no failure is listed")
         self._remove_leftover_attributes()
         self._bring_home()
 
