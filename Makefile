@@ -23,13 +23,14 @@ BROWSER_PACKAGES = chromium fonts-dejavu-core
 # promtool and a server, for the metrics, the alert rules and the dashboard; ClusterLabs' exporter, for what it tells.
 PROMETHEUS_PACKAGES = prometheus prometheus-hacluster-exporter
 QUORUM_PACKAGES = corosync-qnetd corosync-qdevice
+CLOCK_PACKAGES = libfaketime
 
 test-browser: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES)
 	$(PYTEST) tests/browser
 
 test-root: $(VENV)/installed
-	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES) $(QUORUM_PACKAGES)
+	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES) $(QUORUM_PACKAGES) $(CLOCK_PACKAGES)
 	$(PYTEST) --numprocesses 2 tests/rehearsal tests/root
 	$(PYTEST) --numprocesses 2 --dist loadfile tests/cluster --ignore tests/cluster/machines
 
@@ -61,7 +62,7 @@ test-release: $(VENV)/installed
 	    tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py \
-	    --ignore tests/cluster/test_third_node.py \
+	    --ignore tests/cluster/test_third_node.py --ignore tests/cluster/test_clock.py \
 	    $(if $(filter bookworm,$(RELEASE)),--ignore tests/cluster/machines/test_rolling_upgrade.py)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
 

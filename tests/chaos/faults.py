@@ -1,7 +1,7 @@
 """What can happen to two nodes and two devices, and what the cluster may do about each.
 
 A step of the wall clock is missing: Linux has no CLOCK_REALTIME of a namespace's own, so a node's clock cannot be
-stepped without the machine's, and a preloaded library would step some processes of a node and not others.
+stepped without the machine's. A node that boots with another date is a scenario, see tests/cluster/test_clock.py.
 """
 
 from __future__ import annotations

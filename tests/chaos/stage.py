@@ -25,7 +25,11 @@ A pacemaker-attrd that is killed takes its node's attributes with it, and only t
 RESPAWN_SECONDS = 0.5
 """How long the service manager takes to start pacemakerd again."""
 
-BEROFOS_METRICS = ["sh", "-c", f"command -v berofos > /dev/null || cd {CHECKOUT}; /usr/bin/python3 -m berofos_agent metrics"]
+BEROFOS_METRICS = [
+    "sh",
+    "-c",
+    f"command -v berofos > /dev/null || cd {CHECKOUT}; /usr/bin/python3 -m berofos_agent metrics",
+]
 """Of the package on a machine, else of the checkout."""
 
 _KILL = "kill -9 $(pidof {daemon})"

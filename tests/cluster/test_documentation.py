@@ -26,10 +26,11 @@ def configured(two_nodes: Cluster) -> Cluster:
 
 
 class Console:
-    """A root shell on xivo-1."""
+    """A root shell on a node."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, node: str = "xivo-1") -> None:
         self.cluster = cluster
+        self.node = node
         self.path = TOOL_PATH if cluster.lab.release else f"{write_commands(folder / 'bin')}:{TOOL_PATH}"
 
     def type(self, page: str, name: str, status: int = 0) -> str:
@@ -41,7 +42,7 @@ class Console:
 
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run commands until one fails."""
-        return self.cluster.lab.run("xivo-1", ["env", f"PATH={self.path}", "sh", "-e", "-c", code])
+        return self.cluster.lab.run(self.node, ["env", f"PATH={self.path}", "sh", "-e", "-c", code])
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child, po
 
 PACKAGES = (
     "systemd systemd-sysv dbus iproute2 iputils-ping procps ca-certificates openssh-server openssh-client"
-    " pacemaker pacemaker-cli-utils corosync corosync-qdevice pcs crmsh resource-agents libxml2-utils"
+    " pacemaker pacemaker-cli-utils corosync corosync-qdevice sbd pcs crmsh resource-agents libxml2-utils"
     " python3-requests python3-lxml python3-tqdm"
 )
 """What a machine has before the package under test is installed: all that it depends on, and a cluster."""
@@ -50,13 +50,15 @@ if [ -d $HERE/files ]; then   # the first boot
   chroot $HERE/root systemctl --quiet enable corosync pacemaker
   ! grep --quiet '^ *device {{' $HERE/root/etc/corosync/corosync.conf ||
     chroot $HERE/root systemctl --quiet enable corosync-qdevice
+  [ -p $HERE/watchdog ] || chroot $HERE/root systemctl --quiet disable sbd
   rm -r $HERE/files
 fi
+[ ! -p $HERE/watchdog ] || export WATCHDOG=--bind=$HERE/watchdog:/dev/watchdog
 exec unshare --cgroup sh -ec '
 mount -t cgroup2 none /sys/fs/cgroup
 exec systemd-nspawn --quiet --register=no --keep-unit --kill-signal=SIGKILL --directory=$HERE/root --machine=$NODE \\
   --network-namespace-path=/proc/self/ns/net --resolv-conf=off --timezone=off --capability=all --console=pipe \\
-  --bind=$HERE/log-socket:/run/systemd/journal/syslog --boot'
+  --bind=$HERE/log-socket:/run/systemd/journal/syslog $WATCHDOG --boot'
 """
 
 _FILES = {

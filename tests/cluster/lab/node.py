@@ -95,6 +95,15 @@ esac
 """
 
 
+_CLOCK = {"LD_PRELOAD": "/usr/$LIB/faketime/libfaketimeMT.so.1", "DONT_FAKE_MONOTONIC": "1"}
+_SITECUSTOMIZE = """\
+# With libfaketime 0.9.10 Python's sleep fails with EINVAL: it waits for a time of the clock that is not to be faked.
+import select
+import time
+time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+"""
+
+
 class Node:
     """A node and its directory."""
 
@@ -105,6 +114,7 @@ class Node:
         self._lan = lan
         self._machine: subprocess.Popen[bytes] | None = None
         self._pid = 0
+        self._clock: dict[str, str] = {}
 
     @property
     def disk(self) -> Path:
@@ -230,6 +240,15 @@ class Node:
         path.write_text(text, encoding="utf-8")
         path.chmod(mode)
 
+    def set_clock(self, offset: str) -> None:
+        """Let all programs see another date from the next boot on; offset is libfaketime's, such as -400d, or ""."""
+        self._clock = {**_CLOCK, "FAKETIME": offset} if offset else {}
+        if offset:
+            for site in Path("/etc").glob("python3*/sitecustomize.py"):
+                own = self.here / "overlay" / site.relative_to("/")
+                own.parent.mkdir(exist_ok=True)
+                own.write_text(_SITECUSTOMIZE, encoding="utf-8")
+
     # --- the cluster's services ------------------------------------------------------------------------------------
 
     def stop_cluster(self) -> None:
@@ -245,4 +264,5 @@ class Node:
         self.run(KILL_DAEMONS)
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": TOOL_PATH, "HOME": str(self.here / "home"), "LANG": "C.UTF-8"}
+        home = {"HOME": str(self.here / "home")}
+        return {"PATH": TOOL_PATH, "LANG": "C.UTF-8", **home, **self._clock}

@@ -129,6 +129,7 @@ FIGURES = {
     "killed": ("active node killed, no fencing: lines on the survivor", 4.0),
     "fenced": ("active node killed, with fencing and a delay of 5 s: lines on the survivor", 10.0),
     "fenced by quorum": ("active node killed, with a quorum device and no delay: lines on the survivor", 8.0),
+    "fenced by watchdog": ("active node killed, SBD with a watchdog of 5 s: lines on the survivor", 20.0),
     "by hand": ("relay moved by hand: back", MONITOR_SECONDS + 1.0),
     "moved": ("telephony moved by crm_resource --move: lines followed", 1.0),
 }

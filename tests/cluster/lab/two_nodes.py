@@ -22,10 +22,12 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import machine
 from .devices import CHECKOUT, Device, Movement, Simulator
+from .hardware_watchdog import HardwareWatchdog
 from .lan import GATEWAY, Lan
 from .machine import Machine, root_of
 from .node import NUMBERS, Node
@@ -85,6 +87,21 @@ BOGUS_NEIGHBOUR = "02:00:00:00:00:99"
 CHECKOUT_AGENT = CHECKOUT / "ocf" / "berofos"
 
 
+WATCHDOG_SECONDS = 5
+SBD_DEFAULTS = f"""\
+SBD_WATCHDOG_DEV=/dev/watchdog
+SBD_WATCHDOG_TIMEOUT={WATCHDOG_SECONDS}
+SBD_DELAY_START={3 * WATCHDOG_SECONDS}
+SBD_OPTS=-T
+"""
+"""/etc/default/sbd without a shared disk; -T since the lab's watchdog cannot be told a time-out.
+
+A machine boots in less time than the other node waits until it takes it for reset; a member by then, it would be told
+that it is dead, and its Pacemaker ends for good. Hence SBD delays the start.
+"""
+SBD_UNIT = "[Service]\nProtectKernelTunables=yes\n"
+"""SBD may reset its machine, not this host by its /proc/sysrq-trigger."""
+
 VERSION_COMMANDS = {
     "pacemaker": "pacemakerd --version",
     "corosync": "corosync -v",
@@ -105,6 +122,7 @@ class Lab:
         quorum_device: bool = False,
         third_node: bool = False,
         first_release: str = "",
+        sbd: bool = False,
     ) -> None:
         """Describe the lab; nothing is built yet.
 
@@ -115,6 +133,7 @@ class Lab:
         quorum_device   a third host runs corosync-qnetd
         third_node  the cluster has a node that is cabled to no relay
         first_release   the release of the first machine, where it is another
+        sbd         each machine has a hardware watchdog and SBD without a shared disk, which wants a quorum device
         """
         self._agent = None if release else agent
         self._tell = tell
@@ -123,6 +142,8 @@ class Lab:
         self._package = package
         self._names = (*NODES, THIRD) if third_node else NODES
         self._has_quorum_device = quorum_device
+        self._has_sbd = sbd
+        self._watchdogs: dict[str, HardwareWatchdog] = {}
         self._timeline: list[tuple[float, str]] = []
         self._began = time.monotonic()
         self._power = threading.RLock()
@@ -181,12 +202,16 @@ class Lab:
             self.nodes[name] = node
             self._undo.callback(node.kill)
             node.install(
-                etc={"corosync/corosync.conf": self._corosync_conf(), "bnfos.conf": self._simulator.bnfos_conf},
+                etc=self._etc(),
                 agents={"xivo/berofos": self._agent} if self._agent else {},
                 programs={"fence_pdu": Path(__file__).with_name("fence_pdu")},
                 cib=FIRST_CIB,
             )
             self._collector.listen(name, node.here / "log-socket", node.syslog)
+            if self._has_sbd:
+                watchdog = HardwareWatchdog(node.here / "watchdog", WATCHDOG_SECONDS, partial(self._reset_server, name))
+                self._watchdogs[name] = watchdog
+                self._undo.callback(watchdog.close)
         self._collector.start()
         outlets = Outlets(lambda node: self.nodes[node].is_on, self._fence_off, self.boot)
         self._undo.callback(Pdu(listen_inside(self._lan.pid, GATEWAY, PDU_PORT), outlets).close)
@@ -197,6 +222,14 @@ class Lab:
                 node.await_boot()
                 if self._package:
                     self.install(name, self._package)
+
+    def _etc(self) -> dict[str, str]:
+        sbd = {"default/sbd": SBD_DEFAULTS, "systemd/system/sbd.service.d/lab.conf": SBD_UNIT}
+        return {
+            "corosync/corosync.conf": self._corosync_conf(),
+            "bnfos.conf": self._simulator.bnfos_conf,
+            **(sbd if self._has_sbd else {}),
+        }
 
     def _corosync_conf(self) -> str:
         node = "  node {{\n    ring0_addr: 10.42.0.{number}\n    name: {name}\n    nodeid: {number}\n  }}\n"
@@ -252,14 +285,33 @@ class Lab:
         with self._power:
             moment = time.monotonic()
             self.note(f"{node} is killed")
-            self.nodes[node].kill()
+            self._take_power(node)
         return moment
 
     def _fence_off(self, node: str) -> bool:
         with self._power:
-            died = self.nodes[node].kill()
+            died = self._take_power(node)
         self.note(f"{node} is fenced")
         return died
+
+    def _reset_server(self, node: str) -> None:
+        with self._power:
+            self.note(f"{node} is reset by its watchdog")
+            self._take_power(node)
+            self.nodes[node].boot()
+
+    def _take_power(self, node: str) -> bool:
+        died = self.nodes[node].kill()
+        if node in self._watchdogs:
+            self._watchdogs[node].switch_off()
+        return died
+
+    def set_clock(self, node: str, offset: str) -> None:
+        """Let a node, which is no machine, see another date from its next boot on; see Node.set_clock."""
+        itself = self.nodes[node]
+        assert isinstance(itself, Node)
+        itself.set_clock(offset)
+        self.note(f"the clock of {node} is off by {offset or 'nothing'}")
 
     def stop_cluster(self, node: str) -> None:
         """Stop Pacemaker and Corosync on a node as its service manager would."""
@@ -471,7 +523,10 @@ class Lab:
 
 
 def lab_of_environment(
-    tell: Callable[[str], None] | None = None, quorum_device: bool = False, first_release: str = ""
+    tell: Callable[[str], None] | None = None,
+    quorum_device: bool = False,
+    first_release: str = "",
+    sbd: bool = False,
 ) -> Lab:
     """Return a lab that is not up yet: namespaces of this host, or what LAB_RELEASE and LAB_DIST ask for.
 
@@ -485,4 +540,11 @@ def lab_of_environment(
         why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         raise LabError(why_not)
-    return Lab(tell=tell, release=release, package=package, quorum_device=quorum_device, first_release=first_release)
+    return Lab(
+        tell=tell,
+        release=release,
+        package=package,
+        quorum_device=quorum_device,
+        first_release=first_release,
+        sbd=sbd,
+    )
