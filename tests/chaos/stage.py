@@ -25,11 +25,7 @@ A pacemaker-attrd that is killed takes its node's attributes with it, and only t
 RESPAWN_SECONDS = 0.5
 """How long the service manager takes to start pacemakerd again."""
 
-BEROFOS_METRICS = [
-    "sh",
-    "-c",
-    f"command -v berofos > /dev/null || cd {CHECKOUT}; /usr/bin/python3 -m berofos_agent metrics",
-]
+_METRICS = f"berofos metrics 2> /dev/null || {{ cd {CHECKOUT} && /usr/bin/python3 -m berofos_agent metrics; }}"
 """Of the package on a machine, else of the checkout."""
 
 _KILL = "kill -9 $(pidof {daemon})"
@@ -117,7 +113,8 @@ class Stage:
             (node, f"{RELAY}-{what} of {node}", self.cluster.attribute(node, f"{RELAY}-{what}"), truth)
             for (node, what), truth in attributes.items()
         ]
-        metrics = dict(line.rsplit(" ", 1) for line in self.lab.run(active, BEROFOS_METRICS).stdout.splitlines())
+        told = self.lab.run(active, ["sh", "-c", _METRICS]).stdout
+        metrics = dict(line.rsplit(" ", 1) for line in told.splitlines())
         for name, device in self.lab.devices.items():
             mode = f"{device.mode}.0"
             for what, truth in (("reachable", "1.0"), ("relay_mode", mode), ("expected_relay_mode", mode)):
