@@ -59,6 +59,7 @@ test-release: $(VENV)/installed
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/package.xml tests/release
 	LAB_RELEASE=$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/rehearsals.xml --numprocesses 2 tests/rehearsal/test_recommended.py
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/scenarios.xml \
+	    --numprocesses 2 --dist loadfile \
 	    tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
 	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py \

@@ -70,18 +70,24 @@ def test_the_resource_keeps_running_through_an_upgrade_from_0_1_0_and_back(clust
             lab.install(node, version)
             monitored(cluster, 3)
 
+    def set_watchdog(seconds: str, state: str) -> set[tuple[str, str]]:
+        """Set it and return the starts since; Pacemaker counts the reload as one, and records it some time later."""
+        cluster.set_parameter("watchdog", seconds)
+        lab.wait_until(
+            lambda: is_armed(state) and lab.is_at_rest() and not cluster.pending(),
+            40,
+            f"both watchdogs are {state} and the cluster is at rest",
+        )
+        return cluster.starts(RELAY) | cluster.starts(TELEPHONY)
+
     install(before)
-    cluster.set_parameter("watchdog", "15")
-    lab.wait_until(lambda: is_armed("1"), 40, "both watchdogs are armed")
-    starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)
+    starts = set_watchdog("15", "1")
     install(lab.package)
     assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
     daemons = lab.must("xivo-1", ["sh", "-c", "pgrep --full '[b]erofos_agent/.*kick' | wc -l"])
     assert daemons.strip() == "1"
     assert is_armed("1")
-    cluster.set_parameter("watchdog", "0")
-    lab.wait_until(lambda: is_armed("0"), 40, "both watchdogs are off")
-    starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)  # Pacemaker counts a reload as a start
+    starts = set_watchdog("0", "0")
     install(before)
     install(lab.package)
     assert cluster.failures() == []
