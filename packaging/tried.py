@@ -61,7 +61,7 @@ def _has(folder: Path, suite: str) -> bool:
 
 def _properties(suites: dict[str, ET.Element]) -> Iterator[tuple[str, str]]:
     for suite in suites.values():
-        for one in suite.iterfind("testsuite/properties/property"):
+        for one in suite.iterfind(".//testcase/properties/property"):
             yield one.get("name", ""), one.get("value", "")
 
 

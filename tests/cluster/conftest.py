@@ -30,10 +30,8 @@ def new_lab() -> Lab:
 
 
 @pytest.fixture(scope="session")
-def two_nodes(record_testsuite_property: Callable[[str, object], None]) -> Iterator[Cluster]:
+def two_nodes() -> Iterator[Cluster]:
     with new_lab() as lab:
-        for program, version in lab.versions().items():
-            record_testsuite_property(program, version)
         yield Cluster(lab)
 
 
@@ -59,11 +57,16 @@ def cluster(configured: Cluster, tmp_path: Path) -> Cluster:  # noqa: ARG001 (tm
 
 
 @pytest.fixture
-def measured(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
-    """Put a figure into the table at the end; a property of the test also comes from other processes."""
+def measured(configured: Cluster, record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+    """Put a figure into the table at the end, and with it into the results what the nodes run.
+
+    As properties of the test: those of a suite do not come from other processes.
+    """
 
     def put(name: str, seconds: float) -> None:
         record_property(FIGURE, str(scenes.figure(name, seconds)))
+        for program, version in configured.lab.versions().items():
+            record_property(program, version)
 
     return put
 

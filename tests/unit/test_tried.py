@@ -17,11 +17,9 @@ README = f"before\n<!-- tried -->\n| Debian |\n|---|\n{KEPT}\n<!-- end of tried 
 
 SCENARIOS = """\
 <testsuites><testsuite tests="5" failures="1" errors="1" skipped="1">
-  <properties>
+  <testcase name="killed"><properties>
     <property name="pacemaker" value="2.1.5"/><property name="corosync" value="3.1.7"/>
     <property name="systemd" value="252"/><property name="python" value="3.11.2"/>
-  </properties>
-  <testcase name="killed"><properties>
     <property name="figure" value="active node killed, no fencing: lines on the survivor     3.40 s  (at most 4 s)"/>
   </properties></testcase>
   <testcase name="killed once more"><properties>
