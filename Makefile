@@ -54,7 +54,7 @@ RESULTS = build/results/$(RELEASE)
 
 test-release: $(VENV)/installed
 	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
-	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git python3-waitress python3-prometheus-client
+	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git
 	rm -rf build/$(RELEASE) $(RESULTS)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/package.xml tests/release
 	LAB_RELEASE=$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/rehearsals.xml --numprocesses 2 tests/rehearsal/test_recommended.py

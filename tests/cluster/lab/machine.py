@@ -24,9 +24,9 @@ from .processes import NEW_MACHINE, TOOL_PATH, LabError, Nursery, only_child, po
 PACKAGES = (
     "systemd systemd-sysv dbus iproute2 iputils-ping procps ca-certificates openssh-server openssh-client"
     " pacemaker pacemaker-cli-utils corosync corosync-qdevice sbd pcs crmsh resource-agents libxml2-utils"
-    " python3-requests python3-lxml python3-tqdm"
+    " python3-requests python3-lxml python3-tqdm python3-prometheus-client python3-waitress"
 )
-"""What a machine has before the package under test is installed: all that it depends on, and a cluster."""
+"""What a machine has before the package under test is installed: all that it depends on or suggests, and a cluster."""
 
 TOOLS = ("debootstrap", "systemd-nspawn", "unshare", "nsenter", "setpriv", "ip", "mount")
 HOST_PACKAGES = "debootstrap systemd-container iproute2"

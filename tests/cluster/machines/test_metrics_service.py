@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,21 +12,14 @@ from ..lab.two_nodes import Lab
 
 NAME = "berofos-metrics"
 NODE = "xivo-1"
-PACKAGES = Path("/usr/lib/python3/dist-packages")
 FOLDER = "/var/lib/prometheus/node-exporter"
 FILE = f"{FOLDER}/berofos.prom"
 PASSWORD = LOGIN.partition(":")[2]
 
 
 @pytest.fixture(scope="module")
-def configured(two_nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """The machine gets this host's python3-prometheus-client, which is the same pure Python in every release."""
+def configured(two_nodes: Cluster) -> Cluster:
     two_nodes.configure()
-    archive = tmp_path_factory.mktemp("client") / "client.tar"
-    names = [path.name for path in (PACKAGES / "prometheus_client", PACKAGES / "decorator.py") if path.exists()]
-    subprocess.run(["tar", "-C", PACKAGES, "-cf", archive, *names], check=True)
-    two_nodes.lab.nodes[NODE].put(archive, "/root/client.tar")
-    two_nodes.lab.must(NODE, f"tar -C {PACKAGES} -xf /root/client.tar")
     two_nodes.lab.must(NODE, f"mkdir -p {FOLDER}")
     return two_nodes
 

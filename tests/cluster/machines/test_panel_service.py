@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,6 @@ from .ssh import let_root_in
 
 UNIT = "berofos-panel"
 NODE = "xivo-1"
-PACKAGES = "/usr/lib/python3/dist-packages"
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8019/status.json', timeout=10).read().decode())"
 
 
@@ -33,14 +31,9 @@ touch /root/asked
 
 
 @pytest.fixture(scope="module")
-def configured(two_nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """The machine gets this host's python3-waitress, which is the same pure Python in every release."""
+def configured(two_nodes: Cluster) -> Cluster:
     two_nodes.configure()
     let_root_in(two_nodes.lab)
-    archive = tmp_path_factory.mktemp("waitress") / "waitress.tar"
-    subprocess.run(["tar", "-C", PACKAGES, "-cf", archive, "waitress"], check=True)
-    two_nodes.lab.nodes[NODE].put(archive, "/root/waitress.tar")
-    two_nodes.lab.must(NODE, f"tar -C {PACKAGES} -xf /root/waitress.tar")
     return two_nodes
 
 
