@@ -50,11 +50,11 @@ MACHINE_PACKAGES = debootstrap systemd-container iproute2
 SCENARIOS = tests/cluster
 RESULTS = build/results/$(RELEASE)
 
-.PHONY: test-package test-release tried deb dist
+.PHONY: test-package test-release test-machines tried deb dist
 
 test-release: $(VENV)/installed
 	@test -n '$(RELEASE)' || { echo 'which release? make test-release RELEASE=trixie' >&2; exit 2; }
-	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) dpkg-dev git
+	@tests/install-packages $(MACHINE_PACKAGES) $(PACKAGE_TEST_PACKAGES) $(QUORUM_PACKAGES) dpkg-dev git
 	rm -rf build/$(RELEASE) $(RESULTS)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/package.xml tests/release
 	LAB_RELEASE=$(RELEASE) $(PYTEST) --junitxml $(RESULTS)/rehearsals.xml --numprocesses 2 tests/rehearsal/test_recommended.py
@@ -62,10 +62,16 @@ test-release: $(VENV)/installed
 	    --numprocesses 2 --dist loadfile \
 	    tests/package/test_bare_debian.py \
 	    $(SCENARIOS) --ignore tests/cluster/test_demo.py --ignore tests/cluster/test_lab_page.py \
-	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_quorum_device.py \
-	    --ignore tests/cluster/test_third_node.py --ignore tests/cluster/test_clock.py \
+	    --ignore tests/cluster/test_metrics.py --ignore tests/cluster/test_clock.py \
 	    $(if $(filter bookworm,$(RELEASE)),--ignore tests/cluster/machines/test_rolling_upgrade.py)
 	LAB_RELEASE=$(RELEASE) LAB_DIST=$(CURDIR)/build/$(RELEASE) $(PYTHON) -m tests.cluster.lab.demo
+
+# What there is time for on every change: one package on booted machines of each release. test-release is the whole.
+test-machines: $(VENV)/installed
+	@tests/install-packages $(MACHINE_PACKAGES) $(BUILD_PACKAGES)
+	DEB_BUILD_OPTIONS=nocheck packaging/build-deb build/machines
+	for release in bookworm trixie; do \
+	    LAB_RELEASE=$$release LAB_DIST=$(CURDIR)/build/machines $(PYTEST) tests/cluster/machines/test_units.py || exit 1; done
 
 # The table in README.md, from what test-release has left.
 tried:

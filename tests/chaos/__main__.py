@@ -74,7 +74,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with lab_of_environment(tell, given.quorum_device) as lab:
+        with lab_of_environment(tell=tell, quorum_device=given.quorum_device) as lab:
             cluster = Cluster(lab)
             # The quorum device has decided who may fence.
             cluster.configure(fencing=True, properties={"priority-fencing-delay": "0"} if given.quorum_device else {})

@@ -9,7 +9,7 @@ import pytest
 
 from .lab.cluster import TELEPHONY, Cluster
 from .lab.scenes import other
-from .lab.two_nodes import NODES, Lab
+from .lab.two_nodes import NODES, lab_of_environment
 from .test_fencing import telephony_at
 
 Measured = Callable[[str, float], None]
@@ -21,7 +21,7 @@ WITHOUT_QUORUM_SECONDS = 6
 @pytest.fixture(scope="module")
 def configured() -> Iterator[Cluster]:
     """Without a delay before fencing: the quorum device has decided who may fence."""
-    with Lab(quorum_device=True) as lab:
+    with lab_of_environment(quorum_device=True) as lab:
         cluster = Cluster(lab)
         cluster.configure(fencing=True, properties={"priority-fencing-delay": "0"})
         yield cluster

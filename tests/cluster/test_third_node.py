@@ -10,7 +10,7 @@ import pytest
 
 from .lab.cluster import RELAY, TELEPHONY, WITHOUT_FENCING, Cluster
 from .lab.scenes import other
-from .lab.two_nodes import NODES, THIRD, Lab
+from .lab.two_nodes import NODES, THIRD, lab_of_environment
 from .test_documentation import Console
 
 NOT_ON_THIRD = f"location {TELEPHONY}-not-on-{THIRD} {TELEPHONY} -inf: {THIRD}\n"
@@ -19,7 +19,7 @@ NOT_ON_THIRD = f"location {TELEPHONY}-not-on-{THIRD} {TELEPHONY} -inf: {THIRD}\n
 
 @pytest.fixture(scope="module")
 def configured() -> Iterator[Cluster]:
-    with Lab(third_node=True) as lab:
+    with lab_of_environment(third_node=True) as lab:
         cluster = Cluster(lab)
         cluster.configure(text=WITHOUT_FENCING + NOT_ON_THIRD)
         yield cluster

@@ -25,7 +25,7 @@ class Interrupted(Exception):
 def main() -> int:
     """Play all scenes and return the exit status."""
     try:
-        lab = lab_of_environment(_tell)
+        lab = lab_of_environment(tell=_tell)
         with _interruptible():
             try:
                 lab.note("two nodes, xivo-1 and xivo-2, are built, and two simulated bero*fos devices, fos1 and fos2")

@@ -24,6 +24,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from . import machine
 from .devices import CHECKOUT, Device, Movement, Simulator
@@ -522,16 +523,11 @@ class Lab:
         return place
 
 
-def lab_of_environment(
-    tell: Callable[[str], None] | None = None,
-    quorum_device: bool = False,
-    first_release: str = "",
-    sbd: bool = False,
-) -> Lab:
+def lab_of_environment(**more: Any) -> Lab:
     """Return a lab that is not up yet: namespaces of this host, or what LAB_RELEASE and LAB_DIST ask for.
 
-    LAB_RELEASE is the release of its machines, LAB_DIST the folder with their package. Raises LabError where there can
-    be no such lab.
+    LAB_RELEASE is the release of its machines, LAB_DIST the folder with their package; `more` is what else Lab takes.
+    Raises LabError where there can be no such lab.
     """
     release = os.environ.get("LAB_RELEASE", "")
     package = next(Path(os.environ.get("LAB_DIST", "")).glob("*.deb"), None) if release else None
@@ -540,11 +536,4 @@ def lab_of_environment(
         why_not = "there is no package in the folder LAB_DIST"
     if why_not:
         raise LabError(why_not)
-    return Lab(
-        tell=tell,
-        release=release,
-        package=package,
-        quorum_device=quorum_device,
-        first_release=first_release,
-        sbd=sbd,
-    )
+    return Lab(release=release, package=package, **more)
