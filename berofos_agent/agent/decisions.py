@@ -8,7 +8,7 @@ from typing import NamedTuple
 from berofos_agent.agent import ocf
 from berofos_agent.device.reading import Reading, differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
-from berofos_agent.device.topology import LINES
+from berofos_agent.device.topology import LINES, provision_arguments
 from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
@@ -133,7 +133,10 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
             )
         found = differences(one.settings, expected)
         if found:
-            return Result(ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; run berofos provision")
+            arguments = provision_arguments(one.device, expected, one.settings)
+            return Result(
+                ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; run berofos provision {arguments}"
+            )
     return OK
 
 

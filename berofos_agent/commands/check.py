@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
-from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, settings_for
+from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, provision_arguments, settings_for
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -149,11 +149,13 @@ def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) 
     if report.mode and expected and report.mode != expected:
         text = f"relay is in position {LINES[report.mode]}, expected {LINES[expected]}"
         found.append(Remark(Severity.CRITICAL, text))
-    different = differences(
-        report.settings, settings_for(report.settings.get("scenario"), arguments.scenario, arguments.watchdog)
-    )
+    settings = settings_for(report.settings.get("scenario"), arguments.scenario, arguments.watchdog)
+    different = differences(report.settings, settings)
     if different:
-        found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision"))
+        words = provision_arguments(report.device, settings, report.settings)
+        found.append(
+            Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision {words}")
+        )
     return found
 
 

@@ -53,3 +53,17 @@ def expected_settings(scenario: str, watchdog: int = 0) -> dict[str, str]:
     if watchdog:
         return {**stored, "wdogitime": str(watchdog), "wdogdef": "1"}
     return {"wdog": "0", "wdogdef": "0", **stored}
+
+
+def provision_arguments(device: str, expected: Mapping[str, str], settings: Mapping[str, str]) -> str:
+    """Return what `berofos provision` needs to give a device the settings to expect of it.
+
+    Where these do not name the watchdog, it stays as it is among the device's own settings.
+    """
+    scenario = next(name for name, value in SCENARIO.items() if value == expected["scenario"])
+    wanted = {**settings, **expected}
+    watchdog = wanted.get("wdogitime", "0") if wanted.get("wdogdef") == "1" else "0"
+    options = [f"--scenario {scenario}"] if scenario != "fallback" else []
+    if watchdog != str(WATCHDOG_SECONDS[scenario]):
+        options.append(f"--watchdog {watchdog}")
+    return " ".join([*options, device])

@@ -76,7 +76,11 @@ SENTENCES: Mapping[str, tuple[Severity, str]] = {
         "why: journalctl --unit=berofos-heartbeat",
     ),
     "WDOG_OK": (_RECOVERY, "{device}: the lines are back at port B; nothing to do"),
-    "STOPPED": (_NOTICE, "the heartbeat was stopped, and the watchdogs are off: start it again when its work is done"),
+    "STOPPED": (
+        _NOTICE,
+        "the heartbeat was stopped: its log says for each device where the lines are and whether its watchdog is off; "
+        "start it again when you have finished: systemctl start berofos-heartbeat",
+    ),
     "TEST": (_NOTICE, "this is a test of berofos-alert: no line has moved; nothing to do"),
 }
 """By kind, the severity and the sentence."""

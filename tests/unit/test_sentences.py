@@ -53,7 +53,7 @@ def test_every_row_is_filled_with_the_words_that_its_callers_have() -> None:
         ),
         ("fos1: relay is in position A-D, expected A-B", "find out who moved it"),
         ("fos1: relay is in position A-D, expected A-B (watchdog expired)", "find out why nobody kicked it"),
-        ("fos1: modedef=0, expected 1; run berofos provision", ""),
+        ("fos1: modedef=0, expected 1; run berofos provision fos1", ""),
         ("span 1 is in alarm: RED", "check the line and its card"),
         ("the start timed out", "look into the system log of that node"),
         ("something else", OTHERWISE),

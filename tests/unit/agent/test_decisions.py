@@ -174,4 +174,4 @@ def test_an_expired_watchdog_is_the_reason_of_a_wrong_position() -> None:
 
 def test_all_settings_that_are_wrong_are_told() -> None:
     answer = evaluate_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
-    assert answer.reason == "fos1: scenario=1, expected 0; modedef=0, expected 1; run berofos provision"
+    assert answer.reason == "fos1: scenario=1, expected 0; modedef=0, expected 1; run berofos provision fos1"

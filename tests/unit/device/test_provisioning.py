@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from berofos_agent.commands import provision
 from berofos_agent.device.provisioning import wanted_settings
-from berofos_agent.device.topology import WATCHDOG_SECONDS, expected_settings
+from berofos_agent.device.topology import WATCHDOG_SECONDS, expected_settings, provision_arguments, settings_for
 
 
 def test_the_order_is_that_of_the_documentation() -> None:
@@ -26,3 +29,30 @@ def test_the_agent_and_the_commands_expect_the_same() -> None:
     for scenario in ("fallback", "bypass"):
         wanted = wanted_settings(scenario, 0, move=False, arm=False)
         assert wanted == expected_settings(scenario)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "watchdog", "arguments"),
+    [
+        ("fallback", 0, "fos1"),
+        ("fallback", 15, "--watchdog 15 fos1"),
+        ("bypass", 15, "--scenario bypass fos1"),
+        ("bypass", 60, "--scenario bypass --watchdog 60 fos1"),
+    ],
+)
+def test_the_command_that_corrects_settings_switches_no_watchdog_off(
+    scenario: str, watchdog: int, arguments: str
+) -> None:
+    expected = expected_settings(scenario, watchdog)
+    assert provision_arguments("fos1", expected, {"wdogdef": "0"}) == arguments
+    given = provision.parser().parse_args(arguments.split())
+    interval = WATCHDOG_SECONDS[given.scenario] if given.watchdog is None else given.watchdog
+    assert expected_settings(given.scenario, interval) == expected
+
+
+def test_a_watchdog_that_nothing_is_said_of_stays() -> None:
+    expected = settings_for("1")
+    assert provision_arguments("fos1", expected, {"wdogdef": "1", "wdogitime": "60"}).split()[2:4] == [
+        "--watchdog",
+        "60",
+    ]
