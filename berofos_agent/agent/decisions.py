@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from berofos_agent.agent import ocf
-from berofos_agent.device.reading import Reading, differences
+from berofos_agent.device.reading import Difference, Reading, differences
 from berofos_agent.device.settings import WATCHDOG_FAILURE
 from berofos_agent.device.topology import LINES, provision_arguments
 from berofos_agent.errors import (
@@ -133,11 +133,21 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
             )
         found = differences(one.settings, expected)
         if found:
+            # All of the command is told: without its arguments it would switch a watchdog off.
             arguments = provision_arguments(one.device, expected, one.settings)
-            return Result(
-                ocf.OCF_DEGRADED, f"{one.device}: {'; '.join(map(str, found))}; run berofos provision {arguments}"
-            )
+            what = _fitting(found, ocf.EXIT_REASON_BYTES - len(f"{one.device}: ; run berofos provision {arguments}"))
+            return Result(ocf.OCF_DEGRADED, f"{one.device}: {what}; run berofos provision {arguments}")
     return OK
+
+
+def _fitting(found: Sequence[Difference], room: int) -> str:
+    """Return as many differences as there is room for, the first at least, and how many more there are."""
+    for told in range(len(found), 0, -1):
+        more = [f"{len(found) - told} more"] if told < len(found) else []
+        text = "; ".join([*map(str, found[:told]), *more])
+        if len(text) <= room:
+            break
+    return text
 
 
 def _why_unknown(unknown: Sequence[Reading]) -> str:

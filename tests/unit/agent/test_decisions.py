@@ -8,6 +8,7 @@ from berofos_agent import errors
 from berofos_agent.agent import decisions, ocf
 from berofos_agent.agent.decisions import evaluate_monitor, evaluate_settings, evaluate_start
 from berofos_agent.device.reading import Reading
+from berofos_agent.device.topology import expected_settings
 
 GRACE = 60.0
 
@@ -175,3 +176,13 @@ def test_an_expired_watchdog_is_the_reason_of_a_wrong_position() -> None:
 def test_all_settings_that_are_wrong_are_told() -> None:
     answer = evaluate_settings([at("fos1", "1", modedef="0", scenario="1")], {"scenario": "0", "modedef": "1"})
     assert answer.reason == "fos1: scenario=1, expected 0; modedef=0, expected 1; run berofos provision fos1"
+
+
+def test_a_reason_that_would_be_cut_names_fewer_settings_but_the_whole_command() -> None:
+    settings = {"scenario": "0", "modedef": "0", "wdogitime": "15", "wdogdef": "0"}
+    answer = evaluate_settings([at("fos1", "1", **settings)], expected_settings("bypass", 60))
+    assert answer.reason == (
+        "fos1: scenario=0, expected 1; modedef=0, expected 1; 2 more; "
+        "run berofos provision --scenario bypass --watchdog 60 fos1"
+    )
+    assert len(answer.reason) <= 128
