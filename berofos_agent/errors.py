@@ -19,6 +19,7 @@
         +-- Refused                 the password was not accepted
         +-- NotABerofos             something else answered
         +-- UnusableAnswer          it answered, but not with anything to rely on
+        |   +-- Unexpected          what it said met an error in this program
         +-- DidNotFollow            a setting was written, but reads back otherwise
 
 The text of each is one line for the administrator, ends in what to do next, and never contains a password.
@@ -138,6 +139,12 @@ class NotABerofos(DeviceError):
 
 class UnusableAnswer(DeviceError):
     """The answer is not a success, too long, or not what the protocol says."""
+
+
+class Unexpected(UnusableAnswer):
+    """What a device said met an error in this program; syslog has the traceback."""
+
+    STEP = "see syslog and report it"
 
 
 class DidNotFollow(DeviceError):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import syslog
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Callable, Generic, TypeVar
 
 from berofos_agent.device.device import Device
 from berofos_agent.device.reading import Reading
-from berofos_agent.errors import DeviceError, Unreachable
+from berofos_agent.errors import BerofosError, DeviceError, Unexpected, Unreachable
 
 T = TypeVar("T")
 
@@ -29,18 +31,23 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
     """Do `work(device, deadline)` on every device, a thread each, and return the results in their order.
 
     Returns at the deadline (time.monotonic() seconds) even if a thread hangs where no time limit reaches,
-    as in a name look-up: such a device is unreachable.
+    as in a name look-up: such a device is unreachable. An error in this program is one of that device, too: it must
+    not keep the other devices' lines where they are.
     """
     results: list[Result[T]] = [Result(device) for device in devices]
-    bugs: list[BaseException] = []
+    fatal: list[BaseException] = []
 
     def run(result: Result[T]) -> None:
         try:
             result.value = work(result.device, deadline)
         except DeviceError as exc:
             result.error = exc
+        except (BerofosError, ImportError, MemoryError) as exc:  # nothing of one device
+            fatal.append(exc)
         except Exception as exc:
-            bugs.append(exc)
+            for line in traceback.format_exc().splitlines():
+                syslog.syslog(syslog.LOG_ERR, f"{result.device.name}: {line}")
+            result.error = Unexpected(result.device.name, f"internal error ({type(exc).__name__})")
 
     threads: dict[int, threading.Thread] = {}
     for index, result in enumerate(results):
@@ -55,8 +62,8 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
         if thread.is_alive():
             device = devices[index]
             results[index] = Result(device, error=Unreachable(device.name, f"no answer from {device.entry.host}"))
-    if bugs:
-        raise bugs[0]
+    if fatal:
+        raise fatal[0]
     return results
 
 

@@ -18,6 +18,7 @@ from typing import Any, Callable, NamedTuple
 
 import requests
 import requests.adapters
+import requests.cookies
 import urllib3
 import urllib3.connection
 import urllib3.connectionpool
@@ -28,7 +29,7 @@ from requests.utils import parse_dict_header
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.device import resolver
 from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, Values, parse_config, write_target
-from berofos_agent.errors import DeviceError, NotABerofos, Refused, Unreachable, UnusableAnswer
+from berofos_agent.errors import BerofosError, DeviceError, NotABerofos, Refused, Unreachable, UnusableAnswer
 
 CONFIG_TARGET = "/config.txt"
 MAXIMUM_BYTES = 64 * 1024
@@ -86,6 +87,13 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _DeadlinePool}
 
 
+class _NoCookies(requests.cookies.RequestsCookieJar):
+    """Takes none: of an odd cookie the standard library prints a traceback."""
+
+    def extract_cookies(self, _response: Any, _request: Any) -> None:
+        """Do nothing."""
+
+
 class _Session(requests.Session):
     """A session for one exchange: nothing of the environment, no proxy, no redirect, no connection used twice."""
 
@@ -93,6 +101,7 @@ class _Session(requests.Session):
         super().__init__()
         self.trust_env = False
         self.mount("http://", _DeadlineAdapter())
+        self.cookies = _NoCookies()
 
     def get_redirect_target(self, _response: requests.Response) -> None:
         """Nowhere. Even where redirects are not followed, requests reads and unpacks the whole body of one."""
@@ -146,7 +155,9 @@ class WebClient:
                 if not authorization:
                     raise Refused(self.name, f"{self.host} offers neither Basic nor Digest authentication", _OTHER_HOST)
                 answer = _exchange(url, deadline, take, authorization)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, UnicodeError) as exc:
+        except (BerofosError, MemoryError):
+            raise
+        except Exception as exc:  # some headers that make no sense have the libraries raise whatever comes
             # The exception below names the URL, and that may hold a new password.
             raise self._as_device_error(exc, seconds) from None
         if answer.status == 401:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,10 +61,13 @@ class Poll(Generic[T]):
     def _run(self) -> None:
         while True:
             began = time.monotonic()
-            value = self._read()
-            before, self.value, self.at = self.value, value, time.monotonic()
-            if before is not None:
-                self._noticed(before, value)
+            try:
+                value = self._read()
+                before, self.value, self.at = self.value, value, time.monotonic()
+                if before is not None:
+                    self._noticed(before, value)
+            except Exception:  # the page tells how old a reading is, and the next one may be right
+                traceback.print_exc()
             time.sleep(max(0.0, began + WATCHED_SECONDS - time.monotonic()))
             while time.monotonic() - self._looked > LOOKING_SECONDS:
                 self._wake.clear()

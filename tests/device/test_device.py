@@ -14,7 +14,7 @@ from berofos_agent.config import bnfosconf
 from berofos_agent.device.device import Device
 from berofos_agent.device.gbl4 import Gbl4Client, broadcast_scan
 from berofos_agent.device.parallel import run_on_all
-from berofos_agent.errors import DidNotFollow, NotABerofos, Refused, Unreachable, UnusableAnswer
+from berofos_agent.errors import DidNotFollow, NotABerofos, OutOfTime, Refused, Unreachable, UnusableAnswer
 from berofos_agent.simulator import RunningDevice, Simulator
 from tests.device.hostile import hostile_server
 
@@ -246,9 +246,29 @@ def test_work_that_no_time_limit_reaches_ends_as_an_unreachable_device(two: Simu
     assert done.value == "done"
 
 
-def test_a_bug_in_the_work_is_not_taken_for_a_dead_device(two: Simulator) -> None:
-    def work(_device: Device, _deadline: float) -> None:
-        raise KeyError("bug")
+def test_a_bug_that_one_device_brings_about_is_an_error_of_that_device_alone(
+    two: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("berofos_agent.device.parallel.syslog.syslog", lambda _priority, line: logged.append(line))
 
-    with pytest.raises(KeyError):
+    def work(device: Device, _deadline: float) -> str:
+        if device.name == "fos1":
+            raise KeyError("bug")
+        return "done"
+
+    failed, done = run_on_all([client_of(device) for device in two.devices], work, soon())
+    assert str(failed.error) == "fos1: internal error (KeyError); see syslog and report it"
+    assert not isinstance(failed.error, Unreachable)
+    assert done.value == "done"
+    assert logged[0] == "fos1: Traceback (most recent call last):"
+    assert logged[-1] == "fos1: KeyError: 'bug'"
+
+
+@pytest.mark.parametrize("error", [ImportError, MemoryError, OutOfTime])
+def test_what_is_nothing_of_one_device_ends_the_work(two: Simulator, error: type[Exception]) -> None:
+    def work(_device: Device, _deadline: float) -> None:
+        raise error
+
+    with pytest.raises(error):
         run_on_all([client_of(device) for device in two.devices], work, soon())

@@ -91,6 +91,7 @@ HOSTILE: dict[str, tuple[Iterable[bytes], type[DeviceError], str]] = {
     "chunk-closes-early": ([head(CHUNKED) + b"ff\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
     "chunks-without-an-end": ([head(CHUNKED) + b"2c\r\n" + CONFIG + b"\r\n"], UnusableAnswer, "answer in HTTP"),
     "chunk-of-negative-size": ([head(CHUNKED) + b"-1\r\n" + CONFIG], UnusableAnswer, "answer in HTTP"),
+    "chunk-of-more-negative-size": ([head(CHUNKED) + b"-5\r\nhello\r\n0\r\n\r\n"], UnusableAnswer, "answer in HTTP"),
     "chunk-larger-than-the-world": (endlessly(head(CHUNKED) + b"f" * 15 + b"\r\n", BLOCK), UnusableAnswer, "longer"),
     "endless-chunks": (endlessly(head(CHUNKED), b"400\r\n%b\r\n" % BLOCK[:1024]), UnusableAnswer, "longer than"),
     "endless-trailer": (endlessly(head(CHUNKED) + b"0\r\n", b"A: 0\r\n" * 500), *ENDLESS),
@@ -242,6 +243,24 @@ def test_headers_that_make_no_sense_do_not_log_the_url_of_a_new_password(
         client_of(server).write({"apwd": NEW_PASSWORD}, 5)
         assert NEW_PASSWORD.encode() in server.requests[0]
     assert NEW_PASSWORD not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_an_odd_cookie_is_not_even_looked_at(capfd: pytest.CaptureFixture[str]) -> None:
+    """Of one whose date makes no sense, http.cookiejar prints a traceback."""
+    with hostile_server([whole(CONFIG, b"Set-Cookie2: x=1;expires=Mon")]) as server:
+        assert client_of(server).read(5)["mode"] == "1"
+    assert capfd.readouterr().err == ""
+
+
+def test_whatever_the_libraries_raise_is_an_unusable_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """requests 2.28 raises AttributeError for "Content-Type: text/html; charset"."""
+
+    def exchange(*_: object) -> None:
+        raise AttributeError
+
+    monkeypatch.setattr("berofos_agent.device.web._exchange", exchange)
+    with pytest.raises(UnusableAnswer, match=r"does not answer in HTTP \(AttributeError\)"):
+        WebClient("fos1", "127.0.0.1", 80).read(1)
 
 
 def test_an_error_of_a_write_shows_no_password_even_as_a_traceback() -> None:
