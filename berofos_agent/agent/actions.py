@@ -48,6 +48,9 @@ ALARM_SECONDS = 0.25
 """How long after its deadline an action is broken off: waits of its own end at the deadline."""
 LOCK_SECONDS = 4.0
 """For another action on this resource, which only `crm_resource --force-...` lets run beside this one."""
+SHOWING_SECONDS = 4.0
+"""How long a monitor at level 10 takes at most to show the node attributes; a stop waits for it."""
+
 ATTRIBUTE_SECONDS = 0.1
 """With less than this left, the next action sets the node attribute."""
 
@@ -141,6 +144,8 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
     with _undone_if_stopped(call, watchdog):
         # First of all, since it must not wait for a device.
         reasons = {"kick daemon": watchdog.restart_if_dead() if watchdog else ""}
+        if not watchdog:
+            reasons["watchdog"] = ""  # of one that there was before the parameter was set to 0
         readings = _read_all(devices, deadline)
         now = state_file.clock()
         state.mark_in_position([one.device for one in readings if one.mode == mode], now)
@@ -171,13 +176,21 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
         state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
         is_set = _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
         if call.check_level >= DEEP:
-            name = node.this_node(call.environ, deadline - time.monotonic())
-            if not is_set:  # else Pacemaker may not have it in the CIB yet
-                node.publish(call.attribute("lines"), state.attribute, name, call.environ, deadline - time.monotonic())
-            node.publish_config(call, name, [device.entry for device in devices], deadline)
-            # Whether this node could take over is no question while it has the lines.
-            node.publish(call.attribute("ready"), "", name, call.environ, deadline - time.monotonic())
+            with contextlib.suppress(OutOfTime):  # what was seen is the answer, however Pacemaker's daemons hang
+                _show(
+                    call, "" if is_set else state.attribute, devices, min(deadline, time.monotonic() + SHOWING_SECONDS)
+                )
     return answer
+
+
+def _show(call: Invocation, lines: str, devices: Sequence[Device], deadline: float) -> None:
+    """See that this node's attributes are in the CIB; `lines` is empty if it was set just now."""
+    name = node.this_node(call.environ, deadline - time.monotonic())
+    if lines:
+        node.publish(call.attribute("lines"), lines, name, call.environ, deadline)
+    node.publish_config(call, name, [device.entry for device in devices], deadline)
+    # Whether this node could take over is no question while it has the lines.
+    node.publish(call.attribute("ready"), "", name, call.environ, deadline)
 
 
 def validate_all(call: Invocation, deadline: float) -> Result:

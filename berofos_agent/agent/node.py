@@ -56,7 +56,7 @@ def set_attribute(name: str, value: str, environ: Mapping[str, str], seconds: fl
 def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadline: float) -> str:
     """Show a digest of what bnfos.conf declares here; return what is wrong if another node's differs."""
     mine = digest(entries) if entries else ""
-    known = publish(call.attribute("config"), mine, node, call.environ, deadline - time.monotonic())
+    known = publish(call.attribute("config"), mine, node, call.environ, deadline)
     others = [other for other, theirs in sorted(known.items()) if other != node and theirs and theirs != mine]
     return (
         f"bnfos.conf differs in its devices from that on {', '.join(others)}; copy the right one"
@@ -65,8 +65,10 @@ def publish_config(call: Invocation, node: str, entries: Sequence[Entry], deadli
     )
 
 
-def publish(name: str, value: str, node: str, environ: Mapping[str, str], seconds: float) -> dict[str, str]:
+def publish(name: str, value: str, node: str, environ: Mapping[str, str], deadline: float) -> dict[str, str]:
     """Set a transient attribute of this node unless it has that value; return each node's value before.
+
+    Ends at the deadline (time.monotonic()), however Pacemaker's daemons hang.
 
     The attribute daemon is asked, as it forgets these attributes when it restarts. If pacemaker-execd or -controld dies
     alone, the CIB loses them and the daemon does not (Pacemaker 2.1.5; ClusterLabs/pacemaker pull request 1693); then
@@ -74,13 +76,15 @@ def publish(name: str, value: str, node: str, environ: Mapping[str, str], second
     """
     # With the node's name in the environment, attrd_updater tells of this node only.
     plain = {key: environ[key] for key in environ if not key.startswith("OCF_RESKEY_CRM_meta_")}
-    before = dict(_VALUE.findall(output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, seconds)))
+    before = dict(
+        _VALUE.findall(output_of(["attrd_updater", "-Q", "-A", "-n", name], plain, deadline - time.monotonic()))
+    )
     if before.get(node, "") != value:
-        set_attribute(name, value, environ, seconds)
+        set_attribute(name, value, environ, deadline - time.monotonic())
     elif value:
         in_cib = f"//node_state[@uname='{node}']//nvpair[@name='{name}']"
-        if not output_of(["cibadmin", "--query", "--xpath", in_cib], environ, seconds):
-            output_of(["attrd_updater", "-R"], environ, seconds)
+        if not output_of(["cibadmin", "--query", "--xpath", in_cib], environ, deadline - time.monotonic()):
+            output_of(["attrd_updater", "-R"], environ, deadline - time.monotonic())
     return before
 
 

@@ -45,7 +45,7 @@ def publish(call: Invocation) -> None:
     finally:
         different = node.publish_config(call, name, entries, deadline)
         value = _one_line(reason or different) or READY
-        before = node.publish(call.attribute("ready"), value, name, call.environ, deadline - time.monotonic())
+        before = node.publish(call.attribute("ready"), value, name, call.environ, deadline)
         if before.get(name) != value:
             _log(call, value)
 

@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from berofos_agent.agent import statepath
@@ -95,7 +95,7 @@ def load(path: str) -> tuple[State, str]:
         damage = f"{path}: is corrupted; replaced by a new one"
     if damage:
         state = State(unsure=True)
-        state.loaded_token = ""
+        state.loaded_token = token_in(path)  # what is there may be replaced, whatever else in it cannot be used
     return state, damage
 
 
@@ -143,8 +143,10 @@ def _parse(found: dict[str, Any], now: float) -> State:
 
 
 def _target(target: object, found: Mapping[str, Any]) -> Target:
-    """Return a target; version 0.1.0 wrote how it is kicked, and one interval for all."""
-    return Target(**target) if isinstance(target, dict) else Target(str(target), found["watchdog"])
+    """Return a target without what a newer version added; 0.1.0 wrote how it is kicked, and one interval for all."""
+    if isinstance(target, dict):
+        return Target(**{one.name: target[one.name] for one in fields(Target) if one.name in target})
+    return Target(str(target), found["watchdog"])
 
 
 def _sixteen_bits(number: object, lowest: int) -> int:

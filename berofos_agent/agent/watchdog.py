@@ -23,7 +23,7 @@ from berofos_agent.device import frame
 from berofos_agent.device.device import Device
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.reading import Reading
-from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON
+from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, watchdog_interval
 from berofos_agent.errors import DeviceError, KickDaemonError, NotABerofos, StateError, Superseded, Unreachable
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.arming import disarm, state_in, target_for, write_armed
@@ -300,7 +300,7 @@ class Watchdog:
             actual = here.get(name, {})
             interval = known.interval if known and not actual else self._interval
             if state_in(actual) == WATCHDOG_ON:
-                interval = int(actual.get("wdogitime") or self._interval)
+                interval = watchdog_interval(actual) or self._interval
             if result.value:
                 wanted[name] = Target(result.value, interval, entry.port)
             elif known:

@@ -140,21 +140,17 @@ def _ask_devices(arguments: argparse.Namespace, found: Findings) -> None:
 
 
 def _from_device(device: str, settings: Any, node: str) -> Iterator[Event]:
-    from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_ON
+    from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_ON, watchdog_interval
     from berofos_agent.device.topology import LINES
     from berofos_agent.history.events import OTHER, Event
 
     now = datetime.now().astimezone()
     expired = "; its watchdog has expired since it was armed" if settings.get("wdogstate") == WATCHDOG_FAILURE else ""
     yield Event(now, node, OTHER, f"{device}: lines now at {LINES[settings['mode']]}{expired}", device, device=device)
-    left, interval = settings.get("wdogrtime", ""), settings.get("wdogitime", "")
-    if (
-        settings.get("wdogstate") == WATCHDOG_ON
-        and left.isdigit()
-        and interval.isdigit()
-        and int(left) <= int(interval)
-    ):
-        at = now - timedelta(seconds=int(interval) - int(left))
+    left, interval = settings.get("wdogrtime", ""), watchdog_interval(settings)
+    is_number = re.fullmatch("[0-9]{1,5}", left)
+    if settings.get("wdogstate") == WATCHDOG_ON and is_number and int(left) <= interval:
+        at = now - timedelta(seconds=interval - int(left))
         yield Event(at, node, OTHER, f"{device}: its watchdog was kicked last", device, device=device)
 
 

@@ -89,23 +89,26 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+"""What surrogateescape makes of such a byte."""
+
 KEYS: dict[str, Callable[[str], Any]] = {"mac": parse_mac, "host": parse_host, "login": parse_login, "port": parse_port}
 """By key, what makes its value of a text, or raises ValueError with a sentence for the administrator."""
 
 
 def read(path: str) -> list[Entry]:
-    """Return the file's sections in their order.
+    """Return the file's sections in their order. What is not UTF-8 is a problem of its section, in a comment none.
 
     Raises ConfigurationMissing if there is no such file, ConfigurationError if it cannot be read or has no section.
     """
-    entries = parse(read_text(path), path)
+    entries = parse(read_text(path, errors="surrogateescape"), path)
     if not entries:
         raise NoDeviceDeclared(f"{path}: declares no device; `bnfos --scan -x` finds them")
     return entries
 
 
-def read_text(path: str) -> str:
-    """Return the text of the file; raise ConfigurationMissing or ConfigurationError."""
+def read_text(path: str, errors: str = "strict") -> str:
+    """Return the text of the file, decoded as bytes.decode does; raise ConfigurationMissing or ConfigurationError."""
     try:
         # A pipe would wait for a writer.
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
@@ -119,7 +122,7 @@ def read_text(path: str) -> str:
             f"{path}: is not a bnfos.conf (binary, or larger than 1 MiB); copy it from the other node"
         )
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig", errors)
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text; write that line anew") from None
@@ -147,10 +150,13 @@ def parse(text: str, path: str) -> list[Entry]:
             section = section or Entry(
                 "(no section)", line=number, problem=f"{where}: stands before the first [section]; move it below one"
             )
+            mistake = "is not UTF-8 text; write that line anew" if _NOT_UTF8.search(line) else ""
             try:
-                section = section._replace(**_setting(stripped, section))
+                section = section if mistake else section._replace(**_setting(stripped, section))
             except ValueError as exc:
-                section = section._replace(problem=section.problem or f"{where}: {exc}; correct it")
+                mistake = f"{exc}; correct it"
+            if mistake:
+                section = section._replace(problem=section.problem or f"{where}: {mistake}")
         entries[section.name] = section
     return list(entries.values())
 

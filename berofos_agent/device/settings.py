@@ -181,6 +181,12 @@ WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_FAILURE = "0", "1", "2"
 WATCHDOG = {WATCHDOG_OFF: "off", WATCHDOG_ON: "on", WATCHDOG_FAILURE: "failure"}
 
 
+def watchdog_interval(values: Mapping[str, str]) -> int:
+    """Return the watchdog's interval in seconds as a device reports it, 0 if that is not a number from 1 to 65535."""
+    text = values.get("wdogitime", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) <= 65535 else 0
+
+
 def check(keyword: str, value: str) -> str:
     """Return the value as the device takes it; raise ValueError with a sentence for the administrator."""
     setting = SETTINGS.get(keyword)

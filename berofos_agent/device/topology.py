@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from berofos_agent.device.settings import watchdog_interval
+
 LINES: Mapping[str, str] = {"1": "A-B", "0": "A-D"}
 """By relay mode, where the lines that come in on port A go."""
 
@@ -62,8 +64,8 @@ def provision_arguments(device: str, expected: Mapping[str, str], settings: Mapp
     """
     scenario = next(name for name, value in SCENARIO.items() if value == expected["scenario"])
     wanted = {**settings, **expected}
-    watchdog = wanted.get("wdogitime", "0") if wanted.get("wdogdef") == "1" else "0"
+    watchdog = watchdog_interval(wanted) if wanted.get("wdogdef") == "1" else 0
     options = [f"--scenario {scenario}"] if scenario != "fallback" else []
-    if watchdog != str(WATCHDOG_SECONDS[scenario]):
+    if watchdog != WATCHDOG_SECONDS[scenario]:
         options.append(f"--watchdog {watchdog}")
     return " ".join([*options, device])

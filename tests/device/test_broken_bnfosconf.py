@@ -19,7 +19,6 @@ UNREADABLE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "ten-mebibytes": (lambda data: data + b"# filler\n" * (TEN_MEBIBYTES // 9), "larger than 1 MiB"),
     "binary": (lambda data: data[:20] + bytes(range(256)) + data[20:], "binary"),
     "utf-16": (lambda data: codecs.BOM_UTF16_LE + data.decode().encode("utf-16-le"), "binary"),
-    "latin-1": (lambda data: data + "# Büro\n".encode("latin-1"), "is not UTF-8 text"),
 }
 """By what has happened: what it makes of a good file, and what the line says."""
 
@@ -63,6 +62,21 @@ def test_an_unreadable_file_is_one_clear_line_and_stays(
         assert "Traceback" not in err
     assert desk.config.read_bytes() == before
     assert not any(device.model.requests for device in desk.devices)
+
+
+def test_a_comment_of_another_encoding_keeps_no_line_where_it_is_and_the_file_is_left_alone(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = damage(desk, lambda data: data + "# Büro\n".encode("latin-1"))
+    bnfos = Bnfos(desk.config, capsys, frame.PORT)
+    assert xivo_berofos.main([f"--config={desk.config}", "master"]) == 0
+    assert [device.model.mode for device in desk.devices] == ["1", "1"]
+    assert desk.berofos("status").status == 0
+    for ran in (bnfos("--scan -x"), desk.berofos("password", typed="\nnew\nnew\n")):
+        assert ran.status != 0
+        assert "is not UTF-8 text" in ran.err
+        assert ran.err.count("\n") == 1
+    assert desk.config.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", READABLE)

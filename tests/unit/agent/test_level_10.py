@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from berofos_agent.agent import dahdi, node, state, watchdog
+from berofos_agent.errors import OutOfTime
 from berofos_agent.simulator import Power
 
 from .test_promises import declare
@@ -264,3 +265,29 @@ def test_a_position_that_has_just_been_shown_is_not_asked_for(world: World) -> N
     world.attributes.clear()
     assert world.call("monitor", level=10) == 190
     assert "relay-lines" not in dict(world.attributes), "it is there"
+
+
+def test_node_attributes_that_cannot_be_shown_in_time_do_not_change_the_answer(world: World) -> None:
+    """The alarm that ends an action rings when attrd_updater hangs, and the answer is known by then."""
+
+    def hang(*_: object) -> None:
+        raise OutOfTime("action timed out; see syslog")
+
+    assert world.call("start") == 0
+    world.replaced_by = {(node, "publish"): hang}
+    assert world.call("monitor", level=10) == 0
+    assert world.reasons == []
+
+
+def test_each_command_of_an_attribute_gets_what_is_left_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [100.0], []
+
+    def run(_command: Sequence[str], _environ: Mapping[str, str], seconds: float) -> str:
+        given.append(seconds)
+        now[0] += 1.5
+        return ""
+
+    monkeypatch.setattr(node, "output_of", run)
+    monkeypatch.setattr("berofos_agent.agent.node.time.monotonic", lambda: now[0])
+    node.publish("relay-ready", "yes", "xivo-1", {}, 102.0)
+    assert given == [2.0, 0.5]

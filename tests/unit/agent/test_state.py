@@ -278,7 +278,6 @@ def test_a_damaged_file_is_written_anew_by_who_found_it(tmp_path: Path) -> None:
         {"interval": 0},
         {"interval": "15"},
         {"port": 70000},
-        {"unknown": 1},
     ],
 )
 def test_a_target_that_nobody_could_kick_is_damage(tmp_path: Path, damage: dict[str, object]) -> None:
@@ -290,6 +289,28 @@ def test_a_target_that_nobody_could_kick_is_damage(tmp_path: Path, damage: dict[
     text["targets"]["fos1"].update(damage)
     path.write_text(json.dumps(text))
     assert "is corrupted" in state.load(str(path))[1]
+
+
+def test_what_a_newer_version_wrote_of_a_target_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "relay.state"
+    known = state.State(targets={"fos1": TARGET})
+    state.save(str(path), known)
+    text = json.loads(path.read_text())
+    text["targets"]["fos1"]["colour"] = "red"
+    path.write_text(json.dumps(text))
+    assert state.load(str(path)) == (known, "")
+
+
+@pytest.mark.parametrize("damage", [{"seen": []}, {"interval": 99999}, {"targets": {"fos1": 1}}])
+def test_a_file_that_is_json_but_no_state_is_replaced(tmp_path: Path, damage: dict[str, object]) -> None:
+    """Its token can be read, so that an action that is late is still found out."""
+    path = tmp_path / "relay.state"
+    state.save(str(path), state.State(targets={"fos1": TARGET}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    fresh, what = state.load_started(str(path))
+    assert "is corrupted" in what
+    state.save(str(path), fresh)
+    assert state.load(str(path)) == (fresh, "")
 
 
 def test_one_action_waits_for_the_other(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from berofos_agent.agent import node, ocf, state, watchdog
+from berofos_agent.agent import actions, node, ocf, state, watchdog
 from berofos_agent.agent.state import State, Target
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device import resolver
 from berofos_agent.device.device import Device
+from berofos_agent.device.reading import Reading
 from berofos_agent.errors import DidNotFollow
 
 from .test_promises import armed, declare, modes, nothing_is_left
@@ -225,3 +226,33 @@ def test_a_stop_logs_a_wrong_parameter_and_the_device_that_stays_armed(world: Wo
     assert "watchdog=abc" in told[0]
     assert "fos1: " in told[1]
     assert armed(world) == ["1", "0", "0"]
+
+
+# --- what a device says that is no interval ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", ["abc", "15.0", "0", "99999", "", "\u00b2"])
+def test_an_interval_that_makes_no_sense_counts_as_the_one_that_was_set(world: World, said: str) -> None:
+    assert world.call("start", watchdog="15") == 0
+    real = actions._read_all
+
+    def read(*args: Any) -> Any:
+        return [Reading(one.device, {**one.settings, "wdogitime": said}, one.failure) for one in real(*args)]
+
+    world.replaced_by = {(actions, "_read_all"): read}
+    assert world.call("monitor", watchdog="15") in (0, 190)
+    assert {one.interval for one in loaded(world).targets.values()} == {15}
+    assert loaded(world).interval == 15
+    world.replaced_by = {}
+    assert world.call("monitor", watchdog="15") == 0
+
+
+def test_a_watchdog_that_was_switched_off_by_the_parameter_has_no_trouble_any_more(world: World) -> None:
+    world.devices["fos2"].fault("refuse-kick")
+    assert world.call("start", watchdog="15") == 0
+    assert loaded(world).conditions["watchdog"].startswith("watchdog not armed: fos2: ")
+    assert world.call("monitor", watchdog="15") == 190
+    assert world.call("reload-agent", watchdog="0") == 0
+    assert world.call("monitor", watchdog="0") == 0
+    assert not any(loaded(world).conditions.values()), loaded(world).conditions
+    assert dict(world.attributes)["relay-lines"] == "A-B"

@@ -150,14 +150,30 @@ def test_no_error_shows_a_password(slip: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"", "declares no device"), (b"[fos1]\0", "binary"), (b"[fos1]\n#\xff\n", "line 2: is not UTF-8")],
-    ids=["empty", "binary", "latin-1"],
+    [(b"", "declares no device"), (b"[fos1]\0", "binary")],
+    ids=["empty", "binary"],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "bnfos.conf"
     path.write_bytes(data)
     with pytest.raises(ConfigurationError, match=words):
         bnfosconf.read(str(path))
+
+
+def test_a_letter_of_another_encoding_is_a_problem_of_its_section_and_in_a_comment_none(tmp_path: Path) -> None:
+    path = tmp_path / "bnfos.conf"
+    path.write_bytes("# Büro\n[fos1]\nhost = 10.0.0.1\n[fos2]\nhost = büro\n[fös3]\n".encode("latin-1"))
+    fos1, fos2, fos3 = bnfosconf.read(str(path))
+    assert (fos1.host, fos1.problem) == ("10.0.0.1", "")
+    assert fos2.problem == f"{path}, line 5: is not UTF-8 text; write that line anew"
+    assert "is not a usable name" in fos3.problem
+    with pytest.raises(ConfigurationError, match="line 1: is not UTF-8 text"):
+        bnfosconf.read_text(str(path))
+
+
+def test_a_login_of_another_encoding_is_a_problem_too() -> None:
+    (entry,) = parse("[fos1]\nhost = 10.0.0.1\nlogin = admin:sch\udcf6n\n", "f")
+    assert entry.problem == "f, line 3: is not UTF-8 text; write that line anew"
 
 
 def test_a_file_full_of_devices_is_read_in_no_time() -> None:
