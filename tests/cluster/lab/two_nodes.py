@@ -410,11 +410,10 @@ class Lab:
         raise LabError("no node is left to ask")
 
     def status(self, node: str = "") -> ET.Element:
-        """Return what crm_mon says, as XML; empty while the node has no cluster."""
-        ended = self.run(node or self.a_node(), f"{CRM_MON} --operations --output-as=xml")
+        """Return what crm_mon says, as XML; empty while the node has no cluster, or is without power."""
         try:
-            return ET.fromstring(ended.stdout)
-        except ET.ParseError:
+            return ET.fromstring(self.run(node or self.a_node(), f"{CRM_MON} --operations --output-as=xml").stdout)
+        except (ET.ParseError, LabError):
             return ET.Element("pacemaker-result")
 
     def online(self, node: str = "") -> set[str]:
