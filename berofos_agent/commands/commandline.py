@@ -121,10 +121,17 @@ def complain(prog: str, problem: object) -> None:
         sys.stdout.flush()
     except OSError:
         abandon_output()  # the problem matters more
+    print_error(f"{prog}: {problem}")
+
+
+def print_error(line: str) -> bool:
+    """Print a line to standard error; if that fails, let it lead nowhere from now on, and return False."""
     try:
-        print(f"{prog}: {problem}", file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        return False
+    return True
 
 
 def complain_of(prog: str, errors: Iterable[DeviceError | None]) -> int:

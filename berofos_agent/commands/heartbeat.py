@@ -6,7 +6,6 @@ import argparse
 import functools
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 
 from berofos_agent.commands import commandline
@@ -94,6 +93,8 @@ def _command(text: str) -> list[str]:
 
 def _log(line: str) -> None:
     """Log a line; under systemd, standard error is in the journal already."""
-    print(line, file=sys.stderr, flush=True)
+    if not commandline.print_error(line):
+        os.environ.pop("JOURNAL_STREAM", None)
+        commandline.tell_syslog(SYSLOG_NAME, "nobody reads standard error any more; the log goes on in syslog")
     if not os.environ.get("JOURNAL_STREAM"):
         commandline.tell_syslog(SYSLOG_NAME, line)

@@ -190,6 +190,23 @@ def test_a_clean_stop_moves_the_lines_to_the_pbx_without_a_watchdog_failure(site
     eventually(lambda: site.events_so_far()[-1] == "STOPPED")
 
 
+def test_a_log_that_nobody_reads_any_more_is_no_end_of_the_heartbeat(site: Site, devices: Simulator) -> None:
+    running(site)
+    assert site.process
+    assert site.process.stderr
+    site.process.stderr.close()  # as after `2>&1 | logger` when logger ends
+    site.process.stderr = None
+    site.telephony.unlink()
+    eventually(lambda: sorted(site.events_so_far()[2:]) == ["WDOG_FAILED fos1", "WDOG_FAILED fos2"])
+    site.telephony.touch()
+    eventually(lambda: sorted(site.events_so_far()[4:]) == ["WDOG_OK fos1", "WDOG_OK fos2"])
+    eventually(kicked_again(devices))
+    site.process.send_signal(signal.SIGTERM)
+    assert site.process.wait(20) == 0
+    assert (site.modes, site.watchdogs) == (["0", "0"], ["0", "0"])
+    eventually(lambda: site.events_so_far()[-1] == "STOPPED")
+
+
 def test_a_clean_stop_leaves_the_lines_with_on_stop_leave(site: Site) -> None:
     running(site, "--on-stop", "leave")
     site.end()
