@@ -1,6 +1,7 @@
 """Delivers a message to a recipient: by mail, to a webhook, to a command; each bounded in time.
 
-No error names more of a webhook's address than its host: the path is often the secret.
+No error names more of a webhook's address than its host: the path is often the secret. A recipient of no known form is
+not named at all, as it may be such an address with a slip.
 """
 
 from __future__ import annotations
@@ -69,22 +70,23 @@ def way_to(recipient: str) -> tuple[Deliver, str]:
             return deliver, recipient if prefix.startswith("http") else recipient[len(prefix) :].strip()
     if recipient.startswith("/"):
         return run, recipient
-    if "@" in recipient and ":" not in recipient:
+    if "@" in recipient and ":" not in recipient and "/" not in recipient:
         return mail, recipient
     raise ConfigurationError(
-        f"recipient {clean(recipient.partition(':')[0])[:40]!r}: must be ADDRESS@DOMAIN, mail:ADDRESS, https://..., "
-        "http://... or exec:COMMAND"
+        "the recipient must be ADDRESS@DOMAIN, mail:ADDRESS, https://..., http://... or exec:COMMAND; correct it "
+        "(it is not shown here, as it may be secret)"
     )
 
 
 def name_of(recipient: str) -> str:
     """Return a recipient's name for the log, without what may be secret."""
-    scheme, _, rest = recipient.partition("://")
+    word = recipient.split()[0] if recipient.split() else ""
+    scheme, _, rest = word.partition("://")
     if rest:
         with contextlib.suppress(ValueError):
-            return clean(f"{scheme}://{urlsplit(recipient).hostname or '?'}")[:80]
+            return clean(f"{scheme}://{urlsplit(word).hostname or '?'}")[:80]
         return clean(scheme)[:80]
-    return clean(recipient.split()[0] if recipient.split() else "")[:80]
+    return clean(word)[:80]
 
 
 @contextlib.contextmanager
@@ -131,7 +133,7 @@ def run(command: str, message: Message, _options: Options, seconds: float) -> No
     try:
         words = shlex.split(command)
     except ValueError as exc:
-        raise ConfigurationError(f"exec: {exc}: {clean(command)[:40]!r}") from None
+        raise ConfigurationError(f"exec: {exc} in its command; correct the recipient") from None
     if not words:
         raise ConfigurationError("exec: names no command")
     _run([*words, message.text], b"", seconds)
@@ -185,7 +187,7 @@ def _secret(path: str) -> str:
 
 def _run(argv: list[str], data: bytes, seconds: float) -> None:
     """Run a program in a session of its own; raise NotDelivered with what it said last."""
-    name = clean(os.path.basename(argv[0]))[:80]
+    name = os.path.basename(name_of(argv[0]))
     try:
         process = subprocess.Popen(
             argv,

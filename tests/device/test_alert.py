@@ -185,8 +185,8 @@ def test_a_webhook_gets_json_and_the_header_from_the_file(site: Site, webhook: W
 @pytest.mark.parametrize(
     ("recipient", "said"),
     [
-        ("nobody", "recipient 'nobody': must be ADDRESS@DOMAIN, mail:ADDRESS, https://..., http://... or exec:COMMAND"),
-        ("ftp://example.org/x", "recipient 'ftp': must be"),
+        ("nobody", "the recipient must be ADDRESS@DOMAIN, mail:ADDRESS, https://..., http://... or exec:COMMAND; "),
+        ("ftp://example.org/x", "the recipient must be ADDRESS@DOMAIN"),
     ],
 )
 def test_an_unknown_recipient_is_one_line_and_status_2(
@@ -282,6 +282,32 @@ def test_a_recipient_that_cannot_be_used_is_one_line(
     assert said in printed
     assert printed.count("\n") == 1, printed
     assert site.lines == []
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        f"https//hooks.example.org/{PATH_SECRET}",
+        f"Https://hooks.example.org/{PATH_SECRET}",
+        f"hooks.example.org/{PATH_SECRET}",
+        f"{PATH_SECRET}/{PATH_SECRET}",
+        f"https//user@hooks.example.org/{PATH_SECRET}",
+        f"notify {PATH_SECRET}",
+        f"exec:notify '{PATH_SECRET}",
+        f"exec:notify {PATH_SECRET} https://hooks.example.org",
+        f"exec:https://hooks.example.org/{PATH_SECRET}",
+        f"exec:'notify {PATH_SECRET}'",
+    ],
+)
+def test_a_slip_in_a_recipient_tells_no_secret(
+    site: Site, recipient: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(alert.syslog, "syslog", lambda _priority, line: logged.append(line))
+    site.program("sendmail", "exit 1")
+    site.run(recipient)
+    assert logged
+    assert PATH_SECRET not in "".join(logged) + capfd.readouterr().err
 
 
 def test_no_mail_program_is_one_line(
