@@ -112,10 +112,10 @@ def mail(address: str, message: Message, options: Options, seconds: float) -> No
         letter["To"] = address
         if options.mail_from:
             letter["From"] = options.mail_from
-        letter["Subject"] = message.text[:SUBJECT_CHARACTERS].partition(";")[0]
-        letter["Date"] = format_datetime(message.time)
-    except (ValueError, IndexError):
+    except Exception:  # ValueError as documented, but also IndexError and AttributeError, by the version of Python
         raise ConfigurationError(f"{clean(address)[:80]!r} or mail_from is not a mail address") from None
+    letter["Subject"] = message.text[:SUBJECT_CHARACTERS].partition(";")[0]
+    letter["Date"] = format_datetime(message.time)
     body = f"{message.text}\n\n{message.time:%Y-%m-%d %H:%M:%S} UTC, told by {message.node}\n"
     letter.set_content(body, cte="8bit" if body.isascii() else "quoted-printable")
     path = os.pathsep.join(filter(None, (options.path, "/usr/sbin", "/usr/lib")))

@@ -261,8 +261,12 @@ class Teller:
             deliver, address = self._way
             try:
                 deliver(address, Message(**item), self._options, DELIVERY_SECONDS)
-            except (TypeError, ConfigurationError) as exc:
+            except (NotDelivered, OSError):
+                raise
+            except ConfigurationError as exc:
                 _complain(f"{exc}; not delivered: {item['text']}")
+            except Exception as exc:  # the messages after it must not wait for it; its text may hold the address
+                _complain(f"internal error ({type(exc).__name__}); not delivered: {item['text']}")
         self._queue.remove(name)
 
 

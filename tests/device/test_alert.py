@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.alert import delivery
 from berofos_agent.alert import main as alert
 from berofos_agent.alert.queue import MOST_ITEMS, Queue
 
@@ -271,6 +272,8 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(site: Site) -> N
         ("exec:'unfinished", "No closing quotation"),
         ("exec:", "names no command"),
         ("mail:a@b\nBcc: all@example.org", "is not a mail address"),
+        ("mail:ops.:x@y", "'ops.:x@y' or mail_from is not a mail address"),
+        ("mail:a@[1", "'a@[1' or mail_from is not a mail address"),
     ],
 )
 def test_a_recipient_that_cannot_be_used_is_one_line(
@@ -282,6 +285,7 @@ def test_a_recipient_that_cannot_be_used_is_one_line(
     assert said in printed
     assert printed.count("\n") == 1, printed
     assert site.lines == []
+    assert bool(site.waiting) == ("cannot be run" in said), "it is tried again only where that can be of use"
 
 
 @pytest.mark.parametrize(
@@ -308,6 +312,27 @@ def test_a_slip_in_a_recipient_tells_no_secret(
     site.run(recipient)
     assert logged
     assert PATH_SECRET not in "".join(logged) + capfd.readouterr().err
+
+
+def test_an_unexpected_exception_ends_neither_the_process_nor_the_messages_after_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipient = "mail:oncall@example.org"
+    queue = Queue(str(site.folder / alert.queue_id(recipient)))
+    for number, text in enumerate(("first", "second")):
+        queue.put(float(number), number, {"text": text, "severity": "problem", "at": 0.0, "node": "xivo-1"})
+    delivered: list[str] = []
+
+    def deliver(_address: str, message: delivery.Message, *_: object) -> None:
+        if message.text == "first":
+            raise AttributeError(PATH_SECRET)
+        delivered.append(message.text)
+
+    monkeypatch.setattr(delivery, "way_to", lambda _recipient: (deliver, ""))
+    assert site.run(recipient) == 0
+    assert delivered == ["second", STARTED]
+    assert capfd.readouterr().err == "berofos-alert: internal error (AttributeError); not delivered: first\n"
+    assert site.waiting == []
 
 
 def test_no_mail_program_is_one_line(
