@@ -12,15 +12,16 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Callable
+from typing import Any, Callable
 from urllib.parse import urlsplit
 
 from berofos_agent.errors import ConfigurationError, NotDelivered
+from berofos_agent.heartbeat.task import Task
 from berofos_agent.sentences import clean
 
 SUBJECT_CHARACTERS = 120
@@ -89,22 +90,6 @@ def name_of(recipient: str) -> str:
     return clean(word)[:80]
 
 
-@contextlib.contextmanager
-def bounded(what: str, seconds: float) -> Iterator[None]:
-    """Raise NotDelivered after so many seconds: a webhook that trickles restarts the time limits of its library."""
-
-    def ring(_signal: int, _frame: object) -> None:
-        raise NotDelivered(f"{what}: no answer within {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def mail(address: str, message: Message, options: Options, seconds: float) -> None:
     """Give a mail to sendmail, or to mail where there is no sendmail."""
     letter = EmailMessage()
@@ -153,24 +138,57 @@ def post(url: str, message: Message, options: Options, seconds: float) -> None:
         "at": message.time.isoformat(timespec="seconds"),
         "node": message.node,
     }
+    no_answer = f"no answer within {seconds:g} s", True
+
+    def exchange() -> tuple[str, bool]:
+        """Return what went wrong, empty if nothing did, and whether another attempt is of use."""
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.post(
+                    url, json=content, headers=headers, timeout=seconds, allow_redirects=False, stream=True
+                )
+                answer.close()
+        except requests.Timeout:
+            return no_answer
+        except requests.exceptions.SSLError:
+            return "its certificate is not accepted", True
+        except requests.exceptions.InvalidHeader:
+            return "authorization_file is no header", True
+        except ValueError:  # of requests and urllib3: no URL, or a header that cannot be sent
+            return "is not a usable address, or authorization_file is no header", False
+        except requests.ConnectionError:
+            return "cannot be connected", True
+        except OSError as exc:
+            return type(exc).__name__, True
+        except Exception as exc:  # not its text: that may hold the address
+            return f"internal error ({type(exc).__name__})", False
+        return "" if 200 <= answer.status_code < 300 else f"answered HTTP {answer.status_code}", True
+
     try:
-        with bounded(name, seconds), requests.Session() as session:
-            session.trust_env = False
-            answer = session.post(
-                url, json=content, headers=headers, timeout=seconds, allow_redirects=False, stream=True
-            )
-            answer.close()
-    except requests.Timeout:
-        raise NotDelivered(f"{name}: no answer within {seconds:g} s") from None
-    except requests.exceptions.SSLError:
-        raise NotDelivered(f"{name}: its certificate is not accepted") from None
-    except (requests.ConnectionError, OSError) as exc:
-        kind = "cannot be connected" if isinstance(exc, requests.ConnectionError) else type(exc).__name__
-        raise NotDelivered(f"{name}: {kind}") from None
-    except ValueError:  # of requests and urllib3: no URL, or a header that cannot be sent
-        raise ConfigurationError(f"{name}: is not a usable address, or authorization_file is no header") from None
-    if not 200 <= answer.status_code < 300:
-        raise NotDelivered(f"{name}: answered HTTP {answer.status_code}")
+        problem, is_worth_another = _bounded(exchange, seconds) or no_answer
+    except OSError as exc:
+        raise NotDelivered(f"{name}: cannot be tried: {exc.strerror}") from None
+    if problem:
+        raise (NotDelivered if is_worth_another else ConfigurationError)(f"{name}: {problem}")
+
+
+def _bounded(work: Callable[[], Any], seconds: float) -> Any:
+    """Return what `work` returns, None if it takes longer; raise OSError if there can be no child.
+
+    It runs in a child that the kernel ends: no handler of a signal runs while the C library waits for a silent name
+    server, and a webhook that trickles restarts the time limits of its library.
+    """
+
+    def until_the_alarm() -> Any:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return work()
+
+    task = Task(until_the_alarm)
+    while not task.take():
+        pass
+    return task.result
 
 
 _WAYS: Mapping[str, Deliver] = {"mail:": mail, "mailto:": mail, "https://": post, "http://": post, "exec:": run}

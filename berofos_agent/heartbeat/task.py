@@ -1,7 +1,7 @@
 """Runs a function in a child process and reads its result through a pipe, while the parent goes on.
 
 The heartbeat uses HTTP a few times a day. The HTTP library takes 15 MiB: in a child only for a second, in the daemon
-for ever.
+for ever. The alert agent bounds a delivery in time with it.
 """
 
 from __future__ import annotations

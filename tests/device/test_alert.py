@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import pytest
 from berofos_agent.alert import delivery
 from berofos_agent.alert import main as alert
 from berofos_agent.alert.queue import MOST_ITEMS, Queue
+from berofos_agent.errors import NotDelivered
 
 CHECKOUT = Path(__file__).parents[2]
 PROGRAM = CHECKOUT / "ocf" / "berofos-alert"
@@ -258,6 +261,19 @@ def test_a_webhook_that_is_not_there_is_one_line_without_its_secrets(
     assert PATH_SECRET not in printed
 
 
+def test_a_header_that_cannot_be_sent_is_one_line_and_the_message_waits_for_a_better_one(
+    site: Site, webhook: Webhook, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = site.here / "authorization"
+    secret.write_text(f"{TOKEN}\nx: y")
+    assert site.run(webhook.url, authorization_file=str(secret)) == 1
+    printed = capfd.readouterr().err
+    assert "http://127.0.0.1: authorization_file is no header; it is tried again" in printed
+    assert printed.count("\n") == 1, printed
+    assert "s3cret" not in printed
+    assert len(site.waiting) == 1
+
+
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(site: Site) -> None:
     site.program("hangs", f"sleep 60 & echo $! > {site.here}/pid; wait")
     assert site.run(f"exec:{site.programs}/hangs") == 1
@@ -274,6 +290,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(site: Site) -> N
         ("mail:a@b\nBcc: all@example.org", "is not a mail address"),
         ("mail:ops.:x@y", "'ops.:x@y' or mail_from is not a mail address"),
         ("mail:a@[1", "'a@[1' or mail_from is not a mail address"),
+        ("http:///x", "http://?: is not a usable address"),
     ],
 )
 def test_a_recipient_that_cannot_be_used_is_one_line(
@@ -312,6 +329,19 @@ def test_a_slip_in_a_recipient_tells_no_secret(
     site.run(recipient)
     assert logged
     assert PATH_SECRET not in "".join(logged) + capfd.readouterr().err
+
+
+def test_a_silent_name_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*_: object) -> list[object]:
+        ctypes.CDLL(None).system(b"exec sleep 9")  # as the real one: no handler of a signal runs before it returns
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    message = delivery.Message("", "problem", 0.0, "xivo-1")
+    began = time.monotonic()
+    with pytest.raises(NotDelivered, match="https://hooks.example.org: no answer within 0.3 s"):
+        delivery.post(f"https://hooks.example.org/{PATH_SECRET}", message, delivery.Options(), 0.3)
+    assert time.monotonic() - began < 6
 
 
 def test_an_unexpected_exception_ends_neither_the_process_nor_the_messages_after_it(
@@ -460,7 +490,10 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_the_alarm_of_a_delivery_is_taken_back(site: Site) -> None:
+def test_a_delivery_leaves_no_alarm_and_no_process(site: Site) -> None:
     before = signal.getsignal(signal.SIGALRM)
     assert site.run("http://127.0.0.1:1/") == 1
     assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
