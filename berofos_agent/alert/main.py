@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from berofos_agent import __version__, sentences
 from berofos_agent.alert import event as events
-from berofos_agent.alert.event import YEAR_2200, Event
+from berofos_agent.alert.event import Event
 from berofos_agent.errors import BerofosError, ConfigurationError, NotDelivered
 
 if TYPE_CHECKING:
@@ -103,9 +103,10 @@ def _by_hand(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _tell(event: Event, recipient: str, environ: Mapping[str, str]) -> int:
     """Put the event behind those before it, and do what is due until it is done or the time is over."""
-    now, until = time.time(), time.monotonic() + MOST_SECONDS
-    event = event if event.at else dataclasses.replace(event, at=now)
-    item = {"event": dataclasses.asdict(event), "due": now + SETTLE_SECONDS}
+    now = time.monotonic()
+    due, until = now + SETTLE_SECONDS, now + MOST_SECONDS
+    event = event if event.at else dataclasses.replace(event, at=time.time())
+    item = {"event": dataclasses.asdict(event), "due": due}
     queue, name = _queue(recipient, event, item, environ)  # first of all, as it may be overtaken
     from berofos_agent.alert import delivery
 
@@ -115,22 +116,28 @@ def _tell(event: Event, recipient: str, environ: Mapping[str, str]) -> int:
         queue.remove(name)
         raise
     teller = Teller(queue, recipient, way, environ, until)
-    due, problem = now + SETTLE_SECONDS, ""
-    while time.monotonic() + max(0.0, due - time.time()) <= until:
-        time.sleep(max(0.0, due - time.time()))
+    problem = ""
+    while max(time.monotonic(), due) <= until:
+        time.sleep(max(0.0, due - time.monotonic()))
         problem = teller.compose_due()
-        if _due(queue.read(name)) <= time.time():  # else the time for a delivery is not there: this event comes first
+        if _due(queue.read(name)) <= time.monotonic():  # else there is no time for a delivery: this event comes first
             problem = teller.deliver_all(problem)
         if not queue.has(name):
             return DONE
-        due = max(_due(queue.read(name)), time.time() + (RETRY_SECONDS if problem else 0.1))
+        due = max(_due(queue.read(name)), time.monotonic() + (RETRY_SECONDS if problem else 0.1))
     return NOT_DELIVERED if problem else DONE
 
 
 def _due(item: Mapping[str, Any] | None) -> float:
-    """Return when an item is to be looked at, in seconds since 1970; 0 if its file is damaged there."""
+    """Return when an item is to be looked at, a time of time.monotonic(), as somebody may set the clock.
+
+    It is 0 if its file is damaged there, or from before a restart of the node: then it is more than any delay ahead.
+    """
+    from berofos_agent.alert.story import LATER_SECONDS
+
     due = (item or {}).get("due", 0.0)
-    return float(due) if isinstance(due, (int, float)) and 0 <= due <= YEAR_2200 else 0.0
+    is_near = isinstance(due, (int, float)) and 0 <= due <= time.monotonic() + LATER_SECONDS
+    return float(due) if is_near else 0.0
 
 
 def _queue(recipient: str, event: Event, item: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Queue, str]:
@@ -224,7 +231,7 @@ class Teller:
             item = self._queue.read(name)
             if item is None or ("text" not in item and "event" not in item):
                 self._queue.remove(name)
-            elif "event" in item and _due(item) <= time.time():
+            elif "event" in item and _due(item) <= time.monotonic():
                 if not seen:
                     seen.append(look(self._environ))
                 self._compose(name, item, seen[0])
@@ -234,12 +241,16 @@ class Teller:
     def _compose(self, name: str, item: Mapping[str, Any], view: View) -> None:
         from berofos_agent.alert.story import LATER_SECONDS, NotYet, compose
 
-        sentence = None
+        sentence, now = None, time.time()
         try:
             event = Event(**item["event"])
-            sentence = compose(event, view, self._notes, time.time())
+            later = event.at + LATER_SECONDS
+            if item.get("waited"):  # so much time has passed, even if the clock was set back to before the event
+                now = max(now, later)
+            sentence = compose(event, view, self._notes, now)
         except NotYet:
-            self._queue.replace(name, {**item, "due": max(time.time() + 1, event.at + LATER_SECONDS)})
+            due = time.monotonic() + min(max(1.0, later - now), LATER_SECONDS)
+            self._queue.replace(name, {**item, "due": due, "waited": True})
             return
         except Exception as exc:  # of an event that nobody has thought of: the next one must not wait for it
             _complain(f"internal error ({type(exc).__name__}: {exc}); not told: {item['event']!r}"[:900])

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from berofos_agent.alert import delivery
+from berofos_agent.alert import delivery, story
 from berofos_agent.alert import main as alert
 from berofos_agent.alert.queue import MOST_ITEMS, Queue
 from berofos_agent.errors import NotDelivered
@@ -428,6 +429,39 @@ def test_events_whose_processes_overtake_each_other_are_reported_in_the_order_of
         "relay runs",
         "relay started",
     ]
+
+
+def test_a_clock_that_is_set_back_keeps_no_event_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = iter([3600.0])  # after the event was put into the queue
+    clock = SimpleNamespace(time=lambda: time.time() + next(steps, 0.0), monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(alert, "time", clock)
+    assert site.run(CRM_alert_timestamp_epoch=str(int(time.time()) + 3600)) == 0
+    assert site.lines == [STARTED]
+
+
+def test_an_event_that_waits_does_so_for_its_normal_time_though_the_clock_is_set_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert, "MOST_SECONDS", 15.0)
+    monkeypatch.setattr(story, "LATER_SECONDS", 1.0)
+    environ = site.environ(CRM_alert_kind="node", CRM_alert_node="xivo-2", CRM_alert_desc="member")
+    environ["CRM_alert_timestamp_epoch"] = str(int(time.time()) + 3600)
+    folder = site.folder / alert.queue_id(environ["CRM_alert_recipient"])
+    folder.mkdir(parents=True)
+    (folder / "notes.json").write_text('{"xivo-2": ["lost", ""]}')
+    began = time.monotonic()
+    assert alert.main([], environ) == 0
+    assert [line.partition(":")[0] for line in site.lines] == ["xivo-2 is back in the cluster"]
+    assert time.monotonic() - began > 1.0
+
+
+@pytest.mark.parametrize("due", [4e9, float("nan"), 10**400, -1, "soon"])
+def test_an_event_that_is_due_after_more_than_any_delay_is_due_now(site: Site, due: object) -> None:
+    queue = Queue(str(site.folder / alert.queue_id(site.environ()["CRM_alert_recipient"])))
+    event = {"kind": "resource", "node": "xivo-1", "at": 1.0, "resource": "relay", "task": "start", "code": 1}
+    queue.put(1.0, 1, {"event": event, "due": due})  # as of the time before a restart of the node
+    assert site.run() == 0
+    assert [line.split(" on ")[0] for line in site.lines] == ["relay could not start", "relay runs"]
 
 
 def test_a_process_that_is_killed_while_it_delivers_loses_nothing(site: Site) -> None:

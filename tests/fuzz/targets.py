@@ -177,7 +177,7 @@ def alert_queue(data: bytes) -> None:
         for left in queue.names():
             item = queue.read(left)
             assert item
-            assert alert_main._due(item) > alert_main.time.time(), "it waits for its time"
+            assert alert_main._due(item) > alert_main.time.monotonic(), "it waits for its time"
     finally:
         shutil.rmtree(_folder())
         _folder.cache_clear()
