@@ -7,6 +7,7 @@ argument.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import pwd
@@ -14,7 +15,7 @@ import re
 import sys
 import syslog
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TextIO, TypeVar
 
 from berofos_agent.commands.picture import Paint, plain
@@ -149,6 +150,21 @@ def confirmed(prog: str, question: str) -> bool:
         return False
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextlib.contextmanager
+def reading_password() -> Iterator[None]:
+    """Raise BerofosError in one line, not EOFError or UnicodeError, where a password is read."""
+    try:
+        yield
+    except (EOFError, UnicodeError) as exc:
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            print(file=sys.stderr)  # the prompt is still there, as nothing that is typed is shown
+        if isinstance(exc, EOFError):
+            raise BerofosError("no password given; nothing changed, try again") from None
+        raise BerofosError(
+            "the password is not UTF-8; nothing changed; set the terminal to UTF-8, or use ASCII characters only"
+        ) from None
 
 
 # --- arguments -------------------------------------------------------------------------------------------------

@@ -101,12 +101,12 @@ def _ask(config: str) -> tuple[str, str, str]:
     """Return the old password (empty for none) and the new password twice; raise BerofosError at end of input."""
     if sys.stdin.isatty():
         print(_RULES, file=sys.stderr)
-        try:
+        with commandline.reading_password():
             old, new, again = (getpass.getpass(prompt.format(file=config)) for prompt in _PROMPTS)
-        except EOFError:
-            raise BerofosError("no password given; nothing changed, try again") from None
         return old, new, again
-    lines = [sys.stdin.readline() for _prompt in _PROMPTS]
+    with commandline.reading_password():
+        lines = [sys.stdin.readline() for _prompt in _PROMPTS]
+        "".join(lines).encode()  # in the locales C and C.UTF-8, Python reads any byte
     if not all(lines):
         raise BerofosError(
             "expected three lines on standard input; give old password, new password, new password again"

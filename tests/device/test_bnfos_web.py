@@ -272,6 +272,19 @@ def test_new_password_is_asked_for_twice(devices: Simulator, bnfos: Bnfos, monke
     assert devices["fos1"].model.dump()["settings"]["apwd"] == "same"
 
 
+def test_a_password_that_is_not_utf8_is_one_line(
+    devices: Simulator, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", _terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: b"gr\xfcn".decode())
+    ran = bnfos("--set apwd -f fos1")
+    assert ran.status == 1
+    assert ran.err == (
+        "bnfos: the password is not UTF-8; nothing changed; set the terminal to UTF-8, or use ASCII characters only\n"
+    )
+    assert "write" not in devices["fos1"].model.requests
+
+
 def _terminal() -> object:
     return os.fdopen(pty.openpty()[1], "r")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -17,8 +20,10 @@ from berofos_agent.device.web import WebClient
 from berofos_agent.errors import ConfigurationError, Unreachable
 from berofos_agent.simulator import RunningDevice
 from tests.device.conftest import Desk
+from tests.measured import MEASURED
 
 NEW = 'a:b=c#d;e%f "g'
+NOT_UTF8 = "the password is not UTF-8; nothing changed; set the terminal to UTF-8, or use ASCII characters only"
 
 
 def typed(old: str = "", new: str = NEW, again: str = NEW) -> str:
@@ -184,6 +189,32 @@ def test_on_a_terminal_the_rules_and_the_file_are_named_before_typing(
     assert ran.status == 0
     assert prompts[0] == f"Old password (Enter: the one in {desk.config}, or none): "
     assert ran.err.startswith("1 to 15 printable ASCII characters")
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_piped_password_that_is_not_utf8_is_one_line(desk: Desk, errors: str) -> None:
+    command = [sys.executable, "-m", "berofos_agent", "password", f"--config={desk.config}"]
+    environ = {**MEASURED, "PYTHONIOENCODING": f"utf-8:{errors}"}  # Python's own choice depends on the locale
+    ran = subprocess.run(command, input=b"gr\xfcn\nnew\nnew\n", capture_output=True, check=False, env=environ)
+    assert (ran.returncode, ran.stderr.decode()) == (1, f"berofos password: {NOT_UTF8}\n")
+    assert "read" not in desk.device("fos1").model.requests
+
+
+def test_a_typed_password_that_is_not_utf8_is_one_line(desk: Desk) -> None:
+    process, terminal = pty.fork()
+    if not process:
+        command = [sys.executable, "-m", "berofos_agent", "password", f"--config={desk.config}"]
+        os.execve(command[0], command, {**MEASURED, "LC_ALL": "C.UTF-8"})
+    shown = b""
+    with contextlib.suppress(OSError):  # at the end of the process
+        while piece := os.read(terminal, 4096):
+            shown += piece
+            if piece.endswith(b"or none): "):
+                os.write(terminal, b"gr\xfcn\n")  # as a terminal of Latin-1 sends it
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 1, shown
+    assert shown.decode().splitlines()[-1] == f"berofos password: {NOT_UTF8}"
+    assert "Traceback" not in shown.decode()
 
 
 def test_a_change_ends_with_the_command_that_copies_the_file(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.device import Device, Written
 from berofos_agent.device.settings import MAGIC_KEY, SETTINGS, USER, Values, check
 from berofos_agent.device.topology import LINES
-from berofos_agent.errors import BerofosError, ConfigurationError, Refused, Unreachable, UnusableAnswer
+from berofos_agent.errors import ConfigurationError, Refused, Unreachable, UnusableAnswer
 
 EXCHANGES = 6
 """A --set is a read, a write and a read, and twice that if other settings were lost."""
@@ -172,10 +172,8 @@ def _ask_for(keyword: str) -> str:
 
 
 def _ask(prompt: str) -> str:
-    try:
+    with commandline.reading_password():
         return getpass.getpass(prompt)
-    except EOFError:
-        raise BerofosError("no password given; nothing was written, try again") from None
 
 
 def _deadline(context: Context) -> float:
