@@ -37,6 +37,8 @@ KICKS_PER_INTERVAL = 3
 LATE = 2
 """Kicks that may go unanswered, or times between two kicks that the daemon may be silent, before it is reported."""
 ANSWER_SECONDS = 1.0
+AFTER_LAUNCH_SECONDS = 0.25
+"""Kept for what follows the launch of a kick daemon: arming, or disarming if it failed."""
 UNDO_SECONDS = 20.0
 """Nobody waits for it: 5 s were not enough for devices that take 1.5 s an answer, on a busy machine."""
 _ANSWER_PAUSE_SECONDS = 0.01
@@ -99,7 +101,10 @@ class Watchdog:
         return bool(self._interval)
 
     def restart_if_dead(self) -> str:
-        """Start the kick daemon again if it is gone or hangs; return why that failed."""
+        """Start the kick daemon again if it is gone or hangs; return why that failed.
+
+        Then `keep` tries again and arms nothing without: the report of one that hangs says that all are kicked.
+        """
         if not self._state.targets:
             return ""
         if not process.pid_of(self._path):
@@ -110,6 +115,7 @@ class Watchdog:
             if not reported or silent < LATE * self._pause():
                 return ""
             ocf.tell_syslog(f"kick daemon hung for {silent:.0f} s; restarted")
+        self._renew = True
         try:
             self._launch()
         except Superseded:
@@ -316,11 +322,9 @@ class Watchdog:
 
     def _set_targets(self, targets: dict[str, Target], interval: int) -> None:
         """Let the kick daemon kick these, every third of the interval; raise KickDaemonError, StateError."""
-        before = {name: target.kick for name, target in self._state.targets.items()}
-        kicks = {name: target.kick for name, target in targets.items()}
-        renew = self._renew or kicks != before or interval != self._state.interval
-        self._state.targets, self._state.interval, self._renew = targets, interval, False
-        if renew or bool(targets) != bool(process.pid_of(self._path)):
+        self._state.targets, self._state.interval = targets, interval
+        is_on = process.runs_with(self._path, self._state.token, self._pause(), self._kicks(), self._tag)
+        if self._renew or not is_on:
             self._launch()
 
     def _launch(self) -> None:
@@ -332,13 +336,16 @@ class Watchdog:
         except StateError:
             if state_file.token_in(self._path) != self._state.token:  # all that the daemon needs of the file
                 raise
-        if not self._state.targets:
+        if self._state.targets:
+            self._launched = True
+            limit = self._deadline - AFTER_LAUNCH_SECONDS - time.monotonic()
+            process.launch(self._path, self._state.token, self._pause(), self._kicks(), limit, self._tag)
+        else:
             process.end(self._path)
-            return
-        self._launched = True
-        kicks = {name: target.kick for name, target in self._state.targets.items()}
-        left = self._deadline - time.monotonic()
-        process.launch(self._path, self._state.token, self._pause(), kicks, left, self._tag)
+        self._renew = False
+
+    def _kicks(self) -> dict[str, str]:
+        return {name: target.kick for name, target in self._state.targets.items()}
 
     def _pause(self) -> float:
         """Return the seconds from kick to kick."""

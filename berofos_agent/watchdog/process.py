@@ -67,7 +67,7 @@ def launch(
 
     before = pid_of(state)
     until = time.monotonic() + min(limit, LAUNCH_SECONDS)
-    arguments = [state, token, f"{seconds:g}", syslog_tag, *(f"{name}={how}" for name, how in targets.items())]
+    arguments = _arguments(state, token, seconds, targets, syslog_tag)
     try:
         process = subprocess.Popen(
             [sys.executable or "/usr/bin/python3", "-IS", PROGRAM, *arguments],
@@ -98,6 +98,25 @@ def launch(
         else:
             process.kill()
             process.wait()
+
+
+def _arguments(state: str, token: str, seconds: float, targets: Mapping[str, str], syslog_tag: str) -> list[str]:
+    return [state, token, f"{seconds:g}", syslog_tag, *(f"{name}={how}" for name, how in sorted(targets.items()))]
+
+
+def runs_with(state: str, token: str, seconds: float, targets: Mapping[str, str], syslog_tag: str) -> bool:
+    """Tell whether the kick daemon that runs was launched with these; without targets, whether none runs.
+
+    Its command line says so: what the state file tells was wanted, but that launch may have failed, or been killed.
+    """
+    pid = pid_of(state)
+    if not pid or not targets:
+        return not pid and not targets
+    wanted = [os.fsencode(word) for word in _arguments(state, token, seconds, targets, syslog_tag)]
+    try:
+        return _command_line(pid)[-len(wanted) :] == wanted
+    except OSError:
+        return False
 
 
 def _await_ready(process: Popen[bytes], until: float) -> None:
@@ -132,13 +151,16 @@ def pid_of(state: str) -> int:
 
 def _is_kick_daemon(pid: int, state: str) -> bool:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            line = file.read()
+        words = _command_line(pid)
     except OSError:
         return False
     # The kernel takes a dying process's memory, command line included, before its files and with them the lock.
-    words = line.split(b"\0")
-    return not line or (os.fsencode(state) in words and any(word.endswith(b"/kickd.py") for word in words))
+    return not words or (os.fsencode(state) in words and any(word.endswith(b"/kickd.py") for word in words))
+
+
+def _command_line(pid: int) -> list[bytes]:
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().split(b"\0")[:-1]
 
 
 def end(state: str) -> bool:

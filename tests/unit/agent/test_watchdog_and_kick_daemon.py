@@ -15,7 +15,7 @@ from berofos_agent.device import resolver
 from berofos_agent.device.device import Device
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.reading import Reading
-from berofos_agent.errors import DidNotFollow, StateError
+from berofos_agent.errors import DidNotFollow, KickDaemonError, StateError
 from berofos_agent.simulator import Power
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.process import Kicks, Report
@@ -259,6 +259,65 @@ def test_a_device_is_kicked_within_the_time_of_the_action_before_it_is_armed(wor
     assert world.call("start") == 0
     assert len(given) == 2
     assert all(0 < seconds <= MOST_SECONDS["start"] for seconds in given), given
+
+
+# --- a launch that fails -----------------------------------------------------------------------------------------
+
+
+def fail_to_launch(*_args: object) -> None:
+    raise KickDaemonError("the kick daemon cannot be started: Cannot allocate memory; see syslog")
+
+
+@pytest.fixture
+def paces(world: World, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Each time a device is armed: how many kicks its new interval has."""
+    found: list[float] = []
+    own = watchdog.write_armed
+
+    def write_armed(device: Device, interval: int, deadline: float) -> Mapping[str, str]:
+        assert world.daemon
+        found.append(interval / world.daemon.seconds)
+        return own(device, interval, deadline)
+
+    monkeypatch.setattr(watchdog, "write_armed", write_armed)
+    return found
+
+
+def test_a_launch_that_failed_is_done_again_before_a_device_is_armed(world: World, paces: list[float]) -> None:
+    """The daemon that runs kicks every 5 s; armed for 3 s, the lines would fall between two kicks."""
+    assert world.call("start") == 0
+    world.replaced_by = {(process, "launch"): fail_to_launch}
+    paces.clear()
+    assert world.call("reload-agent", watchdog="3") == 0
+    assert paces == []
+    assert world.call("monitor", watchdog="3") == 190
+    assert world.reasons == ["the kick daemon cannot be started: Cannot allocate memory; see syslog"]
+    assert paces == []
+    world.replaced_by = {}
+    assert world.call("monitor", watchdog="3") == 0
+    assert paces == [3, 3]
+    world.advance(60)
+    assert modes(world) == ["1", "1", "1"]
+
+
+def test_a_launch_before_which_the_action_was_killed_is_done_by_the_next(world: World, paces: list[float]) -> None:
+    for effect in range(1, 8):
+        assert world.call("start") == 0
+        world.call("reload-agent", watchdog="3", crash_at=effect)
+        world.call("monitor", watchdog="3")
+        assert min(paces) == 3, f"killed at effect {effect}"
+
+
+def test_nothing_is_armed_while_a_kick_daemon_that_hangs_cannot_be_replaced(world: World) -> None:
+    """Its last report says that all are kicked."""
+    assert world.call("start") == 0
+    assert world.daemon
+    world.daemon.frozen = True
+    world.advance(11)
+    world.devices["fos1"].write("cmd=6&wen=0")
+    world.replaced_by = {(process, "launch"): fail_to_launch}
+    assert world.call("monitor") == 190
+    assert armed(world) == ["0", "1", "0"]
 
 
 # --- a state file that cannot be written -------------------------------------------------------------------------

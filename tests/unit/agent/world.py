@@ -65,6 +65,7 @@ class Daemon:
 
     def __init__(self, world: World, token: str, seconds: float, targets: dict[str, str]) -> None:
         self.world, self.token, self.seconds = world, token, seconds
+        self.arguments = (token, seconds, targets)
         self.targets = [kickd.Target(f"{name}={how}") for name, how in targets.items()]
         self.frozen = False
         Path(paths.daemon_lock(world.state)).touch()
@@ -257,6 +258,9 @@ class World:
             assert kickd.still_wanted(state, token), "a daemon without its state"
             world.daemon = Daemon(world, token, seconds, dict(targets))
 
+        def runs_with(_state: str, token: str, seconds: float, targets: dict[str, str], _tag: str) -> bool:
+            return world.daemon.arguments == (token, seconds, targets) if world.daemon else not targets
+
         def end(state: str) -> bool:
             assert state == world.state
             world.effect(KickDaemonError("killed"))
@@ -288,6 +292,7 @@ class World:
                 (time, "monotonic", lambda: world.now),
                 (time, "sleep", self.advance),
                 (process, "launch", launch),
+                (process, "runs_with", runs_with),
                 (process, "end", end),
                 (process, "pid_of", lambda _state: os.getpid() if world.daemon else 0),
                 (kickd, "clock", lambda: world.now),

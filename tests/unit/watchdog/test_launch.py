@@ -79,6 +79,18 @@ def test_a_second_launch_puts_a_new_daemon_in_the_place_of_the_first(device: soc
     device.recv(100)
 
 
+def test_what_the_daemon_that_runs_was_started_with_is_known(device: socket.socket, state: str) -> None:
+    targets = {"fos1": f"127.0.0.1:{device.getsockname()[1]}:{KICK.hex()}"}
+    assert process.runs_with(state, "token", 0.3, {}, "berofos")
+    assert not process.runs_with(state, "token", 0.3, targets, "berofos")
+    launch(state, device)
+    assert process.runs_with(state, "token", 0.3, targets, "berofos")
+    assert not process.runs_with(state, "token", 0.1, targets, "berofos")
+    assert not process.runs_with(state, "other", 0.3, targets, "berofos")
+    assert not process.runs_with(state, "token", 0.3, {**targets, "fos2": targets["fos1"]}, "berofos")
+    assert not process.runs_with(state, "token", 0.3, {}, "berofos")
+
+
 @pytest.mark.parametrize(
     ("program", "words"),
     [
