@@ -28,6 +28,7 @@ from berofos_agent.errors import (
     ConfigurationError,
     DeviceError,
     DidNotFollow,
+    KickDaemonError,
     NotCabled,
     OutOfTime,
     ParameterError,
@@ -50,7 +51,11 @@ LOCK_SECONDS = 4.0
 """For another action on this resource, which only `crm_resource --force-...` lets run beside this one."""
 SHOWING_SECONDS = 4.0
 """How long a monitor at level 10 takes at most to show the node attributes; a stop waits for it."""
+WATCHDOG_SHARE = 1 / 6
+"""Of an action's time, what is kept for arming: one silent device would leave none for the watchdogs of the others.
 
+No more, as the lines come first: a device that takes 1.9 s an answer is still read, written and read back in a start.
+"""
 ATTRIBUTE_SECONDS = 0.1
 """With less than this left, the next action sets the node attribute."""
 
@@ -102,7 +107,8 @@ def start(call: Invocation, deadline: float) -> Result:
         state_file.save(call.state, state)  # before the first switch: what was begun here must be stopped here
         watchdog = _watchdog(call, given, mode, state, devices, deadline)
         with _undone_if_stopped(call, watchdog):
-            errors, in_position = _switch(devices, mode, deadline, f"start on {name}", state)
+            end = _until_watchdog(deadline, watchdog)
+            errors, in_position = _switch(devices, mode, end, f"start on {name}", state)
             state.mark_in_position(in_position, state_file.clock())
             state.waking = bool(state.moved_at and given.spans)
             answer = decisions.evaluate_start(errors, len(in_position))
@@ -146,7 +152,7 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
         reasons = {"kick daemon": watchdog.restart_if_dead() if watchdog else ""}
         if not watchdog:
             reasons["watchdog"] = ""  # of one that there was before the parameter was set to 0
-        readings = _read_all(devices, deadline)
+        readings = _read_all(devices, _until_watchdog(deadline, watchdog))
         now = state_file.clock()
         state.mark_in_position([one.device for one in readings if one.mode == mode], now)
         if not state.seen:
@@ -238,7 +244,7 @@ def _reload_watchdog(call: Invocation, given: Parameters, deadline: float) -> st
         return ""
     with _undone_if_stopped(call, watchdog):
         hung = watchdog.restart_if_dead()  # its report would say that a device is kicked, which is armed for that then
-        _readings, reason = watchdog.keep(_read_all(devices, deadline), mode)
+        _readings, reason = watchdog.keep(_read_all(devices, _until_watchdog(deadline, watchdog)), mode)
         state_file.save(call.state, state)
     return hung or reason
 
@@ -323,8 +329,9 @@ def _expected(given: Parameters, mode: str) -> Mapping[str, str]:
 def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -> tuple[Result, str]:
     """Arm the devices in position; return the start's answer, and what to warn of.
 
-    A device that does not answer kicks stays unarmed, as it would drop the lines. One that does not take the settings,
-    or has left its position meanwhile, fails the start: then no kick daemon and no armed watchdog stay behind.
+    A device that does not answer kicks stays unarmed, as it would drop the lines; without a kick daemon all do, and the
+    next monitor tries again. One that does not take the settings, or has left its position meanwhile, fails the start:
+    then no kick daemon and no armed watchdog stay behind.
     """
     try:
         settings, errors = watchdog.start(in_position)
@@ -340,11 +347,20 @@ def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -
             return OK, f"watchdog {what}: {decisions.together(errors)}" if errors else ""
     except Superseded:
         raise
+    except KickDaemonError as exc:
+        watchdog.give_up()
+        return OK, str(exc)
     except BaseException:
         watchdog.give_up()
         raise
     watchdog.give_up()
     return answer, ""
+
+
+def _until_watchdog(deadline: float, watchdog: Watchdog | None) -> float:
+    """Return when what comes before the watchdog's turn has to end."""
+    share = WATCHDOG_SHARE if watchdog and watchdog.is_wanted else 0
+    return deadline - share * (deadline - time.monotonic())
 
 
 @contextlib.contextmanager

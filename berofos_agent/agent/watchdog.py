@@ -10,6 +10,7 @@ the watchdog would put it. Three rules hold at every moment, whatever happens to
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -141,9 +142,10 @@ class Watchdog:
         return [*(result.error for result in results if result.error), *self._try_former(left)[0]]
 
     def give_up(self) -> None:
-        """Leave no watchdog armed that can be reached, and no kick daemon without need: the start fails."""
+        """Leave no watchdog armed that can be reached, and no kick daemon without need: the start arms none."""
         if not self.disarm_all():
-            process.end(self._path)
+            with contextlib.suppress(KickDaemonError):  # it kicks what is off; the next monitor says why
+                process.end(self._path)
             self._state.targets, self._state.interval = {}, 0
 
     def undo(self) -> None:

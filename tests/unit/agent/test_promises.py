@@ -65,16 +65,22 @@ def test_a_device_that_refuses_its_watchdog_settings_fails_the_start(
     assert nothing_is_left(world)
 
 
-def test_a_kick_daemon_that_does_not_start_fails_the_start(world: World) -> None:
+def test_a_kick_daemon_that_does_not_start_leaves_nothing_armed_and_the_lines_in_position(world: World) -> None:
+    """A failed start would be stopped, which may move the lines away again: for want of a watchdog."""
     world.devices["fos1"].write("cmd=6&wen=1")
 
     def launch(*_args: object) -> None:
         raise KickDaemonError("the kick daemon cannot be started: no memory")
 
     world.replaced_by = {(process, "launch"): launch}
-    assert world.call("start") == 1
-    assert world.reasons == ["the kick daemon cannot be started: no memory"]
+    assert world.call("start") == 0
+    assert world.log[-1] == "warning: the kick daemon cannot be started: no memory"
     assert nothing_is_left(world)
+    assert world.call("monitor") == 190
+    assert world.reasons == ["the kick daemon cannot be started: no memory"]
+    world.replaced_by = {}
+    assert world.call("monitor") == 0
+    assert armed(world) == ["1", "1", "0"]
 
 
 def test_a_relay_that_leaves_its_position_while_it_is_armed_fails_the_start(

@@ -15,7 +15,7 @@ from berofos_agent.device import resolver
 from berofos_agent.device.device import Device
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.reading import Reading
-from berofos_agent.errors import DidNotFollow, KickDaemonError, StateError
+from berofos_agent.errors import DidNotFollow, KickDaemonError, StateError, Unreachable
 from berofos_agent.simulator import Power
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.process import Kicks, Report
@@ -318,6 +318,47 @@ def test_nothing_is_armed_while_a_kick_daemon_that_hangs_cannot_be_replaced(worl
     world.replaced_by = {(process, "launch"): fail_to_launch}
     assert world.call("monitor") == 190
     assert armed(world) == ["0", "1", "0"]
+
+
+# --- a device that is silent until no time is left ---------------------------------------------------------------
+
+
+@pytest.fixture
+def fos2_is_dead(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what fos2 is asked take all the time there is for it; without any, no device answers."""
+    own = Device.read
+
+    def read(self: Device, deadline: float) -> Mapping[str, str]:
+        seconds = self.seconds(deadline)
+        if self.name == "fos2":
+            world.now += seconds
+        if self.name == "fos2" or seconds <= 0:
+            raise Unreachable(self.name, "no answer")
+        return own(self, deadline)
+
+    monkeypatch.setattr(Device, "read", read)
+
+
+@pytest.mark.usefixtures("fos2_is_dead")
+def test_a_start_leaves_the_watchdog_time_when_a_device_is_silent_to_the_end(world: World) -> None:
+    assert world.call("start", request_timeout="10") == 0
+    assert armed(world) == ["1", "0", "0"]
+
+
+@pytest.mark.usefixtures("fos2_is_dead")
+@pytest.mark.parametrize(("node", "interval"), [("xivo-1", "0"), ("xivo-2", "15")], ids=["without-watchdog", "at-D"])
+def test_where_nothing_is_armed_the_devices_have_all_the_time(world: World, node: str, interval: str) -> None:
+    assert world.call("start", request_timeout="10", watchdog=interval, CRM_meta_on_node=node) == 0
+    assert world.now - world.began == pytest.approx(MOST_SECONDS["start"], abs=0.5)
+
+
+@pytest.mark.usefixtures("fos2_is_dead")
+@pytest.mark.parametrize("action", ["monitor", "reload-agent"])
+def test_so_do_a_monitor_and_a_reload(world: World, action: str) -> None:
+    assert world.call("start", request_timeout="10") == 0
+    world.devices["fos1"].write("cmd=6&wen=0")
+    world.call(action, request_timeout="10")
+    assert armed(world) == ["1", "0", "0"]
 
 
 # --- a state file that cannot be written -------------------------------------------------------------------------

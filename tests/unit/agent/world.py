@@ -251,9 +251,11 @@ class World:
             yield Conversation(world, self)
 
         def launch(
-            state: str, token: str, seconds: float, targets: dict[str, str], _limit: float = 2, _tag: str = ""
+            state: str, token: str, seconds: float, targets: dict[str, str], limit: float = 2, _tag: str = ""
         ) -> None:
             assert state == world.state
+            if limit <= 0:
+                raise KickDaemonError("the kick daemon did not start in time; check this node's load")
             world.effect(KickDaemonError("killed"))
             assert kickd.still_wanted(state, token), "a daemon without its state"
             world.daemon = Daemon(world, token, seconds, dict(targets))
