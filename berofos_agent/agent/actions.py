@@ -108,7 +108,9 @@ def start(call: Invocation, deadline: float) -> Result:
         watchdog = _watchdog(call, given, mode, state, devices, deadline)
         with _undone_if_stopped(call, watchdog):
             end = _until_watchdog(deadline, watchdog)
-            errors, in_position = _switch(devices, mode, end, f"start on {name}", state)
+            errors, in_position = _switch(
+                devices, lambda device, end: device.switch(mode, end), end, f"start on {name}", state
+            )
             state.mark_in_position(in_position, state_file.clock())
             state.waking = bool(state.moved_at and given.spans)
             answer = decisions.evaluate_start(errors, len(in_position))
@@ -262,15 +264,26 @@ def after_stop(call: Invocation, state: State) -> None:
                 devices = devices_of(given)
             except BerofosError as exc:
                 problems.append(exc)
-            if state.targets or state.unsure:  # before the relay is moved or left: a stop must not end in an alarm
+            watchdog, former = None, []
+            if state.targets or state.unsure:
                 from berofos_agent.agent.watchdog import Watchdog
 
-                problems += Watchdog(call, state, devices, 0, deadline).disarm_all()
-            if given and given.on_stop == "fallback":
-                errors, moved = _switch(devices, "0", deadline, "stop, on_stop=fallback", state)
-                problems += errors
-                state.attribute = LINES["0"] if moved and not errors else state.attribute
-            for problem in problems:
+                watchdog = Watchdog(call, state, devices, 0, deadline)
+                former = watchdog.former()
+            falls_back = given is not None and given.on_stop == "fallback"
+
+            def leave(device: Device, end: float) -> Switched | None:
+                if watchdog:  # before the relay is moved or left: a stop must not end in an alarm
+                    try:
+                        watchdog.disarm(device, end)
+                    except DeviceError as exc:
+                        problems.append(exc)
+                return device.switch("0", end) if falls_back and device not in former else None
+
+            # Each device in its own thread, from its watchdog to its relay: a silent one keeps no other waiting.
+            errors, moved = _switch([*devices, *former], leave, deadline, "stop, on_stop=fallback", state)
+            state.attribute = LINES["0"] if moved and not errors else state.attribute
+            for problem in [*problems, *errors]:
                 ocf.tell_syslog(f"stop: {problem}", syslog.LOG_WARNING)
         finally:
             if state.attribute:
@@ -437,13 +450,13 @@ def _degraded(reason: str) -> Result:
 
 
 def _switch(
-    devices: Sequence[Device], mode: str, deadline: float, why: str, state: State
+    devices: Sequence[Device],
+    switch: Callable[[Device, float], Switched | None],
+    deadline: float,
+    why: str,
+    state: State,
 ) -> tuple[list[DeviceError], list[str]]:
-    """Bring the devices to a mode, log each movement; return the errors and the names of those in position."""
-
-    def switch(device: Device, end: float) -> Switched:
-        return device.switch(mode, end)
-
+    """Switch the devices, log each movement; return the errors and the names of those in position."""
     results = _run_on_all(devices, switch, deadline)
     for result in results:
         done = result.value

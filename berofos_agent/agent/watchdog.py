@@ -24,8 +24,22 @@ from berofos_agent.device import frame
 from berofos_agent.device.device import Device
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.reading import Reading
-from berofos_agent.device.settings import WATCHDOG_FAILURE, WATCHDOG_OFF, WATCHDOG_ON, watchdog_interval
-from berofos_agent.errors import DeviceError, KickDaemonError, NotABerofos, StateError, Superseded, Unreachable
+from berofos_agent.device.settings import (
+    REQUEST_SECONDS,
+    WATCHDOG_FAILURE,
+    WATCHDOG_OFF,
+    WATCHDOG_ON,
+    watchdog_interval,
+)
+from berofos_agent.errors import (
+    DeviceError,
+    KickDaemonError,
+    NotABerofos,
+    SectionError,
+    StateError,
+    Superseded,
+    Unreachable,
+)
 from berofos_agent.watchdog import process
 from berofos_agent.watchdog.arming import disarm, state_in, target_for, write_armed
 
@@ -134,19 +148,44 @@ class Watchdog:
         if off >= {device.name for device in self._devices}:
             self._set_targets({}, 0)
 
-    def disarm_all(self) -> list[DeviceError]:
-        """Switch off the watchdogs, also those of devices that bnfos.conf no longer has; return why some are on."""
-        results = run_on_all(self._devices, disarm, self._deadline)
-        off = {result.device.name: result.device.entry for result in results if not result.error}
-        left = {name: one for name, one in self._state.targets.items() if not _is_of(one, off.get(name))}
-        return [*(result.error for result in results if result.error), *self._try_former(left)[0]]
+    def former(self) -> list[Device]:
+        """Return the devices that are kicked, but to which no section of bnfos.conf leads any more."""
+        usable = {device.name: device.entry for device in self._devices if not device.entry.problem}
+        asked = {_place_in(entry) for entry in usable.values()}
+        return [
+            self._former_device(name, target)
+            for name, target in self._state.targets.items()
+            if not _is_of(target, usable.get(name)) and _place_of(target) not in asked
+        ]
+
+    def disarm(self, device: Device, deadline: float) -> None:
+        """Switch off the watchdog of a device of bnfos.conf, or of a former one; raise DeviceError if it may be on.
+
+        For a resource that is stopped: one that does not answer is asked once more where it was kicked, if that is
+        elsewhere, as when the name server is gone. A former one that does not answer is given up.
+        """
+        if device not in self._devices:
+            with contextlib.suppress(Unreachable, NotABerofos):
+                _disarm_if_same(device, deadline)
+            return
+        try:
+            disarm(device, deadline)
+        except SectionError:
+            raise
+        except Unreachable:
+            target = self._state.targets.get(device.name)
+            if target is None or not _is_of(target, device.entry) or _place_of(target) == _place_in(device.entry):
+                raise
+            _disarm_if_same(self._former_device(device.name, target), deadline)
 
     def give_up(self) -> None:
         """Leave no watchdog armed that can be reached, and no kick daemon without need: the start arms none."""
-        if not self.disarm_all():
-            with contextlib.suppress(KickDaemonError):  # it kicks what is off; the next monitor says why
-                process.end(self._path)
-            self._state.targets, self._state.interval = {}, 0
+        results = run_on_all([*self._devices, *self.former()], self.disarm, self._deadline)
+        if any(result.error for result in results):
+            return
+        with contextlib.suppress(KickDaemonError):  # it kicks what is off; the next monitor says why
+            process.end(self._path)
+        self._state.targets, self._state.interval = {}, 0
 
     def undo(self) -> None:
         """Take back what this call armed and started: the resource was stopped meanwhile."""
@@ -282,10 +321,12 @@ class Watchdog:
 
         The state file contains no password; `berofos password` gives all devices the same one.
         """
-        section, address = name.partition(_FORMER)[0], target.kick.partition(":")[0]
+        section = name.partition(_FORMER)[0]
+        address, port = _place_of(target)
         logins = {device.name: device.entry.login for device in self._devices if device.entry.login}
         login = logins.get(section) or next(iter(logins.values()), None)
-        return Device(Entry(section, address, _mac_of(target), login, target.port))
+        seconds = next((device.request_seconds for device in self._devices), REQUEST_SECONDS)
+        return Device(Entry(section, address, _mac_of(target), login, port), seconds)
 
     # --- the kick daemon ---------------------------------------------------------------------------------------
 
@@ -366,7 +407,16 @@ def _is_of(target: Target | None, entry: Entry | None) -> bool:
     """Tell whether a target is the device that a section of bnfos.conf means now."""
     if target is None or entry is None or entry.mac not in (None, _mac_of(target)):
         return False
-    return entry.host == target.kick.partition(":")[0] or not entry.host.replace(".", "").isdigit()
+    return entry.host == _place_of(target)[0] or not entry.host.replace(".", "").isdigit()
+
+
+def _place_of(target: Target) -> tuple[str, int]:
+    """Return where a target is asked over HTTP."""
+    return target.kick.partition(":")[0], target.port
+
+
+def _place_in(entry: Entry) -> tuple[str, int]:
+    return entry.host, entry.port
 
 
 def _disarm_if_same(device: Device, deadline: float) -> Values:

@@ -158,6 +158,22 @@ def test_a_clean_stop_ends_the_kick_daemon_and_disarms_before_it_moves_the_relay
     assert events(devices)[2:] == [("watchdog", "0"), ("relay", "0")]
 
 
+def test_a_silent_device_does_not_keep_the_lines_of_the_others_at_a_stop(devices: Simulator, cluster: Cluster) -> None:
+    assert cluster.call("start").code == 0
+    devices["fos2"].model.fault("silent")
+    cluster.environ["OCF_RESKEY_CRM_meta_timeout"] = "4000"
+    assert cluster.call("stop", request_timeout="10", on_stop="fallback").code == 0
+    assert (watchdogs(devices)[0], modes(devices)[0]) == ("0", "0")
+
+
+def test_a_silent_device_does_not_keep_a_former_one_armed_at_a_stop(devices: Simulator, cluster: Cluster) -> None:
+    assert cluster.call("start").code == 0
+    devices["fos2"].model.fault("silent")
+    cluster.environ["OCF_RESKEY_CRM_meta_timeout"] = "4000"
+    assert cluster.call("stop", request_timeout="10", devices="fos2").code == 0
+    assert watchdogs(devices)[0] == "0"
+
+
 def test_a_silent_device_does_not_keep_the_others_from_being_armed(devices: Simulator, cluster: Cluster) -> None:
     """On a machine too busy to launch a kick daemon in the time that is left, a monitor arms them."""
     devices["fos2"].model.fault("silent")

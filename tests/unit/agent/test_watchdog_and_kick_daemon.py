@@ -361,6 +361,23 @@ def test_so_do_a_monitor_and_a_reload(world: World, action: str) -> None:
     assert armed(world) == ["1", "0", "0"]
 
 
+@pytest.mark.usefixtures("fos2_is_dead")
+def test_a_stop_moves_the_other_lines_when_a_device_is_silent_to_the_end(world: World) -> None:
+    assert world.call("start", request_timeout="10") == 0
+    assert world.call("stop", request_timeout="10", on_stop="fallback") == 0
+    assert (armed(world)[0], modes(world)[0]) == ("0", "0")
+
+
+@pytest.mark.usefixtures("fos2_is_dead")
+@pytest.mark.parametrize("seconds", ["1", "4"])
+def test_a_stop_asks_a_silent_device_once_whether_it_can_be_disarmed(world: World, seconds: str) -> None:
+    assert world.call("start", request_timeout=seconds) == 0
+    world.log.clear()
+    assert world.call("stop", request_timeout=seconds, on_stop="keep") == 0
+    assert world.now - world.began == pytest.approx(int(seconds), abs=0.1)
+    assert world.log == ["stop: fos2: no answer; check power and network"]
+
+
 # --- a state file that cannot be written -------------------------------------------------------------------------
 
 
@@ -542,6 +559,23 @@ def test_a_stop_does_not_ask_a_device_again_that_is_disarmed(world: World) -> No
     assert world.call("stop") == 0
     assert nothing_is_left(world)
     assert asked == []
+
+
+def test_a_stop_without_the_name_server_disarms_a_device_where_it_was_kicked(world: World) -> None:
+    world.names["fos1.example.org"] = "10.0.0.1"
+    declare(world, host1="fos1.example.org")
+    assert world.call("start") == 0
+    world.names.clear()
+    assert world.call("stop") == 0
+    assert nothing_is_left(world)
+
+
+@pytest.mark.usefixtures("fos2_is_dead")
+def test_a_stop_asks_a_former_device_for_as_long_as_any_other(world: World) -> None:
+    assert world.call("start", request_timeout="1") == 0
+    world.config.write_text(f"[fos1]\nhost = 10.0.0.1\nmac = {MACS['fos1']}\n")
+    assert world.call("stop", request_timeout="1") == 0
+    assert world.now - world.began == pytest.approx(1, abs=0.1)
 
 
 def test_a_kick_daemon_ends_once_another_node_has_the_lines_and_every_watchdog_is_off(world: World) -> None:
