@@ -205,7 +205,7 @@ def _secret(path: str) -> str:
 
 def _run(argv: list[str], data: bytes, seconds: float) -> None:
     """Run a program in a session of its own; raise NotDelivered with what it said last."""
-    name = os.path.basename(name_of(argv[0]))
+    name = name_of(argv[0] if "://" in argv[0] else os.path.basename(argv[0]))
     try:
         process = subprocess.Popen(
             argv,
