@@ -27,7 +27,6 @@ from berofos_agent.errors import (
     BerofosError,
     ConfigurationError,
     DeviceError,
-    DidNotFollow,
     KickDaemonError,
     NotCabled,
     OutOfTime,
@@ -342,20 +341,15 @@ def _expected(given: Parameters, mode: str) -> Mapping[str, str]:
 def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -> tuple[Result, str]:
     """Arm the devices in position; return the start's answer, and what to warn of.
 
-    A device that does not answer kicks stays unarmed, as it would drop the lines; without a kick daemon all do, and the
-    next monitor tries again. One that does not take the settings, or has left its position meanwhile, fails the start:
+    A device that does not answer kicks, or does not take the settings, stays unarmed; without a kick daemon all do. The
+    next monitor tries again: the lines are where they belong. One that has left its position meanwhile fails the start:
     then no kick daemon and no armed watchdog stay behind.
     """
     try:
         settings, errors = watchdog.start(in_position)
-        refused = [error for error in errors if isinstance(error, DidNotFollow)]
         readings = [Reading(name, values) for name, values in settings.items()]
         position = decisions.evaluate_monitor(readings, mode, 0, 1) if readings else OK
-        if refused:
-            answer = decisions.evaluate_start(refused, len(in_position))
-        elif position != OK:
-            answer = Result(ocf.OCF_ERR_GENERIC, position.reason)
-        else:
+        if position == OK:
             what = "not armed" if watchdog.is_wanted else "still on"
             return OK, f"watchdog {what}: {decisions.together(errors)}" if errors else ""
     except Superseded:
@@ -367,7 +361,7 @@ def _start_watchdog(watchdog: Watchdog, in_position: Sequence[str], mode: str) -
         watchdog.give_up()
         raise
     watchdog.give_up()
-    return answer, ""
+    return Result(ocf.OCF_ERR_GENERIC, position.reason), ""
 
 
 def _until_watchdog(deadline: float, watchdog: Watchdog | None) -> float:

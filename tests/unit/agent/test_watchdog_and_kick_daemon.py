@@ -480,11 +480,14 @@ def test_without_targets_the_state_file_has_no_interval(world: World) -> None:
     assert loaded(world).interval == 0
 
 
-def test_a_start_that_fails_leaves_no_interval_in_the_state_file(world: World) -> None:
+def test_devices_that_refused_their_watchdog_settings_are_armed_by_the_first_monitor_that_can(world: World) -> None:
     world.replaced_by = {(watchdog, "write_armed"): refuse_to_arm}
-    assert world.call("start") == 1
-    assert nothing_is_left(world)
-    assert loaded(world).interval == 0
+    assert world.call("start") == 0
+    assert armed(world) == ["0", "0", "0"]
+    assert world.call("monitor") == 190
+    world.replaced_by = {}
+    assert world.call("monitor") == 0
+    assert armed(world) == ["1", "1", "0"]
 
 
 # --- devices that bnfos.conf no longer has -----------------------------------------------------------------------

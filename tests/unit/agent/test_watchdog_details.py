@@ -167,15 +167,17 @@ def test_a_reload_before_a_start_does_nothing(world: World) -> None:
 # --- start and stop ----------------------------------------------------------------------------------------------
 
 
-def test_a_start_with_watchdog_0_fails_if_a_device_does_not_take_that(world: World) -> None:
+def test_a_start_with_watchdog_0_kicks_on_what_does_not_take_that(world: World) -> None:
     assert world.call("start", watchdog="15") == 0
 
     def refuse(device: Device, *_rest: object) -> Mapping[str, str]:
         raise DidNotFollow(device.name, "wdog=1, expected 0")
 
     world.replaced_by = {(watchdog, "disarm"): refuse}
-    assert world.call("start", watchdog="0") == 1
-    assert world.reasons == ["fos1: wdog=1, expected 0; switch it off and on (also fos2)"]
+    assert world.call("start", watchdog="0") == 0
+    reason = "watchdog still on: fos1: wdog=1, expected 0; switch it off and on (also fos2)"
+    assert loaded(world).conditions["watchdog"] == reason
+    assert len(world.kicked()) == 2
 
 
 def test_a_start_that_went_well_has_nothing_to_warn_of(world: World) -> None:
