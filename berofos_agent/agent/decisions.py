@@ -134,7 +134,7 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
         found = differences(one.settings, expected)
         if found:
             # All of the command is told: without its arguments it would switch a watchdog off.
-            arguments = provision_arguments(one.device, expected, one.settings)
+            arguments = provision_arguments(one.device, expected)
             what = _fitting(found, ocf.EXIT_REASON_BYTES - len(f"{one.device}: ; run berofos provision {arguments}"))
             return Result(ocf.OCF_DEGRADED, f"{one.device}: {what}; run berofos provision {arguments}")
     return OK

@@ -22,6 +22,8 @@ COMMAND = ("crm_mon", "--one-shot", "--inactive", "--output-as=xml", "--include=
 
 INFINITY = 1000000
 """Pacemaker's INFINITY: a fail-count after a failed start."""
+_NEVER = str(-INFINITY)
+"""The weight of a ban; a smaller one only makes a node less likely."""
 
 DEGRADED = 190
 """The exit code of a degraded monitor (OCF_DEGRADED). The resource runs; the failure has no fail-count."""
@@ -110,7 +112,7 @@ class FailCount:
 
 @dataclass(frozen=True)
 class Ban:
-    """A location constraint that keeps a resource away from a node, or makes it less likely there."""
+    """A location constraint that keeps a resource away from a node."""
 
     id: str
     resource: str
@@ -228,7 +230,11 @@ def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:
         instances=[_unless_starting(one, starting) for one in _instances(root.find("resources"))],
         failures=[_failure(element) for element in root.iterfind("failures/failure")],
         fail_counts=list(_fail_counts(root)),
-        bans=[Ban(*(one.get(name, "") for name in ("id", "resource", "node"))) for one in root.iterfind("bans/ban")],
+        bans=[
+            Ban(*(one.get(name, "") for name in ("id", "resource", "node")))
+            for one in root.iterfind("bans/ban")
+            if one.get("weight", _NEVER) == _NEVER
+        ],
         fencing=[_fencing(element) for element in root.iterfind("fence_history/fence_event")],
         history=history,
     )

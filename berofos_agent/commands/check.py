@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
-from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, provision_arguments, settings_for
+from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, settings_for
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -152,10 +152,13 @@ def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) 
     settings = settings_for(report.settings.get("scenario"), arguments.scenario, arguments.watchdog)
     different = differences(report.settings, settings)
     if different:
-        words = provision_arguments(report.device, settings, report.settings)
-        found.append(
-            Remark(Severity.WARNING, f"{', '.join(map(str, different))}; correct it with berofos provision {words}")
+        # Not `berofos provision`, which also moves the lines to port B.
+        fixes = " && ".join(f"bnfos --set {one.keyword}={one.expected} -f {report.device}" for one in different)
+        is_kicked = arguments.watchdog is None and any(one.keyword.startswith("wdog") for one in different)
+        advice = (
+            f"give --watchdog SECONDS if something kicks it, else {fixes}" if is_kicked else f"correct it with {fixes}"
         )
+        found.append(Remark(Severity.WARNING, f"{', '.join(map(str, different))}; {advice}"))
     return found
 
 

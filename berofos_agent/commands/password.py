@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
 
     login = Login(settings.USER, old) if old else None
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
-    before = status
+    before = bnfosconf.read_text(arguments.config)
     for change in changes:
         with password.uninterrupted():
             try:
@@ -68,8 +68,9 @@ def main(argv: Sequence[str]) -> int:
                 continue
             print(f"{change.entry.name}: new password set, protection on, written to {arguments.config}", flush=True)
             commandline.tell_syslog("berofos", f"{change.entry.name}: new password set: berofos password")
-    if status == before:
+    if bnfosconf.read_text(arguments.config) != before:  # of one device, too: the other node could not switch that one
         commandline.complain(PROG, f"now copy the file to each other node: {_how_to_copy(arguments.config)}")
+        _tell_of_heartbeat()
     return status
 
 
@@ -83,6 +84,18 @@ def parser() -> argparse.ArgumentParser:
     )
     commandline.add_devices(parser)
     return parser
+
+
+def _tell_of_heartbeat() -> None:
+    """The heartbeat read the file at its start: with the old password it could not take lost lines back."""
+    from berofos_agent.doctor import files, heartbeat
+
+    if heartbeat.state(files.switchers()) == heartbeat.ACTIVE:
+        commandline.complain(
+            PROG,
+            f"{heartbeat.UNIT} still has the old password: systemctl restart {heartbeat.UNIT} when lines may move "
+            "to port D and back",
+        )
 
 
 def _how_to_copy(path: str) -> str:

@@ -90,7 +90,7 @@ def flash(
                 reply = next(replies)
             except Unreachable as exc:
                 which = f"page {index + 1} of {pages}"
-                raise Unreachable(client.name, f"{which} was not acknowledged: {exc.what}", _ADVICE) from exc
+                raise Unreachable(client.name, f"{which} was not acknowledged: {exc.what}", _AGAIN) from exc
             error = frame.flash_error_of(reply.payload, index)
             if error != frame.SUCCESS:
                 raise _refused(client.name, index, pages, error)
@@ -99,9 +99,11 @@ def flash(
 
 
 _ADVICE = "power it off, bring it into flash mode and flash it again"
+_AGAIN = "check the network, then run the command again"
+"""Once pages are written: without its power the device would have neither firmware nor flash mode for a while."""
 
 
 def _refused(name: str, index: int, pages: int, error: int) -> DeviceError:
     which = f"page {index + 1} of {pages}"
     last = " (the last: the device checks the whole image then)" if index + 1 == pages else ""
-    return UnusableAnswer(name, f"refused {which}{last} with error {error}", _ADVICE)
+    return UnusableAnswer(name, f"refused {which}{last} with error {error}", _AGAIN)

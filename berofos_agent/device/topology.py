@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from berofos_agent.device.settings import watchdog_interval
-
 LINES: Mapping[str, str] = {"1": "A-B", "0": "A-D"}
 """By relay mode, where the lines that come in on port A go."""
 
@@ -57,14 +55,10 @@ def expected_settings(scenario: str, watchdog: int = 0) -> dict[str, str]:
     return {"wdog": "0", "wdogdef": "0", **stored}
 
 
-def provision_arguments(device: str, expected: Mapping[str, str], settings: Mapping[str, str]) -> str:
-    """Return what `berofos provision` needs to give a device the settings to expect of it.
-
-    Where these do not name the watchdog, it stays as it is among the device's own settings.
-    """
+def provision_arguments(device: str, expected: Mapping[str, str]) -> str:
+    """Return what `berofos provision` needs to give a device all that expected_settings returned."""
     scenario = next(name for name, value in SCENARIO.items() if value == expected["scenario"])
-    wanted = {**settings, **expected}
-    watchdog = watchdog_interval(wanted) if wanted.get("wdogdef") == "1" else 0
+    watchdog = int(expected.get("wdogitime", 0))
     options = [f"--scenario {scenario}"] if scenario != "fallback" else []
     if watchdog != WATCHDOG_SECONDS[scenario]:
         options.append(f"--watchdog {watchdog}")

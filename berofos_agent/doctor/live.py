@@ -125,9 +125,12 @@ def fail_counts(facts: Facts) -> Iterator[Problem]:
 def banned(facts: Facts) -> Iterator[Problem]:
     """A constraint keeps the relay resource away from a node."""
     moved = facts.cluster.moved if facts.cluster else {}
+    relays = {relay.id: relay for relay in facts.relays}
     for state in facts.states:
+        relay = relays.get(state.id)
         for ban in state.bans:
-            if ban.id not in moved:  # the constraint of a move or ban has its own check
+            is_third = relay is not None and _is_third_node(facts, relay, ban.node)
+            if ban.id not in moved and not is_third:  # the constraint of a move or ban has its own check
                 text = f"may not run on {ban.node} (constraint {ban.id}): no failover to it"
                 yield Problem(state.id, text, remedies.delete_constraint("location", ban.id))
 

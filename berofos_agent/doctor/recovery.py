@@ -38,11 +38,13 @@ def fallback_with_several_devices(facts: Facts) -> Iterator[Problem]:
         declared = next((file.entries for file in facts.files if file.path == given.config), ())
         devices = given.devices or [entry.name for entry in declared]
         if given.on_stop == "fallback" and len(devices) > 1:
+            # Another list of devices restarts the resource, and that stop would move the lines of all to port D.
+            keep, one = (remedies.set_parameter(relay.id, *to) for to in (("on_stop", "keep"), ("devices", devices[0])))
             yield Problem(
                 relay.id,
                 f"has on_stop=fallback and {len(devices)} devices: one that fails drops the lines of all",
-                f"{remedies.set_parameter(relay.id, 'devices', devices[0])}; a separate resource for each other device "
-                "(berofos cluster-config)",
+                f"{keep} && crm_resource --wait && {one}; a separate resource for each other device "
+                "(berofos cluster-config); then on_stop=fallback again",
             )
 
 

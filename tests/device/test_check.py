@@ -42,8 +42,18 @@ def flash(device: SimulatedDevice) -> None:
         (lambda device: device.write("cmd=3&apwd=x&pwd=1"), (), 2, "requires a password"),
         (lambda device: device.move_by_hand("0"), ("--port=b",), 2, "fos1: relay is in position A-D, expected A-B"),
         (lambda device: device.move_by_hand("0"), (), 1, "devices: are in different positions"),
-        (lambda device: device.write("cmd=1&rm=0"), (), 1, "BEROFOS WARNING - fos1: modedef=0, expected 1"),
-        (lambda device: device.write("cmd=6&wen=1"), (), 1, "fos1: wdog=1, expected 0"),
+        (
+            lambda device: device.write("cmd=1&rm=0"),
+            (),
+            1,
+            "BEROFOS WARNING - fos1: modedef=0, expected 1; correct it with bnfos --set modedef=1 -f fos1",
+        ),
+        (
+            lambda device: device.write("cmd=6&wen=1"),
+            (),
+            1,
+            "wdog=1, expected 0; give --watchdog SECONDS if something kicks it, else bnfos --set wdog=0 -f fos1",
+        ),
         (lambda device: device.write("cmd=1&sz=1"), ("--scenario=fallback",), 1, "scenario=1, expected 0"),
         (lambda device: device.write("cmd=1&sz=1&cmd=2&wen=1&wintv=15"), (), 0, "BEROFOS OK"),
         (

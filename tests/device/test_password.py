@@ -16,7 +16,9 @@ import pytest
 
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.editor import ConfFile
+from berofos_agent.device import password
 from berofos_agent.device.web import WebClient
+from berofos_agent.doctor import heartbeat
 from berofos_agent.errors import ConfigurationError, Unreachable
 from berofos_agent.simulator import RunningDevice
 from tests.device.conftest import Desk
@@ -220,6 +222,28 @@ def test_a_typed_password_that_is_not_utf8_is_one_line(desk: Desk) -> None:
 def test_a_change_ends_with_the_command_that_copies_the_file(desk: Desk) -> None:
     err = desk.berofos("password", typed=typed()).err
     assert err == f"berofos password: now copy the file to each other node: scp -p {desk.config} NODE:{desk.config}\n"
+
+
+def test_a_change_of_one_device_alone_has_to_be_copied_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = password.make
+
+    def fail_at_fos2(change: password.Change) -> None:
+        if change.entry.name == "fos2":
+            raise Unreachable("fos2", "no answer from 127.0.0.1 within 1 s")
+        make(change)
+
+    monkeypatch.setattr(password, "make", fail_at_fos2)
+    ran = desk.berofos("password", typed=typed())
+    assert ran.status == 4
+    assert ran.err.splitlines()[-1].startswith("berofos password: now copy the file to each other node: scp -p ")
+
+
+def test_a_heartbeat_with_the_old_password_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "state", lambda _switchers: heartbeat.ACTIVE)
+    assert desk.berofos("password", typed=typed()).err.splitlines()[-1] == (
+        "berofos password: berofos-heartbeat still has the old password: systemctl restart berofos-heartbeat "
+        "when lines may move to port D and back"
+    )
 
 
 def test_a_change_that_failed_asks_for_no_copy(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from berofos_agent.commands import provision
 from berofos_agent.device.provisioning import wanted_settings
-from berofos_agent.device.topology import WATCHDOG_SECONDS, expected_settings, provision_arguments, settings_for
+from berofos_agent.device.topology import WATCHDOG_SECONDS, expected_settings, provision_arguments
 
 
 def test_the_order_is_that_of_the_documentation() -> None:
@@ -44,15 +44,7 @@ def test_the_command_that_corrects_settings_switches_no_watchdog_off(
     scenario: str, watchdog: int, arguments: str
 ) -> None:
     expected = expected_settings(scenario, watchdog)
-    assert provision_arguments("fos1", expected, {"wdogdef": "0"}) == arguments
+    assert provision_arguments("fos1", expected) == arguments
     given = provision.parser().parse_args(arguments.split())
     interval = WATCHDOG_SECONDS[given.scenario] if given.watchdog is None else given.watchdog
     assert expected_settings(given.scenario, interval) == expected
-
-
-def test_a_watchdog_that_nothing_is_said_of_stays() -> None:
-    expected = settings_for("1")
-    assert provision_arguments("fos1", expected, {"wdogdef": "1", "wdogitime": "60"}).split()[2:4] == [
-        "--watchdog",
-        "60",
-    ]

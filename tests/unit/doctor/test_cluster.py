@@ -55,7 +55,11 @@ def test_a_resource_without_devices_has_all_devices_of_bnfos_conf() -> None:
         (CIBS / "fallback-with-several--pbx.xml").read_bytes().replace(b'value="fos1 fos2"', b'value=""'), "cib"
     )
     two = ConfigFile("/etc/bnfos.conf", [Entry("fos1", "10.34.1.20"), Entry("fos2", "10.34.1.21")])
-    assert [finding.check.id for finding in read(Facts(cluster, files=[two]))] == ["fallback-with-several"]
+    (finding,) = read(Facts(cluster, files=[two]))
+    assert finding.check.id == "fallback-with-several"
+    first, then, _last = finding.problem.fix.split(" && ")
+    assert "--set-parameter on_stop --parameter-value keep" in first, "the restart must not move the lines to port D"
+    assert then == "crm_resource --wait", "else Pacemaker makes one restart of both changes"
     assert read(Facts(cluster)) == []
 
 

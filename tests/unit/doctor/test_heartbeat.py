@@ -44,7 +44,9 @@ def test_lines_at_port_d_are_found() -> None:
 
 
 def test_a_watchdog_that_is_not_armed_is_found() -> None:
+    (fix,) = found("active", wdog="0", wdogstate="0").values()
     assert list(found("active", wdog="0", wdogstate="0")) == ["heartbeat-unarmed"]
+    assert "restart" not in fix, "a stop of the service moves the lines of all devices to port D"
 
 
 @pytest.mark.parametrize(

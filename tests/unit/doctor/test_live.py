@@ -126,6 +126,15 @@ def test_a_constraint_that_bans_and_standby_are_found() -> None:
     }
 
 
+def test_a_node_that_is_only_less_likely_is_not_banned() -> None:
+    assert "banned" not in found(facts("ban", B, B, edits={'weight="-1000000"': 'weight="-50"'}))
+
+
+def test_a_third_node_may_be_banned() -> None:
+    edits = {'resource="relay" node="xivo-2"': 'resource="relay" node="third"'}
+    assert "banned" not in found(facts("ban", B, B, edits=edits))
+
+
 def test_a_blocked_resource_is_found() -> None:
     edits = {
         'id="relay" resource_agent="ocf:xivo:berofos" role="Started" active="true" orphaned="false" blocked="false"': (
