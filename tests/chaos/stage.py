@@ -113,6 +113,8 @@ class Stage:
             (node, f"{RELAY}-{what} of {node}", self.cluster.attribute(node, f"{RELAY}-{what}"), truth)
             for (node, what), truth in attributes.items()
         ]
+        # After a failed start a node's attribute stays, and tells itself of when it is.
+        seen = [one for one in seen if one[0] != passive or "(last seen " not in one[2]]
         told = self.lab.run(active, ["sh", "-c", _METRICS]).stdout
         metrics = dict(line.rsplit(" ", 1) for line in told.splitlines())
         for name, device in self.lab.devices.items():
