@@ -26,6 +26,11 @@ ATTRIBUTES_SECONDS = 2.0
 LONGEST_VALUE = 200
 
 
+def _time_to_show(deadline: float) -> float:
+    """Return when showing an attribute has to end; a busy machine gets time for it, as the answer is the same."""
+    return max(deadline, time.monotonic() + ATTRIBUTES_SECONDS)
+
+
 def publish(call: Invocation) -> None:
     """Set the node attributes INSTANCE-config and INSTANCE-ready, and log a change of the latter."""
     deadline = call.deadline_of("monitor")
@@ -43,9 +48,9 @@ def publish(call: Invocation) -> None:
         reason = f"internal error ({type(exc).__name__}); see syslog and report it"
         raise
     finally:
-        different = node.publish_config(call, name, entries, deadline)
+        different = node.publish_config(call, name, entries, _time_to_show(deadline))
         value = _one_line(reason or different) or READY
-        before = node.publish(call.attribute("ready"), value, name, call.environ, deadline)
+        before = node.publish(call.attribute("ready"), value, name, call.environ, _time_to_show(deadline))
         if before.get(name) != value:
             _log(call, value)
 
