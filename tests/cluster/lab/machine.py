@@ -51,7 +51,6 @@ if [ -d $HERE/files ]; then   # the first boot
   ! grep --quiet '^ *device {{' $HERE/root/etc/corosync/corosync.conf ||
     chroot $HERE/root systemctl --quiet enable corosync-qdevice
   [ -p $HERE/watchdog ] || chroot $HERE/root systemctl --quiet disable sbd
-  chroot $HERE/root systemctl --quiet disable pcsd   # seconds of a core at each boot, and few tests need it
   rm -r $HERE/files
 fi
 [ ! -p $HERE/watchdog ] || export WATCHDOG=--bind=$HERE/watchdog:/dev/watchdog

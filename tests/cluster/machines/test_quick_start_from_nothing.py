@@ -33,7 +33,6 @@ def hosts() -> Iterator[Lab]:
     with new_lab() as lab:
         let_root_in(lab)
         for name in NODES:
-            lab.must(name, "systemctl enable --now pcsd")
             lab.must(name, "pcs cluster destroy")
             lab.nodes[name].edit("hosts", "127.0.0.1 localhost\n")
             type_example(lab, name, "hosts")
