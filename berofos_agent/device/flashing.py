@@ -100,7 +100,7 @@ def flash(
 
 _ADVICE = "power it off, bring it into flash mode and flash it again"
 _AGAIN = "check the network, then run the command again"
-"""Once pages are written: without its power the device would have neither firmware nor flash mode for a while."""
+"""Once a page was sent: the device stays in flash mode, and the caller says to leave it powered on."""
 
 
 def _refused(name: str, index: int, pages: int, error: int) -> DeviceError:
