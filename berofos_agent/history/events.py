@@ -108,7 +108,8 @@ _PACEMAKER = (
         {"subject": "{of}"},
     ),
     _Rule(
-        r"Setting (?P<of>\S+)-lines\[(?P<on>[^]]+)\]: .* -> (?P<value>(?!.*\(last seen)A-[BD].*)",
+        # Pacemaker 3 names the set of attributes: "in instance_attributes".
+        r"Setting (?P<of>\S+)-lines\[(?P<on>[^]]+)\](?: in \S+)?: .* -> (?P<value>(?!.*\(last seen)A-[BD].*)",
         LINES,
         "{of} on {on}: {value}",
         {"subject": "{of}"},

@@ -143,6 +143,12 @@ def test_a_switch_says_which_device_from_where_to_where_and_who(
         ),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: (unset) -> A-D", LINES, "relay on xivo-2: A-D"),
         (
+            "pacemaker-attrd",  # of Pacemaker 3
+            "Setting relay-lines[xivo-2] in instance_attributes: (unset) -> A-D",
+            LINES,
+            "relay on xivo-2: A-D",
+        ),
+        (
             "corosync",
             "A processor failed, forming new configuration: token timed out (1000ms), waiting 1200ms for consensus.",
             CAUSE,
@@ -171,6 +177,7 @@ def test_a_line_says_what_happened(program: str, text: str, kind: str, said: str
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: Not running"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: OCF_DEGRADED (fos2: no answer)"),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: A-D -> (unset)"),
+        ("pacemaker-attrd", "Setting relay-lines[xivo-2] in instance_attributes: A-D -> (unset)"),
         ("sshd", "fos1: switched from A-B to A-D: start on xivo-2, 14 ms"),
         ("berofosx", "fos1: switched from A-B to A-D: start on xivo-2, 14 ms"),
     ],
