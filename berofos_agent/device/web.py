@@ -146,6 +146,10 @@ class WebClient:
         self._get(write_target(values), seconds, _whatever_page)
 
     def _get(self, target: str, seconds: float, take: Callable[[requests.Response], bytes]) -> bytes:
+        if seconds <= 0:
+            raise Unreachable(
+                self.name, f"no time left to ask {self.host}", "find out what is slow, this node or the device"
+            )
         deadline = time.monotonic() + seconds
         url = f"http://{self.host}:{self.port}{target}" if self.port != 80 else f"http://{self.host}{target}"
         try:
