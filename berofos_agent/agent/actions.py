@@ -11,16 +11,16 @@ import signal
 import syslog
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Callable, TypeVar
 
-from berofos_agent.agent import dahdi, decisions, node, ocf, parameters, statepath
+from berofos_agent.agent import dahdi, decisions, node, ocf, showing, statepath
 from berofos_agent.agent import state as state_file
 from berofos_agent.agent.decisions import OK, Result
+from berofos_agent.agent.inputs import alarm, devices_of, parameters_of, position_of
 from berofos_agent.agent.invocation import DEEP, Invocation
 from berofos_agent.agent.parameters import Parameters
 from berofos_agent.agent.state import State
-from berofos_agent.config import bnfosconf
 from berofos_agent.device.reading import Reading
 from berofos_agent.device.topology import LINES, expected_settings
 from berofos_agent.errors import (
@@ -28,10 +28,8 @@ from berofos_agent.errors import (
     ConfigurationError,
     DeviceError,
     KickDaemonError,
-    NotCabled,
     OutOfTime,
     ParameterError,
-    StateError,
     Superseded,
 )
 from berofos_agent.watchdog import paths
@@ -44,19 +42,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ALARM_SECONDS = 0.25
-"""How long after its deadline an action is broken off: waits of its own end at the deadline."""
 LOCK_SECONDS = 4.0
 """For another action on this resource, which only `crm_resource --force-...` lets run beside this one."""
-SHOWING_SECONDS = 4.0
-"""How long a monitor at level 10 takes at most to show the node attributes; a stop waits for it."""
 WATCHDOG_SHARE = 1 / 6
 """Of an action's time, what is kept for arming: one silent device would leave none for the watchdogs of the others.
 
 No more, as the lines come first: a device that takes 1.9 s an answer is still read, written and read back in a start.
 """
-ATTRIBUTE_SECONDS = 0.1
-"""With less than this left, the next action sets the node attribute."""
 
 
 def run(action: str, call: Invocation) -> int:
@@ -74,19 +66,6 @@ def run(action: str, call: Invocation) -> int:
     if result.reason:
         ocf.exit_reason(result.reason, call.reason_prefix, log=result.is_news)
     return result.code
-
-
-@contextlib.contextmanager
-def alarm(deadline: float) -> Iterator[None]:
-    def ring(_signal: int, _frame: object) -> None:
-        raise OutOfTime("action timed out; see syslog")
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(0.05, deadline - time.monotonic() + ALARM_SECONDS))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 # --- actions ---------------------------------------------------------------------------------------------------
@@ -120,7 +99,7 @@ def start(call: Invocation, deadline: float) -> Result:
                 for reason in filter(None, state.conditions.values()):
                     ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
             state.failure = f"start failed: {answer.reason}" if answer != OK else ""
-            _save(call, state, [mode] if in_position else [], deadline)
+            showing.save(call, state, [mode] if in_position else [], deadline)
     return answer
 
 
@@ -178,26 +157,14 @@ def _monitor(call: Invocation, given: Parameters, mode: str, state: State, deadl
         if state.waking and reasons["position"] == "" and not _spans(call, given, deadline):
             state.waking = False
             ocf.tell_syslog(f"spans {' '.join(given.spans)} are up, {now - state.moved_at:.0f} s after the switch")
-        answer = answer._replace(is_news=_note_conditions(state, reasons, answer.reason))
+        answer = answer._replace(is_news=showing.note_conditions(state, reasons, answer.reason))
         has_failed = answer.code not in (ocf.OCF_SUCCESS, ocf.OCF_DEGRADED)
         state.failure = f"monitor failed: {answer.reason}" if has_failed else ""
-        is_set = _save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
+        is_set = showing.save(call, state, [one.mode for one in readings if one.mode], deadline, must=False)
         if call.check_level >= DEEP:
             with contextlib.suppress(OutOfTime):  # what was seen is the answer, however Pacemaker's daemons hang
-                _show(
-                    call, "" if is_set else state.attribute, devices, min(deadline, time.monotonic() + SHOWING_SECONDS)
-                )
+                showing.show(call, "" if is_set else state.attribute, devices, deadline)
     return answer
-
-
-def _show(call: Invocation, lines: str, devices: Sequence[Device], deadline: float) -> None:
-    """See that this node's attributes are in the CIB; `lines` is empty if it was set just now."""
-    name = node.this_node(call.environ, deadline - time.monotonic())
-    if lines:
-        node.publish(call.attribute("lines"), lines, name, call.environ, deadline)
-    node.publish_config(call, name, [device.entry for device in devices], deadline)
-    # Whether this node could take over is no question while it has the lines.
-    node.publish(call.attribute("ready"), "", name, call.environ, deadline)
 
 
 def validate_all(call: Invocation, deadline: float) -> Result:
@@ -287,19 +254,8 @@ def after_stop(call: Invocation, state: State) -> None:
         finally:
             if state.attribute:
                 node.set_attribute(
-                    call.attribute("lines"), _last_seen(state), call.environ, deadline - time.monotonic()
+                    call.attribute("lines"), showing.last_seen(state), call.environ, deadline - time.monotonic()
                 )
-
-
-def _last_seen(state: State) -> str:
-    """Return the node attribute of a stopped resource: empty, but after a failure what was last seen, and the reason.
-
-    Pacemaker stops a resource that failed, and an administrator then needs to know where the lines are.
-    """
-    if not state.failure:
-        return ""
-    lines = state.attribute.partition("; ")[0]
-    return f"{lines} (last seen {time.strftime('%Y-%m-%d %H:%M:%S')}); {state.failure}"
 
 
 _HANDLERS: Mapping[str, Callable[[Invocation, float], Result]] = {
@@ -385,24 +341,6 @@ def _undone_if_stopped(call: Invocation, watchdog: Watchdog | None) -> Iterator[
 # --- what the actions share ------------------------------------------------------------------------------------
 
 
-def parameters_of(call: Invocation) -> Parameters:
-    if call.clones > 1:
-        raise ParameterError(
-            "must not be cloned: two instances would switch one relay back and forth; remove the clone"
-        )
-    return parameters.parse(call.parameter)
-
-
-def position_of(call: Invocation, given: Parameters, deadline: float) -> tuple[str, str]:
-    """Return this node's name and the relay mode that brings the lines here; raise NotCabled."""
-    name = node.this_node(call.environ, deadline - time.monotonic())
-    mode = node.relay_mode_for(name, given.port_b_node, given.port_d_node)
-    if mode is None:
-        cabled = ", ".join(filter(None, (given.port_b_node, given.port_d_node)))
-        raise NotCabled(f"node {name} is neither port_b_node nor port_d_node; correct them ({cabled})")
-    return name, mode
-
-
 def _spans(call: Invocation, given: Parameters, deadline: float) -> str:
     """Return what is wrong with the spans; of layer 2 only what Asterisk says, as it need not run here."""
     reason = dahdi.evaluate([dahdi.read(span, call.dahdi) for span in given.spans])
@@ -415,14 +353,6 @@ def _spans(call: Invocation, given: Parameters, deadline: float) -> str:
 
 def _patience(deadline: float) -> float:
     return min(LOCK_SECONDS, (deadline - time.monotonic()) / 2)
-
-
-def devices_of(given: Parameters) -> list[Device]:
-    """Return the resource's devices; raise ConfigurationError."""
-    from berofos_agent.device.device import Device
-
-    entries = bnfosconf.select(bnfosconf.read(given.config), given.devices, given.config)
-    return [Device(entry, given.request_timeout) for entry in entries]
 
 
 def _run_on_all(
@@ -465,42 +395,3 @@ def _examine(device: Device, deadline: float) -> Values:
     settings = device.read(deadline)
     device.identify(deadline)
     return settings
-
-
-def _note_conditions(state: State, reasons: Mapping[str, str], answered: str) -> bool:
-    """Note what is wrong, log what has ended or begun; return whether the reason that is answered is a new one."""
-    is_news = False
-    for kind, reason in reasons.items():
-        before = state.conditions.get(kind, "")
-        if before and not reason:
-            ocf.tell_syslog(f"recovered: {before}")
-        if reason and reason != before:
-            is_news = is_news or reason == answered
-            if reason != answered:  # the reason that is answered is logged with the answer
-                ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
-        state.conditions[kind] = reason
-    return is_news
-
-
-def _save(call: Invocation, state: State, modes: Iterable[str], deadline: float, must: bool = True) -> bool:
-    """Write the state file, then let `crm_mon -A` show where the lines are and what is wrong.
-
-    The attribute comes last and only while there is time: attrd_updater hangs when Pacemaker does. It is tried once
-    a change, whether that works or not; returns whether it was. A monitor at level 10 asks whether it is still there.
-    """
-    lines = "/".join(sorted({LINES[mode] for mode in modes})) or "unknown"
-    value = "; ".join([lines, *filter(None, state.conditions.values())])
-    is_due = value != state.attribute and deadline - time.monotonic() > ATTRIBUTE_SECONDS
-    if is_due:
-        state.attribute = value
-    try:
-        state_file.save(call.state, state)
-    except Superseded:
-        raise
-    except StateError as exc:
-        if must:
-            raise
-        ocf.tell_syslog(f"warning: {exc}", syslog.LOG_WARNING)
-    if is_due:
-        node.set_attribute(call.attribute("lines"), value, call.environ, deadline - time.monotonic())
-    return is_due

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import syslog
 import time
+from importlib import import_module
 
 from berofos_agent.agent import node
 from berofos_agent.agent.invocation import Invocation
@@ -57,16 +58,17 @@ def publish(call: Invocation) -> None:
 
 def _look(call: Invocation, end: float) -> tuple[list[Entry], str]:
     """Return the resource's sections of bnfos.conf, and the first reason why this node could not take over."""
-    from berofos_agent.agent import actions, state
+    import_module("berofos_agent.agent.actions")  # a start here needs what it imports, such as ocf.py
+    from berofos_agent.agent import inputs, state
     from berofos_agent.device.inspection import inspect
     from berofos_agent.device.parallel import run_on_all
 
-    with actions.alarm(end):
-        given = actions.parameters_of(call)
-        devices = actions.devices_of(given)
+    with inputs.alarm(end):
+        given = inputs.parameters_of(call)
+        devices = inputs.devices_of(given)
         entries = [device.entry for device in devices]
         try:
-            actions.position_of(call, given, end)
+            inputs.position_of(call, given, end)
             state.check_writable(call.state)
         except BerofosError as exc:
             return entries, str(exc)

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 from berofos_agent.agent import ocf
 from berofos_agent.agent import state as state_file
 from berofos_agent.agent.state import State, Target
-from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.agent.targets import disarm_if_same, former_device, former_name, is_of, mac_of, place_in, place_of
 from berofos_agent.device import frame
 from berofos_agent.device.device import Device
 from berofos_agent.device.parallel import run_on_all
 from berofos_agent.device.reading import Reading
 from berofos_agent.device.settings import (
-    REQUEST_SECONDS,
     WATCHDOG_FAILURE,
     WATCHDOG_OFF,
     WATCHDOG_ON,
@@ -57,9 +56,6 @@ AFTER_LAUNCH_SECONDS = 0.25
 UNDO_SECONDS = 20.0
 """Nobody waits for it: 5 s were not enough for devices that take 1.5 s an answer, on a busy machine."""
 _ANSWER_PAUSE_SECONDS = 0.01
-_MAC_IN_KICK = slice(len(frame.MAGIC) + 1, len(frame.MAGIC) + 7)
-_FORMER = "@"
-"""In the name of a target that bnfos.conf no longer has, between its section's name and its MAC and address."""
 
 
 class Watchdog:
@@ -151,11 +147,11 @@ class Watchdog:
     def former(self) -> list[Device]:
         """Return the devices that are kicked, but to which no section of bnfos.conf leads any more."""
         usable = {device.name: device.entry for device in self._devices if not device.entry.problem}
-        asked = {_place_in(entry) for entry in usable.values()}
+        asked = {place_in(entry) for entry in usable.values()}
         return [
-            self._former_device(name, target)
+            former_device(name, target, self._devices)
             for name, target in self._state.targets.items()
-            if not _is_of(target, usable.get(name)) and _place_of(target) not in asked
+            if not is_of(target, usable.get(name)) and place_of(target) not in asked
         ]
 
     def disarm(self, device: Device, deadline: float) -> None:
@@ -166,7 +162,7 @@ class Watchdog:
         """
         if device not in self._devices:
             with contextlib.suppress(Unreachable, NotABerofos):
-                _disarm_if_same(device, deadline)
+                disarm_if_same(device, deadline)
             return
         try:
             disarm(device, deadline)
@@ -174,9 +170,9 @@ class Watchdog:
             raise
         except Unreachable:
             target = self._state.targets.get(device.name)
-            if target is None or not _is_of(target, device.entry) or _place_of(target) == _place_in(device.entry):
+            if target is None or not is_of(target, device.entry) or place_of(target) == place_in(device.entry):
                 raise
-            _disarm_if_same(self._former_device(device.name, target), deadline)
+            disarm_if_same(former_device(device.name, target, self._devices), deadline)
 
     def give_up(self) -> None:
         """Leave no watchdog armed that can be reached, and no kick daemon without need: the start arms none."""
@@ -303,8 +299,8 @@ class Watchdog:
         if not former:
             return [], set()
         report = process.read_report(self._path)
-        gone_devices = [self._former_device(name, target) for name, target in former.items()]
-        results = run_on_all(gone_devices, _disarm_if_same, self._deadline)
+        gone_devices = [former_device(name, target, self._devices) for name, target in former.items()]
+        results = run_on_all(gone_devices, disarm_if_same, self._deadline)
         errors, gone = [], set()
         for name, result in zip(former, results):
             kicks = report.devices.get(name)
@@ -315,18 +311,6 @@ class Watchdog:
             elif not isinstance(result.error, Unreachable):
                 errors.append(result.error)
         return errors, gone
-
-    def _former_device(self, name: str, target: Target) -> Device:
-        """Return the device of a target, with the login that bnfos.conf has now for its section, or for another.
-
-        The state file contains no password; `berofos password` gives all devices the same one.
-        """
-        section = name.partition(_FORMER)[0]
-        address, port = _place_of(target)
-        logins = {device.name: device.entry.login for device in self._devices if device.entry.login}
-        login = logins.get(section) or next(iter(logins.values()), None)
-        seconds = next((device.request_seconds for device in self._devices), REQUEST_SECONDS)
-        return Device(Entry(section, address, _mac_of(target), login, port), seconds)
 
     # --- the kick daemon ---------------------------------------------------------------------------------------
 
@@ -339,8 +323,8 @@ class Watchdog:
         before, wanted = self._state.targets, {}
         usable = [device for device in self._devices if not device.entry.problem]
         for device in usable:
-            if device.entry.mac is None and device.name not in ask and _is_of(before.get(device.name), device.entry):
-                device.gbl4.mac = _mac_of(before[device.name])
+            if device.entry.mac is None and device.name not in ask and is_of(before.get(device.name), device.entry):
+                device.gbl4.mac = mac_of(before[device.name])
         able = [device for device in usable if device.gbl4.mac or device.name in here]
         missing = {}
         for result in run_on_all(able, target_for, self._deadline):
@@ -359,7 +343,7 @@ class Watchdog:
         unable = {device.name for device in self._devices} - {device.name for device in able}
         wanted.update({name: before[name] for name in unable & before.keys()})
         kicks = {target.kick for target in wanted.values()}
-        wanted.update({_former_name(name, one): one for name, one in before.items() if one.kick not in kicks})
+        wanted.update({former_name(name, one): one for name, one in before.items() if one.kick not in kicks})
         self._set_targets(wanted, min([self._interval, *(target.interval for target in wanted.values())]))
         return missing
 
@@ -396,44 +380,3 @@ class Watchdog:
 
     def _text(self) -> str:
         return str(self._interval)
-
-
-def _former_name(name: str, target: Target) -> str:
-    address = target.kick.partition(":")[0]
-    return name if _FORMER in name else f"{name}{_FORMER}{_mac_of(target).hex()}{_FORMER}{address}"
-
-
-def _is_of(target: Target | None, entry: Entry | None) -> bool:
-    """Tell whether a target is the device that a section of bnfos.conf means now."""
-    if target is None or entry is None or entry.mac not in (None, _mac_of(target)):
-        return False
-    return entry.host == _place_of(target)[0] or not entry.host.replace(".", "").isdigit()
-
-
-def _place_of(target: Target) -> tuple[str, int]:
-    """Return where a target is asked over HTTP."""
-    return target.kick.partition(":")[0], target.port
-
-
-def _place_in(entry: Entry) -> tuple[str, int]:
-    return entry.host, entry.port
-
-
-def _disarm_if_same(device: Device, deadline: float) -> Values:
-    """Disarm a device unless another has its address now; raise NotABerofos then.
-
-    One that is armed, but does not answer over UDP, may be another: then a DeviceError, which is reported, as its lines
-    will fall.
-    """
-    settings = device.read(deadline)
-    try:
-        device.identify(deadline)
-    except Unreachable as exc:
-        if state_in(settings) == WATCHDOG_ON:
-            raise DeviceError(exc.device, exc.what, exc.step) from exc
-        raise
-    return disarm(device, deadline)
-
-
-def _mac_of(target: Target) -> bytes:
-    return bytes.fromhex(target.kick.rpartition(":")[2])[_MAC_IN_KICK]

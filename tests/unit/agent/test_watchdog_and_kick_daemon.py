@@ -558,7 +558,7 @@ def test_a_stop_does_not_ask_a_device_again_that_is_disarmed(world: World) -> No
     """A device that does not answer UDP would take what is left of the stop's time."""
     assert world.call("start") == 0
     asked: list[str] = []
-    world.replaced_by = {(watchdog, "_disarm_if_same"): lambda device, _deadline: asked.append(device.name)}
+    world.replaced_by = {(watchdog, "disarm_if_same"): lambda device, _deadline: asked.append(device.name)}
     assert world.call("stop") == 0
     assert nothing_is_left(world)
     assert asked == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from berofos_agent.agent import actions, node, ocf, state, watchdog
+from berofos_agent.agent import actions, node, ocf, state, targets, watchdog
 from berofos_agent.agent.state import State, Target
 from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device import resolver
@@ -129,14 +129,9 @@ def test_a_device_that_answers_us_and_not_the_kick_daemon_is_not_armed(world: Wo
 def test_a_former_device_is_asked_with_the_login_of_its_section_or_of_another(
     logins: dict[str, str | None], name: str, login: str | None
 ) -> None:
-    class Call:
-        state, syslog_tag = "/nowhere", "berofos(relay)"
-
-    call: Any = Call()
     entries = [Entry(one, "10.0.0.1", None, Login("admin", word) if word else None) for one, word in logins.items()]
-    policy = watchdog.Watchdog(call, State(), [Device(entry, 1) for entry in entries], 15, 0)
     target = Target(f"10.0.0.9:50123:47424c040b{MAC.hex()}0062", 15, 8080)
-    found = policy._former_device(name, target).entry
+    found = targets.former_device(name, target, [Device(entry, 1) for entry in entries]).entry
     assert (found.name, found.host, found.mac, found.port) == (name.partition("@")[0], "10.0.0.9", MAC, 8080)
     assert (found.login.password if found.login else None) == login
 
