@@ -68,6 +68,9 @@ class _Rule(NamedTuple):
     fields: Mapping[str, str] = {}
 
 
+_OF_NODE = r"\[(?P<on>[^]]+)\](?: in \S+)?"
+"""Behind the name of a node attribute; Pacemaker 3 names its set, "in instance_attributes"."""
+
 _PACEMAKER = (
     _Rule(r"Node (?P<of>\S+) state is now lost", CAUSE, "node {of} is lost", {"subject": "{of}"}),
     _Rule(r"Node (?P<of>\S+) state is now member", OTHER, "node {of} is in the cluster"),
@@ -100,16 +103,24 @@ _PACEMAKER = (
     ),
     _Rule(r"\+.*(?:name=.standby. value=.|-standby'\]: +@value=)(?:on|true)", CAUSE, "somebody puts a node in standby"),
     _Rule(
-        # Pacemaker 3 says OK where 2.1 says ok.
+        # Pacemaker 3 says OK where 2.1 says ok. That a resource is promoted or degraded is no failure.
         r"Result of (?P<task>\w+) operation for (?P<of>\S+) on (?P<on>\S+): "
-        r"(?!(?i:ok|not running|cancelled|ocf_degraded|degraded))(?P<end>.*)",
+        r"(?!(?i:ok|not running|cancelled|ocf_degraded|degraded|service is (?:active|promoted) but|"
+        r"(?:promoted|master)(?: \(degraded\)|$)))(?P<end>.*)",
         CAUSE,
         "{task} of {of} failed on {on}: {end}",
         {"subject": "{of}"},
     ),
     _Rule(
-        # Pacemaker 3 names the set of attributes: "in instance_attributes".
-        r"Setting (?P<of>\S+)-lines\[(?P<on>[^]]+)\](?: in \S+)?: .* -> (?P<value>(?!.*\(last seen)A-[BD].*)",
+        # All nodes log it. "not running" above may also be the answer that a monitor with role=Stopped expects.
+        rf"Setting fail-count-(?P<of>\S+)#(?P<task>[\w-]+)_\d+{_OF_NODE}: .* -> (?:\d|INFINITY)",
+        CAUSE,
+        "{task} of {of} failed on {on}",
+        {"subject": "{of}"},
+    ),
+    _Rule(rf"Setting shutdown{_OF_NODE}: .* -> [1-9]", CAUSE, "node {on} is being shut down"),
+    _Rule(
+        rf"Setting (?P<of>\S+)-lines{_OF_NODE}: .* -> (?P<value>(?!.*\(last seen)A-[BD].*)",
         LINES,
         "{of} on {on}: {value}",
         {"subject": "{of}"},
@@ -159,7 +170,8 @@ _AGENT = re.compile(r"berofos\((.*)\)")
 """The agent's name in a log, with that of the resource in it."""
 
 IS_WORTH_IT = re.compile(
-    rb"berofos|bnfos|state is now|Actions:|terminated \(|Result of |cli-prefer-|cli-ban-|standby|-lines\[|token timed"
+    rb"berofos|bnfos|state is now|Actions:|terminated \(|Result of |cli-prefer-|cli-ban-|standby|-lines\[|"
+    rb"fail-count-|shutdown\[|token timed"
 )
 """What a line contains that could be an event: logs are long, and parsing a line takes fifty times as long as this."""
 
@@ -223,18 +235,24 @@ def _order(event: Event) -> tuple[datetime, str, int]:
 
 
 def concise(events: Sequence[Event]) -> list[Event]:
-    """Return the events without what the agent tells itself near them, and without decisions about other resources."""
+    """Return the events without what the agent, or a failed operation, tells itself near them, and without decisions
+    about other resources."""
     agents = [(event, match[1]) for event in events if (match := _AGENT.fullmatch(event.program))]
     relays = {name for _event, name in agents} | {event.subject for event in events if event.kind == LINES}
-    times = [_order(event)[0] for event, _name in agents]
+    failed = [(event, event.subject) for event in events if event.kind == CAUSE and event.subject]
+    tellers = sorted([*agents, *failed], key=lambda told: _order(told[0]))
+    times = [_order(event)[0] for event, _name in tellers]
 
     def is_told(event: Event) -> bool:
         near = timedelta(seconds=NEAR_SECONDS)
-        others = agents[bisect_left(times, event.at - near) : bisect_right(times, event.at + near)]
+        others = tellers[bisect_left(times, event.at - near) : bisect_right(times, event.at + near)]
+        is_count = event.text.endswith(f" failed on {event.node}")  # a fail-count, which has no reason
         return any(
-            one.node.lower() == event.node.lower() and (event.kind == LINES or one.text in event.text)
+            one.text.startswith(f"{event.text}: ")
+            if one.subject
+            else event.kind == LINES or one.text in event.text or is_count
             for one, name in others
-            if name == event.subject
+            if name == event.subject and one.node.lower() == event.node.lower()
         )
 
     return [

@@ -141,6 +141,30 @@ def test_a_switch_says_which_device_from_where_to_where_and_who(
             CAUSE,
             "monitor of xivo failed on xivo-1: error (crashed)",
         ),
+        (
+            "pacemaker-controld",
+            "Result of monitor operation for db on xivo-1: promoted (failed)",
+            CAUSE,
+            "monitor of db failed on xivo-1: promoted (failed)",
+        ),
+        (
+            "pacemaker-attrd",
+            "Setting fail-count-xivo#monitor_10000[xivo-1]: (unset) -> 1",
+            CAUSE,
+            "monitor of xivo failed on xivo-1",
+        ),
+        (
+            "pacemaker-attrd",
+            "Setting fail-count-xivo#start_0[xivo-1] in instance_attributes: (unset) -> INFINITY",
+            CAUSE,
+            "start of xivo failed on xivo-1",
+        ),
+        (
+            "pacemaker-attrd",
+            "Setting shutdown[xivo-2] in instance_attributes: (unset) -> 1796054916",
+            CAUSE,
+            "node xivo-2 is being shut down",
+        ),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: (unset) -> A-D", LINES, "relay on xivo-2: A-D"),
         (
             "pacemaker-attrd",  # of Pacemaker 3
@@ -176,6 +200,15 @@ def test_a_line_says_what_happened(program: str, text: str, kind: str, said: str
         ("pacemaker-controld", "Result of start operation for relay on xivo-1: OK"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: Not running"),
         ("pacemaker-controld", "Result of monitor operation for relay on xivo-1: OCF_DEGRADED (fos2: no answer)"),
+        (
+            "pacemaker-controld",  # of Pacemaker 3
+            "Result of monitor operation for relay on xivo-1: Service is active but might fail soon (fos2: no answer)",
+        ),
+        ("pacemaker-controld", "Result of monitor operation for db on xivo-1: promoted"),
+        ("pacemaker-controld", "Result of probe operation for db on xivo-1: Promoted"),
+        ("pacemaker-controld", "Result of monitor operation for db on xivo-1: promoted (degraded)"),
+        ("pacemaker-attrd", "Setting fail-count-xivo#monitor_10000[xivo-1]: 1 -> (unset)"),
+        ("pacemaker-attrd", "Setting shutdown[xivo-2]: 1796054916 -> (unset)"),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2]: A-D -> (unset)"),
         ("pacemaker-attrd", "Setting relay-lines[xivo-2] in instance_attributes: A-D -> (unset)"),
         ("sshd", "fos1: switched from A-B to A-D: start on xivo-2, 14 ms"),
@@ -208,6 +241,15 @@ def test_what_the_agent_says_itself_is_not_repeated_by_pacemaker() -> None:
     other_resource = pacemaker("Actions: Start xivo ( xivo-1 )", 0.3)
     decided = pacemaker("Actions: Start relay ( xivo-1 )", 0.3)
     assert concise([said, *repeated, other_node, other_resource, decided]) == [said, other_node, decided]
+
+
+def test_a_count_of_failures_is_told_only_where_nothing_tells_the_failure_itself() -> None:
+    result = "Result of monitor operation for {} on xivo-2: error (crashed)"
+    count = "Setting fail-count-{}#monitor_10000[xivo-2]: (unset) -> 1"
+    relay = [agent("fos1: relay is in position A-B, expected A-D"), pacemaker(count.format("relay"), 0.2)]
+    xivo = [pacemaker(result.format("xivo"), 9), pacemaker(count.format("xivo"), 9.1)]
+    alone = pacemaker(count.format("xivo"), 30)  # of "not running", or of the other node
+    assert concise([*relay, *xivo, alone]) == [relay[0], xivo[0], alone]
 
 
 def switches(events: list[Event]) -> list[tuple[str, str, float | None]]:
