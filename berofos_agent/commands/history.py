@@ -117,7 +117,7 @@ def gather(arguments: argparse.Namespace) -> tuple[Findings, list[Event]]:
     if not arguments.no_devices and found.until >= datetime.now().astimezone() - timedelta(minutes=1):
         found.until += timedelta(minutes=1)
         _ask_devices(arguments, found)
-    return found, explained(concise(told_once(found.events)))
+    return found, concise(explained(told_once(found.events)))
 
 
 def _ask_devices(arguments: argparse.Namespace, found: Findings) -> None:

@@ -236,7 +236,8 @@ def _order(event: Event) -> tuple[datetime, str, int]:
 
 def concise(events: Sequence[Event]) -> list[Event]:
     """Return the events without what the agent, or a failed operation, tells itself near them, and without decisions
-    about other resources."""
+    about other resources. What switches are due to has to be known before: it is seen from all events.
+    """
     agents = [(event, match[1]) for event in events if (match := _AGENT.fullmatch(event.program))]
     relays = {name for _event, name in agents} | {event.subject for event in events if event.kind == LINES}
     failed = [(event, event.subject) for event in events if event.kind == CAUSE and event.subject]

@@ -210,7 +210,7 @@ def log(data: bytes) -> None:
         os.unlink(path)
         os.rmdir(_folder())
         _folder.cache_clear()
-    for event in events.explained(events.concise(events.told_once(found.events))):
+    for event in events.concise(events.explained(events.told_once(found.events))):
         assert event.text.isprintable()
         assert event.node.isprintable()
         assert logs.from_json(logs.as_json(event)).text == event.text

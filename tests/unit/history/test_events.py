@@ -253,7 +253,7 @@ def test_a_count_of_failures_is_told_only_where_nothing_tells_the_failure_itself
 
 
 def switches(events: list[Event]) -> list[tuple[str, str, float | None]]:
-    found = explained(concise(told_once(events)))
+    found = concise(explained(told_once(events)))
     return [(one.device, one.why, one.without_seconds) for one in found if one.kind == SWITCH]
 
 
@@ -301,6 +301,19 @@ def test_a_trouble_that_the_other_node_ended_is_over() -> None:
         agent(START.format("fos1"), 28),
     ]
     assert switches(told) == [("fos1", "node xivo-1 is lost", 8.0)]
+
+
+def test_a_trouble_that_ended_without_a_switch_is_over_also_where_the_agent_tells_it() -> None:
+    """The lines are here, the other node dies, and later somebody turns the relay by hand."""
+    told = [
+        pacemaker("Node xivo-1 state is now lost"),
+        agent("fos1: no answer from 10.42.0.201 within 3 s", 1),
+        agent("recovered: fos1: no answer from 10.42.0.201 within 3 s", 11),
+        pacemaker("Setting relay-lines[xivo-2]: A-D; fos1: no answer from 10.42.0.201 within 3 s -> A-D", 11.1),
+        agent("fos1: relay is in position A-B, expected A-D; find out who moved it", 22),
+        agent(START.format("fos1"), 23),
+    ]
+    assert switches(told) == [("fos1", "fos1: relay is in position A-B, expected A-D; find out who moved it", 1.0)]
 
 
 def test_a_cause_in_the_same_second_as_a_switch_without_fractions_comes_before_it() -> None:
