@@ -88,15 +88,17 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     word = " ".join(text.split()).lower()
     ago = re.fullmatch(r"(\d{1,9}) ?([a-z]+?)(?<=.)s?(?: ago)?", word)
     clock = re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d))?", word)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    names = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
+    midnight = now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)  # perhaps of another offset than now
+    names = {"today": midnight, "yesterday": midnight - timedelta(days=1)}
     try:
+        if word == "now":
+            return now
         if word in names:
-            return names[word]
+            return names[word].astimezone()
         if ago:
             return now - timedelta(seconds=min(_MOST_SECONDS, int(ago[1]) * _UNITS[ago[2]]))
         if clock:
-            return midnight.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0))
+            return midnight.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0)).astimezone()
         at = datetime.fromisoformat(word.upper().replace("Z", "+00:00"))
         return at if at.tzinfo else at.astimezone()
     except (ValueError, OverflowError, OSError, KeyError):

@@ -48,6 +48,19 @@ def test_a_time_is_written_in_several_ways(text: str, ago: timedelta) -> None:
     assert history.moment(text, NOW) == NOW - ago
 
 
+def test_a_time_of_today_is_right_on_the_day_on_which_the_clock_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    time.tzset()
+    try:
+        now = datetime(2026, 10, 25, 8, 0, tzinfo=timezone.utc).astimezone()  # back from 3:00 to 2:00 that night
+        assert history.moment("01:30", now) == datetime(2026, 10, 24, 23, 30, tzinfo=timezone.utc)
+        assert history.moment("today", now) == datetime(2026, 10, 24, 22, 0, tzinfo=timezone.utc)
+        assert history.moment("yesterday", now) == datetime(2026, 10, 23, 22, 0, tzinfo=timezone.utc)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_time_may_have_its_zone() -> None:
     assert history.moment("2026-11-25T11:00:00Z", NOW) == datetime(2026, 11, 25, 11, tzinfo=timezone.utc)
 
