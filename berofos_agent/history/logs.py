@@ -10,14 +10,15 @@ import contextlib
 import errno
 import glob
 import gzip
+import heapq
 import json
 import lzma
 import os
 import re
 import subprocess
+import threading
 import time
 import zlib
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timezone
@@ -57,16 +58,26 @@ class Findings:
 
     since: datetime
     until: datetime
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     left_out: int = 0
     sources: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    _latest: list[tuple[datetime, int, Event]] = field(default_factory=list)
+    """A heap; the number keeps the order of events of one time."""
+    _added: int = 0
+
+    @property
+    def events(self) -> list[Event]:
+        """The events in order of time."""
+        return [event for _at, _number, event in sorted(self._latest)]
 
     def add(self, event: Event | None) -> None:
         """Take an event, if it is in time; the oldest of too many is left out."""
         if event and self.since <= event.at <= self.until:
-            self.left_out += len(self.events) == MOST_EVENTS
-            self.events.append(event)
+            self._added += 1
+            heapq.heappush(self._latest, (event.at, self._added, event))
+            if len(self._latest) > MOST_EVENTS:
+                heapq.heappop(self._latest)
+                self.left_out += 1
 
 
 def read_all(found: Findings) -> None:
@@ -159,9 +170,12 @@ def from_json(data: Mapping[str, Any]) -> Event:
     at = datetime.fromisoformat(values["at"])
     if not at.tzinfo or not abs(at.year - datetime.now(timezone.utc).year) <= records.YEARS:
         raise ValueError("at")
+    if not 0 <= values.get("seconds", 0) < _MOST_SECONDS:  # false for what is not a number
+        raise ValueError("seconds")
     return Event(**{**values, "at": at})
 
 
+_MOST_SECONDS = 1e7
 _JSON_TYPES: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
 
 
@@ -215,14 +229,16 @@ def _stream(command: list[str], found: Findings) -> None:
     until = time.monotonic() + JOURNAL_SECONDS
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as journal:
         assert journal.stdout
+        watch = threading.Timer(JOURNAL_SECONDS, journal.kill)  # it may hang before its first line
+        watch.start()
         try:
             for line in _whole_lines(journal.stdout):
                 found.add(_from_journal(line))
-                if time.monotonic() > until:
-                    found.problems.append(f"journal: not read to its end within {JOURNAL_SECONDS:g} s; use --since")
-                    break
         finally:
+            watch.cancel()
             journal.kill()
+    if time.monotonic() > until:
+        found.problems.append(f"journal: not read to its end within {JOURNAL_SECONDS:g} s; use --since")
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:

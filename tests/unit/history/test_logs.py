@@ -117,6 +117,16 @@ def test_of_too_many_events_the_latest_are_kept_and_the_others_counted(found: Fi
     assert found.left_out == 3
 
 
+def test_of_too_many_events_the_latest_are_kept_whichever_file_is_read_last(found: Findings, tmp_path: Path) -> None:
+    night, week = tmp_path / "night", tmp_path / "week"
+    night.write_text(LINE.format(9))
+    week.write_text((LINE.format(1) + LINE.format(2)) * logs.MOST_EVENTS)
+    logs.read_file(str(night), found)
+    logs.read_file(str(week), found)
+    assert devices(found)[-1] == "fos9"
+    assert (len(found.events), found.left_out) == (logs.MOST_EVENTS, logs.MOST_EVENTS + 1)
+
+
 def test_the_history_of_another_node_comes_as_json(found: Findings, tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(LINE.format(1))
@@ -141,6 +151,11 @@ def test_the_history_of_another_node_comes_as_json(found: Findings, tmp_path: Pa
         '{\n"events": [{"at": "2026-11-25", "node": "a", "kind": "switch", "text": "a", "source": "a"}]}',
         '{\n"events": [{"at": "2026-11-25T02:00:00+00:00", "node": "a", "kind": "a", "text": "a", '
         '"source": "a", "line": "x"}]}',
+        *(
+            '{\n"events": [{"at": "2026-11-25T02:00:00+00:00", "node": "a", "kind": "cause", "text": "a", '
+            f'"source": "a", "seconds": {seconds}}}]}}'
+            for seconds in ("NaN", "Infinity", "1e300", "1" + "0" * 30)
+        ),
         "{\n" + "[" * 100_000,
     ],
 )
@@ -177,6 +192,19 @@ def test_the_journal_is_asked_for_our_programs_and_the_clusters(
     assert [(event.device, event.node, event.at.microsecond) for event in found.events] == [("fos1", "xivo-1", 123456)]
     assert found.sources == ["journal"]
     assert found.problems == []
+
+
+def test_a_journal_that_hangs_is_one_line(found: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "journalctl"
+    program.write_text('#!/bin/sh\ncase "$*" in\n*--field=*) echo "berofos(relay)" ;;\n*) exec sleep 600 ;;\nesac\n')
+    program.chmod(0o755)
+    (tmp_path / "journal" / "machine").mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(logs, "JOURNALS", (str(tmp_path / "journal"),))
+    monkeypatch.setattr(logs, "_machine_id", lambda: "machine")
+    monkeypatch.setattr(logs, "JOURNAL_SECONDS", 0.3)
+    logs.read_journal(found)
+    assert found.problems == ["journal: not read to its end within 0.3 s; use --since"]
 
 
 def test_the_kick_daemons_report_says_when_a_kick_was_answered_last(found: Findings, tmp_path: Path) -> None:
