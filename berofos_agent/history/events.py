@@ -101,6 +101,19 @@ _PACEMAKER = (
         "somebody bans {of} from {to}",
         {"subject": "{of}"},
     ),
+    # With a lifetime, the node is in a rule.
+    _Rule(
+        r"\+\+ +<expression id=.cli-prefer-expr-(?P<of>[^\"']+).* value=.(?P<to>[^\"']+)",
+        CAUSE,
+        "somebody moves {of} to {to}",
+        {"subject": "{of}"},
+    ),
+    _Rule(
+        r"\+\+ +<expression id=.cli-ban-(?P<of>[^\"']+)-on-[^\"']+-expr.* value=.(?P<to>[^\"']+)",
+        CAUSE,
+        "somebody bans {of} from {to}",
+        {"subject": "{of}"},
+    ),
     _Rule(r"\+.*(?:name=.standby. value=.|-standby'\]: +@value=)(?:on|true)", CAUSE, "somebody puts a node in standby"),
     _Rule(
         # Pacemaker 3 says OK where 2.1 says ok. That a resource is promoted or degraded is no failure.

@@ -130,6 +130,18 @@ def test_a_switch_says_which_device_from_where_to_where_and_who(
             "somebody bans xivo from xivo-1",
         ),
         (
+            "pacemaker-based",  # with --lifetime
+            '++   <expression id="cli-prefer-expr-xivo" attribute="#uname" operation="eq" value="xivo-2"/>',
+            CAUSE,
+            "somebody moves xivo to xivo-2",
+        ),
+        (
+            "pacemaker-based",
+            '++   <expression id="cli-ban-xivo-on-xivo-1-expr" attribute="#uname" operation="eq" value="xivo-1"/>',
+            CAUSE,
+            "somebody bans xivo from xivo-1",
+        ),
+        (
             "pacemaker-based",
             '++ <nvpair id="nodes-1-standby" name="standby" value="on"/>',
             CAUSE,
