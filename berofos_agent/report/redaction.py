@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
+import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -46,24 +48,38 @@ SHORT = 5
 
 
 def spellings(secrets: Iterable[str], user: str = "admin") -> list[str]:
-    """Return the secrets as they may be spelt in a log: plain, in a URL, in XML, in a header; the longest first."""
+    """Return the secrets as they may be spelt in a log: plain, in a URL, in XML, in JSON, in a shell's command, in a
+    header; the longest first."""
     found = set[str]()
     for secret in filter(None, (one.strip() for one in secrets)):
-        found |= {secret, quote(secret, safe=""), quote_plus(secret), quote(secret), html.escape(secret)}
-        found |= {html.escape(secret, quote=False), secret.encode("unicode_escape").decode()}
-        found.add(base64.b64encode(f"{user}:{secret}".encode()).decode())
+        found |= {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+        found.add(secret.encode("unicode_escape").decode())
+        found |= {secret.replace("'", quoted) for quoted in ("'\\''", "'\"'\"'", "\\'")}
+        for text in (html.escape(secret), html.escape(secret, quote=False)):
+            found |= {text.replace("&#x27;", quoted) for quoted in ("&#x27;", "&#39;", "&apos;", "'")}
+        for data in (secret.encode(), secret.encode("latin-1", "replace")):
+            urls = {quote(data, safe=""), quote_plus(data), quote(data)}
+            found |= urls | {re.sub("%..", lambda code: code[0].lower(), url) for url in urls}
+            found.add(base64.b64encode(f"{user}:".encode() + data).decode())
     return sorted(found, key=len, reverse=True)
 
 
 def redact(text: str, known: Sequence[str]) -> str:
     """Return a text without the values of settings that hold secrets, and without the known spellings."""
+    # Behind the name of a setting, a value ends at a space, a quote or an @; one that contains such is taken before.
+    text = _without_known(text, (secret for secret in known if re.search(r"\W", secret)))
     text = _ELEMENT.sub(_without_value, text)
     for pattern in (_LOGIN, _URL, _HEADER, _OPTION, _PAIR):
         text = pattern.sub(_without_group, text)
+    return _without_known(text, known)
+
+
+def _without_known(text: str, known: Iterable[str]) -> str:
     for secret in known:
-        alone = len(secret) < SHORT
-        pattern = re.compile(rf"(?<!\w){re.escape(secret)}(?!\w)" if alone else re.escape(secret))
-        text = pattern.sub(REDACTED, text)
+        if len(secret) < SHORT:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
+        else:
+            text = text.replace(secret, REDACTED)
     return text
 
 
@@ -106,7 +122,9 @@ _FOLDERS = ("PWD", "OLDPWD")
 
 def secrets_of_environment(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the values of variables whose names say that they hold secrets."""
-    yield from (value for name, value in environ.items() if re.search(NAMES, name, re.I) and name not in _FOLDERS)
+    for name, value in environ.items():
+        if re.search(NAMES, name, re.I) and name not in _FOLDERS:
+            yield os.fsencode(value).decode("utf-8", "replace")
 
 
 _CONF_LOGIN = re.compile(r"^[#;\s]*login\s*[=:]?\s*([^:\n]*):(.+)$", re.I | re.M)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import re
 
 import pytest
 
@@ -65,6 +67,40 @@ def test_a_known_password_is_taken_out_however_it_is_spelt() -> None:
     header = base64.b64encode(f"admin:{SECRET}".encode()).decode()
     for text in (SECRET, "S3c%26r%22t%25p%3Cw", "S3c&amp;r&quot;t%p&lt;w", 'S3c&amp;r"t%p&lt;w', header):
         assert redaction.redact(f"a {text} b", known) == f"a {REDACTED} b", text
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("correct horse battery", "nvpair[@id='f-passwd']:  @value=correct horse battery"),
+        ("correct horse battery", "fence_x --password correct horse battery"),
+        ('a"bcdefg', 'passwd="a"bcdefg"'),
+        ("it's secret", "passwd='it's secret'"),
+        ("p@ssw0rd!", "http://admin:p@ssw0rd!@10.0.0.1/"),
+        ("two words=x y", "password: two words=x y"),
+        ("pässe", "http://10.0.0.1/p%E4sse p%c3%a4sse"),
+        ('say"hi"', '{"text": "say\\"hi\\""}'),
+        ("größe", '{"text": "gr\\u00f6\\u00dfe"}'),
+        ("it's it", "value='it&apos;s it' it&#39;s it"),
+        ("it's it", "sh -c 'it'\\''s it'"),
+        ("pässe", f"header {base64.b64encode('admin:pässe'.encode('latin-1')).decode()}"),
+    ],
+)
+def test_no_part_of_a_known_password_stays(secret: str, text: str) -> None:
+    redacted = redaction.redact(text, redaction.spellings([secret]))
+    assert not [part for part in re.findall(r"[\w!]{3,}", secret) if part in redacted], redacted
+    assert REDACTED in redacted
+    assert redacted.count("%") == 0
+    assert "u00" not in redacted
+
+
+def test_a_password_that_is_the_name_of_a_setting_does_not_hide_the_setting() -> None:
+    assert "hunter2" not in redaction.redact("fence_x --password hunter2", redaction.spellings(["password"]))
+
+
+def test_a_variable_that_is_not_utf8_is_a_secret_too() -> None:
+    (secret,) = redaction.secrets_of_environment({"FENCE_PASSWD": os.fsdecode(b"caf\xe9-secret")})
+    assert "secret" not in redaction.redact("x caf\ufffd-secret", redaction.spellings([secret]))
 
 
 def test_a_short_password_does_not_spoil_the_words_it_is_part_of() -> None:
