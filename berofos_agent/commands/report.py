@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE
 from berofos_agent.commands.history import moment
+from berofos_agent.config import editor
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     if os.path.lexists(arguments.file) and not arguments.force:
         raise ConfigurationError(f"{arguments.file}: exists; choose another name or use --force")
+    editor.refuse_special_file(arguments.file)
     from berofos_agent.report.parts import gather
 
     parts = gather(arguments.config, arguments.since, datetime.now().astimezone())

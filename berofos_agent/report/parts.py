@@ -33,8 +33,6 @@ LOG_BYTES = 1 << 21
 JOURNAL_LINES = 20_000
 _BLOCK = 1 << 16
 
-CONF_PARAMETER = re.compile(r"""<nvpair\b[^>]*\bname="config"[^>]*\bvalue="(/[^"]+)\"""")
-
 PACKAGES = (
     "resource-agents-berofos",
     *("resource-agents", "pacemaker", "pacemaker-cli-utils", "corosync", "crmsh", "pcs", "fence-agents"),
@@ -104,7 +102,8 @@ def gather(config: str, since: datetime, until: datetime, environ: Mapping[str, 
         work.update({name: pool.submit(_run, words, SECONDS, environ) for name, words in COMMANDS.items()})
         found = {name: one.result() for name, one in work.items()}
     cib = found["cib.xml"][0]
-    paths = list(dict.fromkeys([config, *CONF_PARAMETER.findall(cib)]))
+    others = redaction.values_of_cib(cib, "config")
+    paths = list(dict.fromkeys([config, *(path for path in others if os.path.isabs(path))]))
     confs = {f"bnfos.conf{f'.{number}' if number else ''}": _file(path) for number, path in enumerate(paths)}
     found.update({name: (redaction.conf(text), problem) for name, (text, problem) in confs.items()})
     found.update({name: _file(path) for name, path in FILES.items() if os.path.exists(path)})
@@ -115,6 +114,7 @@ def gather(config: str, since: datetime, until: datetime, environ: Mapping[str, 
             *(secret for text, _problem in confs.values() for secret in redaction.secrets_of_conf(text)),
             # Pacemaker logs changes of the CIB, so a log knows passwords of before.
             *(secret for text, _problem in found.values() for secret in redaction.secrets_of_cib(text)),
+            *(secret for text, _problem in found.values() for secret in redaction.secrets_of_corosync(text)),
             *redaction.secrets_of_environment(environ),
         ]
     )
@@ -181,11 +181,14 @@ def _end_of_log(path: str) -> Found:
     try:
         with logs.opened(path) as file:
             if os.path.splitext(path)[1] not in logs.OPENERS:
-                file.seek(max(0, os.stat(path).st_size - LOG_BYTES))
-            blocks = deque(iter(lambda: file.read(_BLOCK), b""), maxlen=LOG_BYTES // _BLOCK)
+                file.seek(max(0, os.stat(path).st_size - LOG_BYTES - _BLOCK))
+            blocks = deque(iter(lambda: file.read(_BLOCK), b""), maxlen=LOG_BYTES // _BLOCK + 1)
     except (*logs.DAMAGES, OSError) as exc:
         return "", f"{path}: {getattr(exc, 'strerror', None) or exc}"
-    lines = b"".join(blocks).splitlines(keepends=True)
+    data = b"".join(blocks)
+    if len(data) > LOG_BYTES:  # the rest of a line that is cut may be the rest of a password
+        data = data[-LOG_BYTES:].partition(b"\n")[2]
+    lines = data.splitlines(keepends=True)
     kept = b"".join(line for line in lines if _INTERESTING.search(line))
     return kept.decode("utf-8", "replace"), ""
 

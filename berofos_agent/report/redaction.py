@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -111,10 +110,27 @@ def _without_group(match: re.Match[str]) -> str:
 
 def secrets_of_cib(text: str) -> Iterator[str]:
     """Yield the values of a CIB's settings that hold secrets."""
+    return _values(text, _NAME)
+
+
+def values_of_cib(text: str, name: str) -> Iterator[str]:
+    """Yield the values of a CIB's settings of this name."""
+    return _values(text, re.compile(rf"""\bname=(["']){re.escape(name)}\1"""))
+
+
+def _values(text: str, name: re.Pattern[str]) -> Iterator[str]:
     for element in _ELEMENT.finditer(text):
         value = _VALUE.search(element[0])
-        if value and _NAME.search(element[0]):
+        if value and name.search(element[0]):
             yield html.unescape(value[1][1:-1])
+
+
+_COROSYNC_KEY = re.compile(r"^\s*(?:key:|totem\.key \(str\) =)[ \t]*(\S+)", re.M)
+
+
+def secrets_of_corosync(text: str) -> Iterator[str]:
+    """Yield the key of corosync.conf, or of what corosync-cmapctl prints, where it is not in a file of its own."""
+    return (match[1] for match in _COROSYNC_KEY.finditer(text))
 
 
 _FOLDERS = ("PWD", "OLDPWD")
@@ -124,7 +140,7 @@ def secrets_of_environment(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the values of variables whose names say that they hold secrets."""
     for name, value in environ.items():
         if re.search(NAMES, name, re.I) and name not in _FOLDERS:
-            yield os.fsencode(value).decode("utf-8", "replace")
+            yield value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 _CONF_LOGIN = re.compile(r"^[#;\s]*login\s*[=:]?\s*([^:\n]*):(.+)$", re.I | re.M)

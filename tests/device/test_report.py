@@ -30,6 +30,8 @@ PLANTED = {
     "token": "CIB-t0ken",
     "environment": "Envir0nment",
     "log": "L0gged-only",
+    "corosync": "C0rosync+key",
+    "other.conf": "0ther-c0nf",
 }
 
 
@@ -49,13 +51,16 @@ class Host:
             f"<nvpair id='f-{name}' name='{name}' value='{PLANTED[name].replace(chr(34), '&quot;')}'/>"
             for name in ("passwd", "password", "secret", "community", "token")
         )
+        other = folder / "other.conf"
+        other.write_text(f"[fos1]\nlogin = admin:{PLANTED['other.conf']}\n")
+        pairs += f"<nvpair value='{other}' id='other' name='config'/>"
         cib = (CIBS / "good-crm.xml").read_text()
         fence = f"<primitive id='f' class='stonith' type='fence_ipmilan'><instance_attributes>{pairs}"
         assert "</resources>" in cib
         self.tool("cibadmin", cib.replace("</resources>", f"{fence}</instance_attributes></primitive></resources>"))
         everything = "\n".join(PLANTED.values()).replace(PLANTED["log"], f"passwd={PLANTED['log']}")
         for name in ("crm_mon", "corosync-cmapctl", "corosync-quorumtool", "corosync-cfgtool", "pacemakerd"):
-            self.tool(name, f"{everything}\n{quote(everything)}\n")
+            self.tool(name, f"{everything}\n{quote(everything)}\ntotem.key (str) = {PLANTED['corosync']}\n")
         self.write_log()
 
     def tool(self, name: str, output: str) -> None:
@@ -70,8 +75,9 @@ class Host:
     def write_log(self) -> None:
         """Pacemaker logs every change of the CIB."""
         stamp = f"{datetime.now():%b %d %H:%M:%S} xivo-1 pacemaker-based [45] (cib_perform_op) \tinfo: "  # noqa: DTZ005
-        lines = [f"++ /cib:  <nvpair id='x' name='passwd' value='{secret}'/>" for secret in PLANTED.values()]
-        lines += [f"+  /cib/nvpair[@id='f-passwd']:  @value={secret}" for secret in PLANTED.values()]
+        secrets = [secret for name, secret in PLANTED.items() if name not in ("corosync", "other.conf")]
+        lines = [f"++ /cib:  <nvpair id='x' name='passwd' value='{secret}'/>" for secret in secrets]
+        lines += [f"+  /cib/nvpair[@id='f-passwd']:  @value={secret}" for secret in secrets]
         lines += ["Node xivo-2 state is now lost"]
         text = "".join(f"{stamp}{line}\n" for line in lines)
         self.log.write_text(text)
@@ -109,6 +115,30 @@ def test_no_planted_password_is_in_the_archive_or_on_the_screen(host: Host) -> N
     assert "ERROR" in told["doctor.txt"] or "WARNING" in told["doctor.txt"]
     assert {"doctor.json", "rehearse.txt", "history.txt", "history.json", "crm_mon.xml", "packages.txt"} <= set(told)
     assert set(told) - {"INDEX"} == set(re.findall(r"^(\S+): ", told["INDEX"], re.M))
+
+
+def test_a_log_that_is_cut_begins_with_a_whole_line(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a password that is cut is not recognized."""
+    end = b" fence_x: passwd was set\n" + b"corosync is fine\n" * 1000
+    monkeypatch.setattr(parts, "LOG_BYTES", 1 << 16)
+    host.log.write_bytes(b"corosync\n" * 100_000 + b"passwd=" + b"s3cret" * ((1 << 16) // 6) + end)
+    Path(f"{host.log}.1.gz").write_bytes(gzip.compress(host.log.read_bytes()))
+    path = host.folder / "report.tar.gz"
+    assert host.desk.berofos("report", str(path)).status == 0
+    logged = {name: text for name, text in contents(path).items() if "pacemaker.log" in name}
+    assert len(logged) == 2
+    for text in logged.values():
+        assert "s3cret" not in text
+        assert text.endswith("corosync is fine\n" * 1000)
+
+
+def test_what_is_no_regular_file_is_not_replaced(host: Host) -> None:
+    """/dev/null as a file of mode 0600 would be the end of many programs."""
+    path = host.folder / "null"
+    os.mkfifo(path)
+    refused = host.desk.berofos("report", "--force", str(path))
+    assert (refused.status, stat.S_ISFIFO(path.stat().st_mode)) == (3, True)
+    assert refused.err == f"berofos report: {path}: is not a regular file; name one\n"
 
 
 def test_an_existing_file_stays_unless_it_is_forced(host: Host) -> None:
