@@ -123,6 +123,17 @@ def test_host_without_a_cluster_says_so(seen: Tab) -> None:
     seen.wait("/no cluster\\s+(Pacemaker is not installed|the cluster is not running)/.test(document.body.innerText)")
 
 
+def test_table_follows_a_relay_resource_that_is_added_or_removed(seen: Tab) -> None:
+    for cells in (["xivo-1", "online"], ["xivo-1", "online", "yes"], ["xivo-1", "standby"]):
+        tables = [{"title": "Nodes", "head": cells, "rows": [cells]}]
+        state = {"title": "t", "trouble": "", "cards": [], "tables": tables}
+        seen.ask(f"window.fetch = async () => ({{ ok: true, json: async () => ({json.dumps(state)}) }})")
+        row = "[...document.querySelectorAll('tbody td')].map((cell) => cell.textContent).join()"
+        seen.wait(f"{row} === '{','.join(cells)}'")
+        assert seen.ask("document.querySelectorAll('th').length") == len(cells)
+        seen.wait("document.getElementById('source').textContent === 'Live.'")
+
+
 def test_panel_only_shows(seen: Tab, panel: Panel) -> None:
     assert seen.ask("document.querySelectorAll('button, input').length") == 0
     for path in ("/", "/metrics"):

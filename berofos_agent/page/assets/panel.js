@@ -141,7 +141,8 @@ async function show(state) {
   const svg = new DOMParser().parseFromString(drawing, "image/svg+xml").documentElement;
   keep(byId("cards"), state.cards, (card) => card.name, () => newCard(svg), showCard);
   keep(byId("controls"), state.controls ?? [], (group) => group.title, (group) => make("fieldset", { className: group.kind ?? "" }), showGroup);
-  keep(byId("tables"), state.tables ?? [], (table) => table.title, newTable, showTable);
+  const columns = (table) => [table.title, ...table.head].join(); // a table keeps the columns that it began with
+  keep(byId("tables"), state.tables ?? [], columns, newTable, showTable);
 }
 
 function tell(trouble) {
