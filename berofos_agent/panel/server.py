@@ -18,7 +18,7 @@ from berofos_agent.errors import BerofosError
 from berofos_agent.page import content
 from berofos_agent.page.content import Reply
 from berofos_agent.panel import metrics
-from berofos_agent.panel.view import State
+from berofos_agent.panel.view import NOT_READ, State
 
 ADDRESS = "127.0.0.1"
 
@@ -49,8 +49,8 @@ def answer(method: str, path: str, host: str, sources: Mapping[str, Source]) -> 
 def metrics_of(state: State) -> Reply:
     """Return what was read last as metrics; without the library for that, or before the first reading, why not."""
     try:
-        if not state.devices:
-            raise BerofosError("not read yet; try again")
+        if not state.devices or state.cluster == NOT_READ:
+            raise BerofosError(f"{NOT_READ}; try again")
         seen = metrics.Observation(
             state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes, age=state.age
         )

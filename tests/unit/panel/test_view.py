@@ -210,3 +210,11 @@ def test_a_scrape_does_not_count_as_somebody_who_looks() -> None:
     assert [poll._looked for poll in polls] == [-math.inf, -math.inf]
     reader.look()
     assert -math.inf not in [poll._looked for poll in polls]
+
+
+def test_a_scrape_before_the_first_reading_of_the_cluster_says_nothing_of_it() -> None:
+    """berofos_cluster_up 0 is an alarm."""
+    for state in (State(), State([device("1")])):
+        reply = server.metrics_of(state)
+        assert (reply.status, reply.body) == (503, b"not read yet; try again\n")
+    assert server.metrics_of(State([device("1")], cluster="no cluster here")).status == 200
