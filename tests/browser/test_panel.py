@@ -305,7 +305,7 @@ def test_without_the_client_library_metrics_say_what_to_install() -> None:
     code = (
         "import sys; sys.modules['prometheus_client'] = None\n"
         "from berofos_agent.panel import server, view; from berofos_agent.device.inspection import Inspection\n"
-        "print(*server.metrics_of(view.State([Inspection('fos1')]))[:2])"
+        "print(*server.metrics_of(view.State([Inspection('fos1')], cluster='none'))[:2])"
     )
     told = run_panel(code=code).stdout
     assert told == "503 b'needs the client of Prometheus: apt-get install python3-prometheus-client\\n'\n"
