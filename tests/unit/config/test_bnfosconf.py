@@ -187,6 +187,22 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         bnfosconf.read(str(tmp_path / "bnfos.conf"))
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("host = http://admin:s3cret@10.0.0.1/", "address: 'http://admin:...'; correct it"),
+        ("host = 10.0.0.1 login=admin:s3cret", "address: '10.0.0.1 login=admin:...'; correct it"),
+        ("mac = admin:s3cret", "address: 'admin:...'; correct it"),
+        ("port = admin:s'cret", "65535: 'admin:...'; correct it"),
+        ("mac = 00:19:32", "address: '00:19:32'; correct it"),
+        ("login = s3cret", "a login is written user:password; correct it"),
+    ],
+)
+def test_a_login_at_the_wrong_place_is_in_no_message(line: str, shown: str) -> None:
+    (entry,) = parse(f"[fos1]\n{line}\n", "f")
+    assert entry.problem.endswith(shown)
+
+
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         bnfosconf.read(str(tmp_path))
