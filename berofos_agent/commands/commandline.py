@@ -88,11 +88,15 @@ def with_output(prog: str, work: Callable[[], int]) -> int:
     A reader that has gone, as in `berofos status | head -1`, is no line at all.
     """
     open_outputs()
+    _lost.clear()
     try:
         try:
-            return work()
+            status = work()
         finally:
             sys.stdout.flush()  # also behind the --help of argparse, which exits
+        if _lost:
+            raise _lost.pop(0)
+        return status
     except BrokenPipeError:
         abandon_output()
     except OSError as exc:
@@ -116,12 +120,17 @@ def abandon_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+_lost: list[OSError] = []
+"""Why output was lost when a problem was printed: the problem comes first, and the work goes on."""
+
+
 def complain(prog: str, problem: object) -> None:
     """Print a problem to standard error, after all output so far."""
     try:
         sys.stdout.flush()
-    except OSError:
-        abandon_output()  # the problem matters more
+    except OSError as exc:
+        _lost.append(exc)
+        abandon_output()
     print_error(f"{prog}: {problem}")
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "-m berofos_agent doctor --config $CONF",
     "provision": "-m berofos_agent provision --config $CONF --check",
     "metrics": "-m berofos_agent metrics --config $CONF",
+    "history": "-m berofos_agent history --config $CONF",
     "cluster-config": "-m berofos_agent cluster-config --port-b xivo-1 --follow xivo --config $CONF",
     "help": "-m berofos_agent --help",
     "status-help": "-m berofos_agent status --help",
@@ -40,7 +41,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def run(command: str, output: str, config: Path) -> subprocess.CompletedProcess[str]:
     line = f'exec {output}; exec "{sys.executable}" {COMMANDS[command]}'
-    environ = {**os.environ, "CONF": str(config), "HA_RSCTMP": "/nonexistent"}
+    environ = {**os.environ, "CONF": str(config), "HA_RSCTMP": "/nonexistent", "PYTHONUNBUFFERED": ""}
     return subprocess.run(["bash", "-c", line], env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -52,6 +53,18 @@ def test_an_output_that_takes_nothing_is_one_line_and_status_1(command: str, out
     assert "Exception ignored" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if "standard output: " in line]
     assert len(lines) == 1, done
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["metrics", "history"])
+def test_an_output_that_is_full_is_told_also_where_a_device_does_not_answer(command: str, tmp_path: Path) -> None:
+    config = tmp_path / "bnfos.conf"
+    config.write_text("[fos1]\nhost = 127.0.0.1\nport = 1\n")
+    done = run(command, ">/dev/full", config)
+    assert [line.partition(": ")[2] for line in done.stderr.splitlines()] == [
+        "fos1: 127.0.0.1: Connection refused; check power and network",
+        "standard output: No space left on device",
+    ]
     assert done.returncode == 1
 
 
