@@ -209,7 +209,7 @@ def as_text(report: Inspection, paint: Paint, columns: int) -> list[str]:
         lines += [] if is_narrow else _indented(picture.draw(report.mode, scenario, paint=paint))
         lines += _indented(_table(report.settings, is_narrow))
     for remark in remarks(report):
-        told = textwrap.wrap(f"! {printable(remark.text)}", columns - 2, subsequent_indent="  ")
+        told = textwrap.wrap(f"! {printable(remark.text)}", max(1, columns - 2), subsequent_indent="  ")
         lines += [paint(line, "red") for line in _indented(told)]
     return lines
 
