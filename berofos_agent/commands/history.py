@@ -44,6 +44,8 @@ _MOST_SECONDS = 30 * 365 * 86400
 def main(argv: Sequence[str]) -> int:
     """Run the command and return its exit status."""
     arguments = parser().parse_args(argv)
+    if arguments.since > arguments.until:
+        parser().error("--since is after --until")
     found, events = gather(arguments)
     if arguments.json:
         print(json.dumps(as_json(found, events), indent=2))
@@ -83,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def moment(text: str, now: datetime | None = None) -> datetime:
-    """Argument type: a time in ISO form, a time of today, now, today, yesterday, or "2 hours ago"."""
+    """Argument type: a time in ISO form, a time of the last 24 hours, now, today, yesterday, or "2 hours ago"."""
     now = now or datetime.now().astimezone()
     word = " ".join(text.split()).lower()
     ago = re.fullmatch(r"(\d{1,9}) ?([a-z]+?)(?<=.)s?(?: ago)?", word)
@@ -98,7 +100,8 @@ def moment(text: str, now: datetime | None = None) -> datetime:
         if ago:
             return now - timedelta(seconds=min(_MOST_SECONDS, int(ago[1]) * _UNITS[ago[2]]))
         if clock:
-            return midnight.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0)).astimezone()
+            at = midnight.replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0))
+            return at.astimezone() if at.astimezone() <= now else (at - timedelta(days=1)).astimezone()
         at = datetime.fromisoformat(word.upper().replace("Z", "+00:00"))
         return at if at.tzinfo else at.astimezone()
     except (ValueError, OverflowError, OSError, KeyError):

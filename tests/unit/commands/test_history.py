@@ -37,6 +37,7 @@ NIGHT = """\
         ("7 days ago", timedelta(days=7)),
         ("2 weeks ago", timedelta(weeks=2)),
         ("02:30", timedelta(hours=9, minutes=30, seconds=30)),
+        ("22:00", timedelta(hours=14, seconds=30)),  # the last one that was: at 3 in the morning, of the evening before
         ("today", timedelta(hours=12, seconds=30)),
         ("Yesterday", timedelta(hours=36, seconds=30)),
         ("2026-11-25", timedelta(hours=12, seconds=30)),
@@ -175,6 +176,12 @@ def test_what_cannot_be_read_is_a_line_and_the_rest_is_shown(night: Path, capsys
     assert status == 0
     assert "fos1, fos2" in out
     assert err == f"berofos history: {night.parent}/missing: No such file or directory\n"
+
+
+def test_a_begin_after_the_end_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        berofos.main(["history", "--since", "2026-11-25", "--until", "2026-11-24"])
+    assert "--since is after --until" in capsys.readouterr().err
 
 
 def test_without_any_source_the_status_is_1(night: Path, capsys: pytest.CaptureFixture[str]) -> None:
