@@ -27,6 +27,7 @@ _WORD = r"[\w.-]{0,60}"
 _QUOTED = r"""(?:"[^"<\n]*"|'[^'<\n]*')"""
 _ELEMENT = re.compile(rf"<[a-z_]{{1,30}}\b(?:{_QUOTED}|[^<>\"'])*>", re.I)
 _NAME = re.compile(rf"""\bname=(["'])[^"']*(?:{NAMES})[^"']*\1""", re.I)
+_RECIPIENT = re.compile(r"<recipient\b")
 _VALUE = re.compile(rf"\bvalue=({_QUOTED})", re.I)
 
 _PAIR = re.compile(
@@ -109,8 +110,9 @@ def _without_group(match: re.Match[str]) -> str:
 
 
 def secrets_of_cib(text: str) -> Iterator[str]:
-    """Yield the values of a CIB's settings that hold secrets."""
-    return _values(text, _NAME)
+    """Yield the values of a CIB's settings that hold secrets, and the addresses of webhooks, as they often are."""
+    yield from _values(text, _NAME)
+    yield from (value for value in _values(text, _RECIPIENT) if "://" in value)
 
 
 def values_of_cib(text: str, name: str) -> Iterator[str]:

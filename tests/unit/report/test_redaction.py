@@ -118,6 +118,16 @@ def test_passwords_are_known_from_the_cib_the_configuration_and_the_environment(
     assert list(redaction.secrets_of_environment(environ)) == ["one", "two"]
 
 
+def test_the_address_of_a_webhook_is_a_secret_and_that_of_a_person_is_not() -> None:
+    """docs/alerts.md: the address of a webhook is often its secret."""
+    cib = '<recipient id="r" value="https://hooks.example/T0ken?a=1&amp;b=2"/><recipient id="s" value="a@example.org"/>'
+    secrets = list(redaction.secrets_of_cib(cib))
+    assert secrets == ["https://hooks.example/T0ken?a=1&b=2"]
+    redacted = redaction.redact(cib, redaction.spellings(secrets))
+    assert "T0ken" not in redacted
+    assert "a@example.org" in redacted
+
+
 def test_of_a_bnfos_conf_only_what_is_known_to_be_no_secret_stays() -> None:
     kept = "[fos1]\nmac = 00:19:32:00:12:1D\nhost = 10.0.0.1\nport=80\n"
     told = redaction.conf(kept + "login = admin:a\nlgin admin:b = c\n# it was d\n;login=x:e\n")
