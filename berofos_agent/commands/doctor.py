@@ -96,7 +96,7 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
     cluster, why_not = (cib.read_file(cib_path), "") if cib_path else _tried(cib.read_live)
     live, why_not_live = _tried(status.read) if cluster and not cib_path else (None, "")
     named = [relay.parameters.get("config") or DEFAULT_PATH for relay in cluster.relays] if cluster else []
-    paths = [config] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
+    paths = [os.path.abspath(config)] if config else [] if cib_path else list(dict.fromkeys(named)) or [DEFAULT_PATH]
     configs = [files.read(path) for path in paths]
     inspected = [device for file in configs for device in _inspect(file)]
     quorum_device = "" if cib_path else files.quorum_device()

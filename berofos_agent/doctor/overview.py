@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,7 @@ class View:
     live: ClusterStatus
     findings: Sequence[Finding]
     config: str
+    """The absolute path, as resources name it."""
     kicks: Mapping[str, Kicks] = field(default_factory=dict)
     """By resource, what its kick daemon on this host did."""
 
@@ -75,7 +77,7 @@ def read_cluster(config: str) -> View:
     cluster, live = cib.read_live(), status.read()
     kicked = {relay.id: kicks.read(relay) for relay in cluster.relays}
     known = {resource: one for resource, one in kicked.items() if one}
-    return View(Facts(cluster, status=live), live, [], config, known)
+    return View(Facts(cluster, status=live), live, [], os.path.abspath(config), known)
 
 
 def read_view(config: str) -> View | None:

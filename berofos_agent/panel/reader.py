@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 import traceback
@@ -81,7 +82,7 @@ class Reader:
     def __init__(self, devices: Sequence[Device], request_seconds: float, config: str) -> None:
         """`config` is the file that declares the devices, by the name that the cluster has for it."""
         self._devices = devices
-        self._config = config
+        self._config = os.path.abspath(config)
         self._seconds = request_seconds + SCAN_SECONDS
         self._known: dict[str, Inspection] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS)

@@ -87,6 +87,18 @@ def test_healthy_cluster(node: Node) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["bnfos.conf", "./bnfos.conf", "../{}/bnfos.conf"])
+def test_a_relative_path_of_the_configuration_is_the_one_that_the_cluster_names(
+    node: Node, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = node.desk.config.parent
+    assert node.desk.config.name == "bnfos.conf"
+    monkeypatch.chdir(folder)
+    out = node.status("healthy", "0", "1", arguments=("--config", path.format(folder.name))).out
+    assert "fos1    A-D xivo-2  A-B xivo-1  WRONG POSITION" in out
+    assert "verdict   OK" not in out
+
+
 def test_kicks_of_the_daemon_of_this_host(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HA_RSCTMP", str(tmp_path))
     monkeypatch.setattr("berofos_agent.watchdog.kickd.clock", lambda: 1000.0)
