@@ -12,6 +12,7 @@ import difflib
 import os
 import pwd
 import re
+import signal
 import sys
 import syslog
 import textwrap
@@ -105,6 +106,16 @@ def with_output(prog: str, work: Callable[[], int]) -> int:
         abandon_output()
         complain(prog, f"standard output: {exc.strerror}")
     return FAILED
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C, a lost terminal and kill wait until what is being written is done, said and logged: some seconds."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def open_outputs() -> None:

@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     changes = password.prepare(entries, arguments.config, login, new, arguments.timeout)
     before = bnfosconf.read_text(arguments.config)
     for change in changes:
-        with password.uninterrupted():
+        with commandline.uninterrupted():
             try:
                 password.make(change)
             except BerofosError as exc:

@@ -68,7 +68,8 @@ def main(argv: Sequence[str]) -> int:
     if not arguments.yes and not _agreed(different):
         commandline.complain(PROG, "nothing written")
         return FAILED
-    return _write(arguments, different) or status
+    with commandline.uninterrupted():
+        return _write(arguments, different) or status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -129,10 +130,14 @@ def _write(arguments: argparse.Namespace, different: Sequence[tuple[Result[Value
         if result.value is None:
             continue
         name = result.device.name
+        if "mode" in changes[name]:
+            was, now = LINES.get(before[name].get("mode", ""), "unknown"), LINES[changes[name]["mode"]]
+            who = f"berofos provision by {commandline.user()}"
+            commandline.tell_syslog("berofos", f"{name}: switched from {was} to {now}: {who}")
+        commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
         if result.value:
             print(
                 f"{name}: the firmware lost {', '.join(result.value)}; written again. Update it: {page('firmware.md')}"
             )
         print(f"{name}: set up for {arguments.scenario}, verified; no other setting changed")
-        commandline.tell_syslog("berofos", f"{name}: set up for {arguments.scenario}: berofos provision")
     return commandline.complain_of(PROG, [result.error for result in results])

@@ -28,14 +28,15 @@ def main(argv: Sequence[str]) -> int:
         commandline.complain(PROG, f"warning: {resources.warning(managed_by)}")
     mode = MODE_OF_PORT[arguments.port]
     deadline = time.monotonic() + 4 * arguments.timeout
-    results = run_on_all(devices, lambda device, end: device.switch(mode, end), deadline)
-    for result in results:
-        if result.value:
-            line = commandline.movement(result.device, result.value)
-            print(line)
-            if result.value.moved:
-                commandline.tell_syslog("berofos", f"{line}: berofos switch by {commandline.user()}")
-    return commandline.complain_of(PROG, [result.error for result in results])
+    with commandline.uninterrupted():
+        results = run_on_all(devices, lambda device, end: device.switch(mode, end), deadline)
+        for result in results:
+            if result.value:
+                line = commandline.movement(result.device, result.value)
+                if result.value.moved:
+                    commandline.tell_syslog("berofos", f"{line}: berofos switch by {commandline.user()}")
+                print(line)
+        return commandline.complain_of(PROG, [result.error for result in results])
 
 
 def parser() -> argparse.ArgumentParser:

@@ -62,22 +62,23 @@ def _run(arguments: argparse.Namespace) -> int:
     from berofos_agent.device.parallel import run_on_all
 
     mode = MODE[arguments.state]
-    results = run_on_all(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
-    for result in results:
-        if result.value:
-            line = commandline.movement(result.device, result.value)
-            _tell(arguments, line)
-            if result.value.moved:
-                commandline.tell_syslog(PROG, f"{line}: xivo-berofos {arguments.state} by {commandline.user()}")
-        elif result.error:
-            _log_error(arguments, result.error)
-    return commandline.complain_of(PROG, [result.error for result in results])
+    with commandline.uninterrupted():
+        results = run_on_all(devices, lambda device, end: device.switch(mode, end), time.monotonic() + TOTAL_SECONDS)
+        for result in results:
+            if result.value:
+                line = commandline.movement(result.device, result.value)
+                if result.value.moved:
+                    commandline.tell_syslog(PROG, f"{line}: xivo-berofos {arguments.state} by {commandline.user()}")
+                _tell(arguments, line)
+            elif result.error:
+                _log_error(arguments, result.error)
+        return commandline.complain_of(PROG, [result.error for result in results])
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:
     """Print a line on standard error, as XiVO's command does; with --syslog, log it as well."""
     if not arguments.quiet:
-        print(line, file=sys.stderr)
+        commandline.print_error(line)
     if arguments.syslog:
         commandline.tell_syslog(PROG, line)
 

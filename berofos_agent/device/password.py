@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from berofos_agent.config.bnfosconf import Entry, Login
@@ -63,17 +61,6 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
             raise Refused(entry.name, f"{what}; nothing changed", step) from exc
         changes.append(Change(entry, path, seconds, was, login, settings))
     return changes
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C, a lost terminal and kill wait until a device and the file agree again: some seconds at most."""
-    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make(change: Change) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from berofos_agent import simulator
+from berofos_agent.device import frame
+from berofos_agent.simulator import DeviceSpec, Power
+from tests.ocf.conftest import fresh_address
 
 COMMANDS = {
     "status": "-m berofos_agent status --config $CONF",
@@ -83,3 +87,38 @@ def test_an_error_output_that_takes_nothing_changes_nothing_else(command: str, o
     done = run(command, output, config)
     assert done.returncode in DOCUMENTED
     assert done.stderr == ""
+
+
+def test_a_flash_and_a_switch_go_on_when_nobody_reads_their_messages(tmp_path: Path) -> None:
+    with simulator.running([DeviceSpec("fos1", fresh_address(), 0, frame.PORT)]) as devices:
+        device = devices["fos1"].model
+        config, image = tmp_path / "bnfos.conf", tmp_path / "image"
+        config.write_text(devices.conf())
+        image.write_bytes(bytes(range(256)) * 80)
+        bnfos = f"{sys.executable} -m berofos_agent.commands.bnfos --config {config} -f fos1"
+        xivo_berofos = f"{sys.executable} -m berofos_agent.commands.xivo_berofos --config {config} master"
+        no_reader = "2> >(true); sleep 0.2"
+        for command in (xivo_berofos, f"{bnfos} --flash {image} --force"):
+            if "--flash" in command:
+                assert device.mode == "1"
+                device.switch_power(Power.FLASH)
+            ended = subprocess.run(["bash", "-c", f"exec {no_reader}; exec {command}"], timeout=60, check=False)
+            assert ended.returncode == 0
+        assert device.state()["image"]
+
+
+def test_kicks_go_on_when_nobody_reads_their_messages(tmp_path: Path) -> None:
+    with simulator.running([DeviceSpec("fos1", fresh_address(), 0, frame.PORT)]) as devices:
+        config = tmp_path / "bnfos.conf"
+        config.write_text(devices.conf())
+        command = [sys.executable, "-m", "berofos_agent.commands.bnfos", "--config", str(config), "-f", "fos1"]
+        with subprocess.Popen([*command, "--kick", "-c", "-w", "0.05"], stderr=subprocess.PIPE) as process:
+            assert process.stderr
+            process.stderr.readline()
+            process.stderr.close()
+            until = time.monotonic() + 10
+            while devices["fos1"].model.requests.get("kick", 0) < 20 and time.monotonic() < until:
+                time.sleep(0.05)
+            assert process.poll() is None
+            process.terminate()
+        assert devices["fos1"].model.requests["kick"] >= 20

@@ -7,6 +7,7 @@ import sys
 import syslog
 from dataclasses import dataclass
 
+from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
@@ -28,10 +29,11 @@ class Lan:
 
 
 class Reporter:
-    """Writes messages to standard error, or to syslog."""
+    """Writes messages to standard error, or to syslog; with `goes_on`, also when nobody reads them any more."""
 
-    def __init__(self, to_syslog: bool) -> None:
+    def __init__(self, to_syslog: bool, goes_on: bool = False) -> None:
         self.to_syslog = to_syslog
+        self.goes_on = goes_on
         if to_syslog:
             syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
 
@@ -48,7 +50,8 @@ class Reporter:
             syslog.syslog(priority, logged)
         else:
             sys.stdout.flush()
-            print(line, file=sys.stderr, flush=True)
+            if not commandline.print_error(line) and not self.goes_on:
+                raise BrokenPipeError
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ def _main(words: Sequence[str], lan: Lan) -> int:
         options.new_parser().print_help(sys.stderr)
         return options.WRONG_ARGUMENTS
     arguments = options.parse(words)
-    reporter = Reporter(to_syslog=bool(arguments.s or arguments.b))
+    # A flash that ended halfway leaves no firmware, and kicks that end put the lines on port D.
+    reporter = Reporter(bool(arguments.s or arguments.b), goes_on=arguments.mode in ("flash", "kick"))
     context = Context(arguments, reporter, lan)
     try:
         work = _work(arguments.mode)

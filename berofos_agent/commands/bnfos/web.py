@@ -66,6 +66,11 @@ def set_value(context: Context) -> None:
     if managed_by:
         context.reporter.info(f"warning: {resources.warning(managed_by)}")
     before = _with_login(context, device, lambda: device.read(_deadline(context)))
+    with commandline.uninterrupted():
+        _set(context, device, keyword, value, before)
+
+
+def _set(context: Context, device: Device, keyword: str, value: str, before: Values) -> None:
     try:
         written = _write(context, device, {keyword: value}, before)
     except Refused:
@@ -80,11 +85,11 @@ def set_value(context: Context) -> None:
             f"took {keyword}, but does not report it, so it may or may not be in force",
             "update its firmware",
         )
-    context.reporter.info(f"{device.name}: Setting {keyword} succeeded!{_how_confirmed(keyword, value)}")
     if keyword == "mode" and before.get("mode") != value:
         was = LINES.get(before.get("mode", ""), "unknown")
         who = f"bnfos --set mode={value} by {commandline.user()}"
         commandline.tell_syslog(PROG, f"{device.name}: switched from {was} to {LINES[value]}: {who}")
+    context.reporter.info(f"{device.name}: Setting {keyword} succeeded!{_how_confirmed(keyword, value)}")
     if keyword == "apwd":
         _confirm_password(context, device, before)
     if written.restored:
