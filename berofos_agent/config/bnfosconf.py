@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address
 from typing import Any, Callable, NamedTuple
 
-from berofos_agent.config.mac import parse_mac
+from berofos_agent.config.mac import beginning, parse_mac
 from berofos_agent.errors import ConfigurationError, ConfigurationMissing, NoDeviceDeclared
 
 DEFAULT_PATH = "/etc/bnfos.conf"
@@ -70,7 +70,7 @@ def parse_host(text: str) -> str:
     The system would take 10.34.1 for 10.34.0.1, and 010 for 8: another host than the one meant.
     """
     if not _HOST.fullmatch(text) or (_DIGITS_AND_DOTS.fullmatch(text) and not _is_ipv4(text)):
-        raise ValueError(f"not a host name or IPv4 address: {text[:40]!r}")
+        raise ValueError(f"not a host name or IPv4 address: {beginning(r'[0-9A-Za-z_.-]*', text)}")
     return text
 
 
@@ -85,7 +85,7 @@ def _is_ipv4(text: str) -> bool:
 def parse_port(text: str) -> int:
     """Return a TCP port from 1 to 65535; raise ValueError for anything else."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ValueError(f"not a port from 1 to 65535: {text[:40]!r}")
+        raise ValueError(f"not a port from 1 to 65535: {beginning(r'[0-9A-Za-z.-]*', text)}")
     return int(text)
 
 
@@ -147,7 +147,9 @@ def parse(text: str, path: str) -> list[Entry]:
                 section = Entry(
                     f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice; remove one"
                 )
-            elif not _SECTION.fullmatch(stripped) or not _NAME.fullmatch(name):
+            elif not _SECTION.fullmatch(stripped) and _NAME.fullmatch(name):
+                section = section._replace(problem=f"{where}: wrong header; write [{name}] on a line of its own")
+            elif not _NAME.fullmatch(name):
                 section = section._replace(problem=f"{where}: [{name}] is not a usable name; use [fos1], [fos2], ...")
         else:
             section = section or Entry(
@@ -169,7 +171,8 @@ def section_name(line: str) -> str | None:
     if not line.startswith("["):
         return None
     match = _SECTION.fullmatch(line)
-    name = (match.group(1) if match else line[1:]).strip()
+    # What follows a name may be the login of the next line.
+    name = match.group(1).strip() if match else re.split(r"[\]\s=]", line[1:].strip(), maxsplit=1)[0]
     return "".join(letter if letter.isprintable() else "?" for letter in name)[:31]
 
 

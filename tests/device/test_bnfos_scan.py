@@ -148,7 +148,7 @@ def test_section_with_a_mistake_is_left_as_it_is_and_said(devices: Simulator, bn
     bnfos.write(broken)
     ran = bnfos("--scan -x")
     assert ran.status == 1
-    assert "line 1: [fos1] is not a usable name" in ran.err
+    assert "line 1: wrong header; write [fos1] on a line of its own" in ran.err
     assert "the section was left as it is, correct it and scan again" in ran.err
     assert bnfos.text().startswith(broken)
     assert f"[fos2]\nmac = {devices['fos2'].mac}\n" in bnfos.text()
