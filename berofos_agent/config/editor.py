@@ -103,9 +103,12 @@ class ConfFile:
         try:
             replace_file(self.path, self._text)
         except OSError as exc:
-            raise ConfigurationError(
-                f"{self.path}: cannot be written: {exc.strerror or exc}; run this as root"
-            ) from exc
+            step = (
+                "run this as root"
+                if isinstance(exc, PermissionError) and os.geteuid()
+                else "correct that and try again"
+            )
+            raise ConfigurationError(f"{self.path}: cannot be written: {exc.strerror or exc}; {step}") from exc
         self._before = self._text
         self._exists = True
 

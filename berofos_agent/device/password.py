@@ -39,9 +39,8 @@ def prepare(entries: Sequence[Entry], path: str, old: Login | None, new: str, se
     """
     folder = os.path.dirname(os.path.realpath(path))
     if not os.access(folder, os.W_OK):
-        raise ConfigurationError(
-            f"{path}: cannot be replaced, {folder} is not writable; nothing changed, run this as root"
-        )
+        step = "run this as root" if os.geteuid() else "correct that and try again"
+        raise ConfigurationError(f"{path}: cannot be replaced, {folder} is not writable; nothing changed, {step}")
     changes = []
     for entry in entries:
         login = Login(USER, new)

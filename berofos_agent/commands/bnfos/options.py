@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import Parser, argument, did_you_mean, seconds
+from berofos_agent.commands.commandline import Parser, argument, seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -164,8 +164,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, others = parser.parse_known_args(argv)
     unknown = [word for word in others if word.startswith("-")]
     if unknown:  # words without a dash are passed over, as by the vendor's client
-        meant = did_you_mean(unknown[0].partition("=")[0], [f"--{name}" for name in MODES])
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     mode = next((mode for mode in MODES.values() if getattr(arguments, mode.name) is not None), None)
     if not mode:
         parser.error(f"no mode given; one of {', '.join(f'--{name}' for name in MODES)} is needed")

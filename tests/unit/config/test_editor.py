@@ -266,7 +266,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(path: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(ConfigurationError, match="cannot be written: No space left on device"):
+    with pytest.raises(ConfigurationError, match="written: No space left on device; correct that and try again"):
         file.save()
     assert path.read_text() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
