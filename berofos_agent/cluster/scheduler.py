@@ -97,7 +97,7 @@ class Scheduler:
             argv = ["crm_simulate", "--xml-pipe", "--save-output", path, "--output-as=xml", *options]
             ended = run_tool(argv, seconds, stdin=etree.tostring(cib))
             if ended.returncode:
-                raise ConfigurationError(why_failed("crm_simulate", ended))
+                raise ConfigurationError(why_failed("crm_simulate", ended, "check the CIB with crm_verify"))
             after = saved.read()
         # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
         cib, told = (parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout))

@@ -43,12 +43,12 @@ def run(
         raise ConfigurationError(f"{argv[0]} does not answer within {seconds:g} s; try again") from None
 
 
-def why_failed(program: str, ended: subprocess.CompletedProcess[bytes]) -> str:
-    """Return how a tool ended, and its last line."""
+def why_failed(program: str, ended: subprocess.CompletedProcess[bytes], step: str = "see crm_mon --inactive") -> str:
+    """Return how a tool ended, its last line, and the step to take."""
     if ended.returncode < 0:
-        return f"{program} crashed (signal {-ended.returncode}); see crm_mon --inactive"
+        return f"{program} crashed (signal {-ended.returncode}); {step}"
     lines = ended.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-    return f"{program} failed (exit status {ended.returncode}): {lines[-1][:200]}; see crm_mon --inactive"
+    return f"{program} failed (exit status {ended.returncode}): {lines[-1][:200]}; {step}"
 
 
 def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:

@@ -85,8 +85,7 @@ class SimulatedDevice:
         self._changed = changed
         self._history = History(clock, wall, listener)
         self.faults = Faults()
-        self._factory: Values = {**FACTORY_SETTINGS, **_checked(settings or {})}
-        self._stored: Values = dict(self._factory)
+        self._stored: Values = {**FACTORY_SETTINGS, **_checked(settings or {})}
         self._access_list = False
         self._phy = frame.PHY_AUTOMATIC
         self.power = Power.OPERATIONAL
@@ -255,6 +254,7 @@ class SimulatedDevice:
             if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
             self._erased = True
+            self._tell_changed()
             return self.flash.prepare(pages, checksum)
 
     def flash_page(self, index: int, data: bytes) -> int:

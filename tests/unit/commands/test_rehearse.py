@@ -66,7 +66,10 @@ def test_without_a_cluster_it_is_one_line(tools: Path, capsys: pytest.CaptureFix
 def test_a_scheduler_that_crashes_is_one_line_and_no_table(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program(tools, "crm_simulate", "kill -ABRT $$")
     assert main(["rehearse", "--cib", str(CIBS / "good-crm.xml")]) == 3
-    assert capsys.readouterr() == ("", "berofos rehearse: crm_simulate crashed (signal 6); see crm_mon --inactive\n")
+    assert capsys.readouterr() == (
+        "",
+        "berofos rehearse: crm_simulate crashed (signal 6); check the CIB with crm_verify\n",
+    )
 
 
 def test_the_doctor_says_that_it_could_not_ask_the_scheduler(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -592,6 +592,17 @@ def test_unpowered_device_stays_so_over_a_restart(device: SimulatedDevice, clock
     assert after.deaf
 
 
+def test_half_flashed_device_has_no_firmware_after_a_restart_either(clock: Clock, tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    before = SimulatedDevice(clock=clock, changed=Store(path).save)
+    before.switch_power(Power.FLASH)
+    before.flash_prepare(2, 0)
+    after = SimulatedDevice(clock=clock)
+    Store(path).restore(after)
+    with pytest.raises(ValueError, match="no firmware"):
+        after.switch_power(Power.OPERATIONAL)
+
+
 def test_state_file_keeps_each_device_by_its_name(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "state"))
     first, second = SimulatedDevice("fos1", changed=store.save), SimulatedDevice("fos2", changed=store.save)
