@@ -298,8 +298,25 @@ class _Reader:
                     pairs += [(after, before, role) for before, after in zip(members, members[1:])]
                 pairs += [(before, after, role) for before in earlier for after in members]
                 earlier = members
-            found += [Colocation(id, rsc, with_rsc, score, influence, role) for rsc, with_rsc, role in pairs]
+            found += [
+                Colocation(id, rsc, with_rsc, score, influence, role)
+                for before, after, role in pairs
+                for rsc in self._meant(before)
+                for with_rsc in self._meant(after)
+            ]
         return found
+
+    def _meant(self, id: str) -> list[str]:
+        """Return the resources that a constraint means by an id, which may be that of a tag or of a template."""
+        element = self.by_id.get(id)
+        if element is not None and element.tag == "tag":
+            return [reference.get("id", "") for reference in element.iterfind("obj_ref")]
+        made = [
+            one.get("id", "")
+            for one in self.configuration.iterfind("resources//primitive[@template]")
+            if one.get("template") == id
+        ]
+        return made or [id]
 
     def _groups(self, relays: Sequence[Relay]) -> list[Colocation]:
         """A group's members are colocated, each with the one before it."""

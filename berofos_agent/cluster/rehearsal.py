@@ -33,6 +33,7 @@ NOT_BACK = "relay-not-back"
 UNNOTICED = "unnoticed"
 SPLIT = "both-sides"
 DOWN = "telephony-down"
+UNASKED = "not-asked"
 
 VIOLATIONS: Mapping[str, str] = {
     DISTURBED: "the relay moves, stops or restarts telephony",
@@ -44,6 +45,7 @@ VIOLATIONS: Mapping[str, str] = {
     UNNOTICED: "the cluster does not notice",
     SPLIT: "both nodes take telephony and the lines",
     DOWN: "no node takes telephony",
+    UNASKED: "telephony stays on no node with lines, so no fault could be rehearsed",
 }
 """What has to hold does not, if one of these is so."""
 
@@ -156,8 +158,14 @@ def rehearse(
         else:
             rows.append(Row(relay.id, "", "", "no-telephony", f"{relay.id} starts", Outcome(), [APART]))
     rows += [subject.start(one) for subject in subjects for one in situations if one.trouble is Trouble.START]
+    wrong = {row.relay for row in rows if row.violations}
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        stages = [one for found in pool.map(Subject.stages, subjects) for one in found]
+        stages = []
+        for subject, found in zip(subjects, pool.map(Subject.stages, subjects)):
+            stages += found
+            if not found and subject.relay.id not in wrong:
+                names = subject.relay.id, subject.telephony.id
+                rows.append(Row(*names, "", "at-rest", "the cluster is at rest", Outcome(), [UNASKED]))
         work = [(one, each) for one in stages for each in situations if each.trouble is not Trouble.START]
         futures = [pool.submit(one.ask, each) for one, each in work]
         try:

@@ -38,7 +38,7 @@ def from_cold(tree: Any) -> Any:
     for node in cib.iterfind("configuration/nodes/node"):
         if node.get("type", "member") != "member":
             continue
-        name = node.get("uname")
+        name = node.get("uname", "")
         state = etree.SubElement(status, "node_state", id=node.get("id", ""), uname=name)
         if name in known:
             state.extend(copy.deepcopy(known[name].findall("transient_attributes")))
@@ -108,16 +108,29 @@ def without(tree: Any, relays: Sequence[str]) -> Any:
 
 
 def _remove(cib: Any, resources: Sequence[Any]) -> None:
-    """Remove resources with what names them."""
+    """Remove resources with what names them; what others refer to in them (id-ref) stays."""
+    referred = set(cib.xpath("//@id-ref"))
+    originals = {one.get("id"): one for one in cib.iter("*") if one.get("id") in referred}
     gone = {part.get("id") for one in resources for part in one.iter("primitive", *shape.CONTAINERS)}
     for one in resources:
         one.getparent().remove(one)
     for reference in [one for one in cib.iter("resource_ref", "obj_ref") if one.get("id") in gone]:
         reference.getparent().remove(reference)
+    for tag in [one for one in cib.xpath("configuration/tags/tag") if len(one) == 0]:
+        gone.add(tag.get("id"))
+        tag.getparent().remove(tag)
     for constraint in cib.xpath("configuration/constraints/*"):
-        emptied = any(len(one) == 0 and not one.get("id-ref") for one in constraint.iterfind("resource_set"))
-        if emptied or gone & {constraint.get(name) for name in _CONSTRAINED}:
+        sets = [originals.get(one.get("id-ref"), one) for one in constraint.iterfind("resource_set")]
+        if any(len(one) == 0 for one in sets) or gone & {constraint.get(name) for name in _CONSTRAINED}:
             constraint.getparent().remove(constraint)
+    for section in cib.xpath("configuration/acls | configuration/tags[not(tag)]"):
+        section.getparent().remove(section)  # permissions name resources, and the scheduler does not ask for them
+    there = set(cib.xpath("//@id"))
+    for reference in cib.xpath("//*[@id-ref]"):
+        id = reference.get("id-ref")
+        if id in originals and id not in there:
+            reference.getparent().replace(reference, copy.deepcopy(originals[id]))
+            there.add(id)
 
 
 def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Answer:
@@ -137,7 +150,7 @@ def at_rest_on(scheduler: Scheduler, tree: Any, active: str) -> Answer:
     course = settle(scheduler, cib, [f"--node-up={name}" for name in nodes(cib)])
     for name, value in standby.items():
         set_attribute(course.cib, name, "standby", value)
-    for pair in course.cib.iterfind("configuration//nvpair"):
+    for pair in course.cib.iterfind("configuration//nvpair[@name]"):
         pair.set("name", pair.get("name").replace("berofos-was-", ""))
     return settle(scheduler, course.cib) if others or managed else course
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from berofos_agent.cluster import shape, stage
+from berofos_agent.cluster import cib, rehearsal, shape, stage
 from berofos_agent.cluster.rehearsal import (
     APART,
     DISTURBED,
@@ -19,8 +19,11 @@ from berofos_agent.cluster.rehearsal import (
     RESTLESS,
     SPLIT,
     STARTS,
+    UNASKED,
     Outcome,
+    Row,
     evaluate,
+    rehearse,
 )
 from berofos_agent.cluster.scheduler import Scheduler
 from berofos_agent.cluster.situations import SITUATIONS, Situation
@@ -223,3 +226,19 @@ def test_all_runs_together_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("berofos_agent.cluster.scheduler.find", lambda _: "/usr/sbin/crm_simulate")
     with pytest.raises(ConfigurationError, match="needs too long"):
         Scheduler(total=0).run(etree.fromstring("<cib/>"), [])
+
+
+def test_telephony_that_stays_on_no_node_with_lines_is_no_good_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a remote node: the cold start went well, and no fault could be asked about."""
+    monkeypatch.setattr(rehearsal.Subject, "stages", lambda _subject: [])
+    monkeypatch.setattr(
+        rehearsal.Subject, "start", lambda _subject, one: Row("relay", "xivo", "", one.id, one.text, outcome(), [])
+    )
+    rows = rehearse(cib.read_file(str(CIBS / "good-pcs.xml")), Scheduler())
+    assert [(row.situation, list(row.violations)) for row in rows] == [("cold-start", []), ("at-rest", [UNASKED])]
+
+
+def test_a_node_without_a_name_is_the_schedulers_to_refuse() -> None:
+    tree = etree.parse(CIBS / "good-pcs.xml").getroot()
+    del tree.find("configuration/nodes/node").attrib["uname"]
+    assert stage.nodes(stage.from_cold(tree)) == ["", "xivo-2"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Callable
+
 import pytest
 from lxml import etree
 
 from berofos_agent.cluster import stage
+from berofos_agent.cluster.scheduler import Answer
 
 RESOURCES = """
 <primitive id="fencing" class="stonith" type="fence_ipmilan"/>
@@ -82,3 +85,62 @@ def test_where_resources_share_what_a_node_has_all_stay() -> None:
     balanced = '<nvpair id="x" name="placement-strategy" value="balanced"/>'
     assert {"lone", "lone-clone", "disks"} <= kept(RELAY, balanced)
     assert "lone" not in kept(RELAY, balanced.replace("balanced", "default"))
+
+
+SHARED = """
+<cib><configuration><crm_config/>
+<resources>
+  <primitive id="xivo"><meta_attributes id-ref="m"/><operations id-ref="o"/></primitive>
+  <primitive id="relay"><operations id="o"><op id="o-1" name="monitor" interval="10s"/></operations></primitive>
+  <primitive id="lone">
+    <meta_attributes id="m"><nvpair id="m-1" name="priority" value="10"/></meta_attributes>
+  </primitive>
+</resources>
+<constraints>
+  <rsc_colocation id="c1" rsc="relays" with-rsc="xivo" score="INFINITY"/>
+  <rsc_location id="l1" rsc="lone">
+    <rule id="r" score="5"><expression id="e" attribute="a" operation="defined"/></rule>
+  </rsc_location>
+  <rsc_location id="l2" rsc="xivo"><rule id-ref="r"/></rsc_location>
+  <rsc_order id="o1"><resource_set id="s"><resource_ref id="lone"/></resource_set></rsc_order>
+  <rsc_order id="o2"><resource_set id-ref="s"/></rsc_order>
+</constraints>
+<acls><acl_role id="a"><acl_permission id="p" kind="read" reference="lone"/></acl_role></acls>
+<tags><tag id="relays"><obj_ref id="relay"/></tag><tag id="others"><obj_ref id="lone"/></tag></tags>
+</configuration></cib>
+"""
+
+
+@pytest.mark.parametrize(
+    ("cut", "constraints", "tags"),
+    [
+        (lambda tree: stage.connected(tree, ["relay"]), ["c1", "l2"], ["relays"]),
+        (lambda tree: stage.without(tree, ["relay"]), ["l1", "l2", "o1", "o2"], ["others"]),
+    ],
+    ids=["connected", "without"],
+)
+def test_what_stays_refers_to_nothing_that_is_gone(
+    cut: Callable[[Any], Any], constraints: list[str], tags: list[str]
+) -> None:
+    """Pacemaker refuses a CIB with an empty tag, or with a reference to nothing."""
+    cib = cut(etree.fromstring(SHARED))
+    assert cib.xpath("configuration/constraints/*/@id") == constraints
+    assert cib.xpath("configuration/tags/tag/@id") == tags
+    ids = cib.xpath("//@id")
+    names = cib.xpath("//@id-ref | //@rsc | //@with-rsc | //obj_ref/@id | //resource_ref/@id | //@reference")
+    assert set(names) <= set(ids)
+    assert len(set(ids)) + len(cib.xpath("//obj_ref | //resource_ref")) == len(ids)
+    assert cib.xpath("//primitive[@id='xivo']/operations/@*[name()='id' or name()='id-ref']") == ["o"]
+    assert cib.xpath("count(//op)") == 1
+    assert cib.xpath("//nvpair/@name") == ["priority"]
+
+
+def test_a_pair_that_is_a_reference_has_no_name() -> None:
+    class Still:
+        def run(self, cib: Any, _options: object) -> Answer:
+            return Answer(cib, {}, [], [], [], at_rest=True)
+
+    tree = etree.fromstring(
+        SHARED.replace('<operations id-ref="o"/>', '<utilization id="u"><nvpair id-ref="m-1"/></utilization>')
+    )
+    assert stage.at_rest_on(Still(), tree, "xivo-1").cib.xpath("count(//nvpair[not(@name)])") == 1  # type: ignore[arg-type]

@@ -138,3 +138,23 @@ def mangle(root: etree._Element, chance: random.Random) -> None:
     else:
         value = chance.choice(["", "\u00b2", "-INFINITY", "1e99", "relay", "telephony", "a;b:c", " ", "PT", "9" * 40])
         element.set(chance.choice(element.keys() or ["id"]), value)
+
+
+@pytest.mark.parametrize(
+    ("rsc", "with_rsc", "more"),
+    [
+        ("relays", "xivo", '<tags><tag id="relays"><obj_ref id="relay"/></tag></tags>'),
+        ("relay", "telephony", '<tags><tag id="telephony"><obj_ref id="xivo"/></tag></tags>'),
+        ("relay", "T", ""),
+    ],
+    ids=["tag-of-relays", "tag-of-telephony", "template"],
+)
+def test_a_colocation_may_name_a_tag_or_a_template(rsc: str, with_rsc: str, more: str) -> None:
+    text = (CIBS / "good-pcs.xml").read_text()
+    text = text.replace('rsc="relay" with-rsc="xivo"', f'rsc="{rsc}" with-rsc="{with_rsc}"')
+    text = text.replace("</configuration>", f"{more}</configuration>")
+    if with_rsc == "T":
+        made = '<template id="T" class="ocf" provider="pacemaker" type="Dummy"/><primitive id="xivo" template="T"/>'
+        text = text.replace('<primitive id="xivo" class="ocf" provider="pacemaker" type="Dummy"/>', made)
+    cluster = cib.parse(text.encode(), "cib.xml")
+    assert [one.with_rsc for one in cluster.followed(cluster.relays[0])] == ["xivo"]
