@@ -14,7 +14,7 @@ from berofos_agent.cluster.recommendation import recommend
 from berofos_agent.cluster.rendering import RENDERERS
 from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
-from berofos_agent.errors import ConfigurationError
+from berofos_agent.errors import ConfigurationError, SectionError
 
 if TYPE_CHECKING:
     from berofos_agent.cluster.cib import Cluster
@@ -55,12 +55,13 @@ def main(argv: Sequence[str]) -> int:
         follow,
         arguments.port_b,
         port_d,
-        [entry.name for entry in entries],
+        [entry.name for entry in entries if not entry.problem],
         arguments.config,
         role,
     )
     sys.stdout.write(RENDERERS[arguments.tool or installed_tool()](wanted))
-    return 0
+    wrong = [SectionError(entry.name, entry.problem) for entry in entries if entry.problem]
+    return commandline.complain_of("berofos cluster-config", wrong)
 
 
 def _running_cluster() -> Cluster | None:

@@ -174,3 +174,16 @@ def test_a_missing_argument_is_named_with_what_the_cluster_offers(
         main(["cluster-config", *arguments, "--config", str(config)])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith(f"{words}\n")
+
+
+@pytest.mark.parametrize("tool", ["--crm", "--pcs", "--xml"])
+def test_a_section_with_a_mistake_gets_no_resource_and_nothing_of_it_reaches_the_shell(
+    capsys: pytest.CaptureFixture[str], config: Path, tool: str
+) -> None:
+    config.write_text(f"host = 10.0.0.9\n{config.read_text()}\n[fos1]\n[a;reboot]\nhost = 10.0.0.8\n")
+    status = main(["cluster-config", tool, "--follow", "xivo", "--port-b", "xivo-1", "--config", str(config)])
+    ran = capsys.readouterr()
+    assert status == 3
+    assert "relay-fos1" in ran.out
+    assert not any(word in ran.out for word in ("reboot", "(line", "(no section)"))
+    assert all(word in ran.err for word in ("reboot", "is declared twice", "stands before the first"))
