@@ -11,6 +11,7 @@ from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import printable
 from berofos_agent.device.topology import LINES, MODE_OF_PORT, SCENARIO, settings_for
+from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -153,7 +154,10 @@ def _evaluate(report: Inspection, expected: str, arguments: argparse.Namespace) 
     different = differences(report.settings, settings)
     if different:
         # Not `berofos provision`, which also moves the lines to port B.
-        fixes = " && ".join(f"bnfos --set {one.keyword}={one.expected} -f {report.device}" for one in different)
+        fixes = " && ".join(
+            with_config(f"bnfos --set {one.keyword}={one.expected} -f {report.device}", arguments.config)
+            for one in different
+        )
         is_kicked = arguments.watchdog is None and any(one.keyword.startswith("wdog") for one in different)
         advice = (
             f"give --watchdog SECONDS if something kicks it, else {fixes}" if is_kicked else f"correct it with {fixes}"

@@ -121,6 +121,7 @@ def test_network_configuration_is_replaced(devices: Simulator, bnfos: Bnfos) -> 
     network = model.scan_reply().network
     assert (str(network.address), str(network.gateway), network.options) == ("10.34.1.20", "10.34.1.1", 2)
     assert (network.phy, network.http_port) == (2, 8080)
+    assert f"bnfos --scan -x -h 10.34.1.20 --config {bnfos.config}" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -318,9 +318,10 @@ def test_device_is_looked_for_at_the_port_it_was_given(
         new.told["3_port"] = str(new.http_port)
         old.told["3_port"] = "80"
         old.leaves_at = when
-        ran = bnfos_at(old, tmp_path, capsys)(f"--set port={new.http_port} -f fos1")
+        bnfos = bnfos_at(old, tmp_path, capsys)
+        ran = bnfos(f"--set port={new.http_port} -f fos1")
     assert ran.status == 0, ran.err
-    assert "bnfos --scan -x -h 127.0.0.1" in ran.err
+    assert f"bnfos --scan -x -h 127.0.0.1 --config {bnfos.config}" in ran.err
 
 
 def test_device_that_cannot_be_found_again_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,3 +104,10 @@ def test_a_device_cannot_draw_on_the_terminal(desk: Desk) -> None:
     desk.device("fos1").model.write("cmd=1&sz=1")
     ran = desk.berofos("check", "--watchdog=60", "fos1")
     assert "\x1b" not in ran.out
+
+
+def test_the_advice_names_the_file_that_was_checked(desk: Desk) -> None:
+    """Another bnfos.conf, such as the default one, has another fos1."""
+    desk.device("fos1").model.write("cmd=1&rm=0")
+    advice = f"correct it with bnfos --set modedef=1 -f fos1 --config {desk.config}"
+    assert advice in desk.berofos("check", "fos1").out

@@ -17,6 +17,7 @@ from berofos_agent.device.frame import NetworkSettings, ScanReply
 from berofos_agent.device.gbl4 import Gbl4Client
 from berofos_agent.device.resolver import Address, resolve
 from berofos_agent.device.settings import REQUEST_SECONDS
+from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 Found = tuple[str, ScanReply]
@@ -230,7 +231,8 @@ def netconf(context: Context) -> None:
     if given.i and dhcp:
         context.reporter.info(f"{entry.name}: DHCP is on, its address overrides {address}; -d 0 turns it off")
     elif given.f and not dhcp and str(address) != entry.host:
-        context.reporter.info(f"then update {given.config}: bnfos --scan -x -h {address}")
+        scan = with_config(f"bnfos --scan -x -h {address}", given.config)
+        context.reporter.info(f"then update {given.config}: {scan}")
 
 
 def netmask_by_class(address: IPv4Address) -> IPv4Address:

@@ -15,6 +15,7 @@ from berofos_agent.config.bnfosconf import Entry, Login
 from berofos_agent.device.device import Device, Written
 from berofos_agent.device.settings import MAGIC_KEY, SETTINGS, USER, Values, check
 from berofos_agent.device.topology import LINES
+from berofos_agent.doctor.remedies import with_config
 from berofos_agent.errors import ConfigurationError, Refused, Unreachable, UnusableAnswer
 
 EXCHANGES = 6
@@ -122,7 +123,8 @@ def _write(context: Context, device: Device, values: Mapping[str, str], before: 
         written = Device(moved, context.seconds).confirm(values, before, _deadline(context))
     except Unreachable:
         raise Unreachable(device.name, *gone) from None
-    context.reporter.info(f"it has moved, so update {context.arguments.config}: bnfos --scan -x -h {moved.host}")
+    scan = with_config(f"bnfos --scan -x -h {moved.host}", context.arguments.config)
+    context.reporter.info(f"it has moved, so update {context.arguments.config}: {scan}")
     return written
 
 
