@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import abandon_output, argument, integer
+from berofos_agent.config import bnfosconf
 from berofos_agent.config.editor import replace_file
 from berofos_agent.config.mac import format_mac, parse_mac
 from berofos_agent.device import frame, settings
@@ -126,6 +127,8 @@ def _device(text: str) -> DeviceSpec:
     name, *rest = text.split(":", 3)
     if len(rest) != 3 or not name or any(letter.isspace() for letter in name):
         raise ValueError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
+    if not bnfosconf.NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a usable name; use letters, digits, _ . -")
     address, port, mac = rest
     return DeviceSpec(name, _address(address), _PORT(port), mac=format_mac(parse_mac(mac)))
 
@@ -173,7 +176,10 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
         lease=arguments.lease or "",
     )
     if not arguments.device:
-        return specs(arguments.devices, like)
+        try:
+            return specs(arguments.devices, like)
+        except ValueError as exc:
+            raise ConfigurationError(f"no {arguments.devices} addresses from there on: {exc}; try another one") from exc
     names = [device.name for device in arguments.device]
     if len(set(names)) < len(names):
         raise ConfigurationError("--device: each needs a name of its own; rename one")

@@ -24,7 +24,7 @@ _SECTION = re.compile(r"\[([^\[\]]*)\]\s*([#;].*)?")
 _BEHIND = {"mac": re.compile(r"\s*[#;].*|(?<=\S)\s.*"), **dict.fromkeys(("host", "port"), re.compile(r"\s*[#;].*"))}
 """What may follow the value of a key: a comment; behind a MAC any text, as the vendor's client took it."""
 _WORD = re.compile(r"[a-z]{1,20}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
 
@@ -147,9 +147,9 @@ def parse(text: str, path: str) -> list[Entry]:
                 section = Entry(
                     f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice; remove one"
                 )
-            elif not _SECTION.fullmatch(stripped) and _NAME.fullmatch(name):
+            elif not _SECTION.fullmatch(stripped) and NAME.fullmatch(name):
                 section = section._replace(problem=f"{where}: wrong header; write [{name}] on a line of its own")
-            elif not _NAME.fullmatch(name):
+            elif not NAME.fullmatch(name):
                 section = section._replace(problem=f"{where}: [{name}] is not a usable name; use [fos1], [fos2], ...")
         else:
             section = section or Entry(

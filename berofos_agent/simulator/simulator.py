@@ -218,10 +218,9 @@ def _bind_http(address: Address) -> socket.socket:
 def _bound(address: str, port: int, bind: Callable[[Address], socket.socket] = bind) -> socket.socket:
     try:
         return bind((address, port))
-    except OSError as exc:
-        raise BerofosError(
-            f"cannot listen on {address}:{port}: {exc.strerror or exc}; try another address or port"
-        ) from exc
+    except (OSError, OverflowError) as exc:
+        reason = getattr(exc, "strerror", "") or exc
+        raise BerofosError(f"cannot listen on {address}:{port}: {reason}; try another address or port") from exc
 
 
 def _bind_broadcast(
