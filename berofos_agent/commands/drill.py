@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
+from berofos_agent.agent.node import relay_mode_for
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, FAILED
 from berofos_agent.errors import BerofosError, ConfigurationError
 
 if TYPE_CHECKING:
-    from berofos_agent.cluster.cib import Cluster
+    from berofos_agent.cluster.cib import Cluster, Relay
     from berofos_agent.cluster.shape import Telephony
     from berofos_agent.cluster.status import ClusterStatus
     from berofos_agent.device.device import Device
@@ -96,8 +97,8 @@ class Drill:
                 f"{telephony.id} runs on {' and '.join(at) or 'no node'}, not on one; see berofos doctor"
             )
         self.home = at[0]
-        ports = {relay.parameters.get(name, "") for relay in cluster.relays for name in ("port_b_node", "port_d_node")}
-        self.other = next((name for name in cluster.members if name != self.home and name in ports), "")
+        cabled = [name for relay in cluster.relays for name in self._ports(relay).values()]
+        self.other = next((name for name in cabled if name != self.home), "")
         if not self.other:
             raise ConfigurationError(
                 f"only {self.home} is cabled to the devices: there is no node to move to; set port_d_node"
@@ -217,6 +218,12 @@ class Drill:
                 return None
             time.sleep(LOOK_SECONDS)
 
+    def _ports(self, relay: Relay) -> dict[str, str]:
+        """Return the cluster's name of the node that has the lines, by relay mode."""
+        ports = relay.parameters.get("port_b_node", ""), relay.parameters.get("port_d_node")
+        modes = {name: relay_mode_for(name, *ports) for name in self.cluster.members}
+        return {mode: name for name, mode in modes.items() if mode}
+
     def _lines(self) -> dict[str, str]:
         """Return who has the lines of each device that answers."""
         from berofos_agent.device.parallel import read_all
@@ -235,8 +242,7 @@ class Drill:
             given = relay.parameters
             path = given.get("config") or bnfosconf.DEFAULT_PATH
             entries = bnfosconf.select(bnfosconf.read(path), given.get("devices", "").split(), path)
-            ports = {"1": given.get("port_b_node", ""), "0": given.get("port_d_node", "")}
-            yield ports, [Device(entry) for entry in entries]
+            yield self._ports(relay), [Device(entry) for entry in entries]
 
     def _tell(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads on when the terminal is lost

@@ -125,7 +125,7 @@ _password = argument(functools.partial(settings.check, "apwd"))
 @argument
 def _device(text: str) -> DeviceSpec:
     name, *rest = text.split(":", 3)
-    if len(rest) != 3 or not name or any(letter.isspace() for letter in name):
+    if len(rest) != 3:
         raise ValueError(f"{text!r} is not NAME:ADDRESS:PORT:MAC")
     if not bnfosconf.NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a usable name; use letters, digits, _ . -")
