@@ -54,7 +54,9 @@ a session, to copy and paste:
   kill %1
 
 /tmp/bnfos.conf declares the devices for all other commands: fos1 is 127.0.0.1,
-fos2 is 127.0.0.2. A scan finds them at the broadcast address 127.255.255.255."""
+fos2 is 127.0.0.2. A scan finds them at the broadcast address 127.255.255.255.
+A device keeps and reports the address and the HTTP port that it is set to, but
+goes on listening where it was started: add -p 8080 to bnfos --netconf."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -180,3 +180,13 @@ def test_device_without_an_address_is_a_placeholder(tmp_path: Path) -> None:
     told = add_found(file, [("0.0.0.0", ScanReply(bytes(6), (1, 53), True))])
     assert ";host = 0.0.0.0\n" in file.text
     assert "no address yet" in told[0]
+
+
+def test_two_sections_with_one_mac_are_left_as_they_are_and_said(devices: Simulator, bnfos: Bnfos) -> None:
+    """The second was copied from the first: its address is right, and another resource may switch it by its name."""
+    text = bnfos.text().replace(devices["fos2"].mac, devices["fos1"].mac)
+    bnfos.write(text)
+    ran = bnfos("--scan -x -h 127.0.0.1")
+    assert ran.status == 1
+    assert f"[fos1] and [fos2] have the same mac {devices['fos1'].mac}; correct one and scan again" in ran.err
+    assert bnfos.text() == text

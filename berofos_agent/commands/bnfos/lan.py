@@ -44,6 +44,11 @@ def scan(context: Context) -> None:
         for line in add_found(file, found):
             context.reporter.info(line)
         file.save()
+        for _, reply in found:
+            same = [f"[{entry.name}]" for entry in file.entries if entry.mac == reply.mac]
+            if len(same) > 1:
+                what = f"{' and '.join(same)} have the same mac {format_mac(reply.mac)}"
+                raise ConfigurationError(f"{file.path}: {what}; correct one and scan again")
         problems = [entry.problem for entry in file.entries if entry.problem]
         if problems:
             raise ConfigurationError(f"{problems[0]}; the section was left as it is, correct it and scan again")
@@ -167,7 +172,7 @@ def add_found(file: ConfFile, found: list[Found]) -> list[str]:
         known = [entry for entry in file.entries if entry.mac == reply.mac] or [
             entry for entry in file.entries if not entry.mac and host and _leads_to(entry.host, host)
         ]
-        if any(entry.problem for entry in known):
+        if any(entry.problem for entry in known) or len(known) > 1:
             continue  # a section with a mistake in it is left as it is; `scan` says so
         names = [entry.name for entry in known] or [file.append_device(reply.mac, host)]
         for entry in (entry for entry in file.entries if entry.name in names):
