@@ -89,6 +89,12 @@ def _netmask(text: str) -> IPv4Address:
     return mask
 
 
+def _name(text: str) -> str:
+    if not text:  # a variable of a script that is not set
+        raise ValueError("the name of a section such as fos1 expected, not ''")
+    return text
+
+
 def _flag(text: str) -> bool:
     return settings.FLAG.check(text) == "1"
 
@@ -121,7 +127,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("t", "SECONDS", seconds(0, 600), "how long one exchange may take; default, and 0: 3"),
         Option("s", "", str, "log to syslog instead of standard error"),
         Option("x", "", str, "add what was found to the configuration file"),
-        Option("f", "NAME", str, "take MAC, host and login from this section of that file"),
+        Option("f", "NAME", _name, "take MAC, host and login from this section of that file"),
     )
 }
 

@@ -95,6 +95,7 @@ def test_flash_by_mac_needs_the_host_too() -> None:
         (["--ping", "-f", "fos1", "-t", "nan"], "a number of seconds"),
         (["--ping", "-m", "00:19:32"], "not a MAC address"),
         (["--ping", "-h", "a b"], "not a host name"),
+        (["--get", "mode", "-f", ""], "the name of a section such as fos1 expected, not ''"),
         (["--get", "nothing", "-f", "fos1"], "unknown setting 'nothing'; known are scenario, mode"),
         (["--scn"], "unrecognized arguments: --scn; did you mean --scan?"),
         (["-scan"], "a mode has two dashes: --scan"),
