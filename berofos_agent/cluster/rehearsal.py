@@ -45,7 +45,7 @@ VIOLATIONS: Mapping[str, str] = {
     UNNOTICED: "the cluster does not notice",
     SPLIT: "both nodes take telephony and the lines",
     DOWN: "no node takes telephony",
-    UNASKED: "telephony stays on no node with lines, so no fault could be rehearsed",
+    UNASKED: "no fault could be rehearsed, as the scheduler keeps telephony on no node with lines",
 }
 """What has to hold does not, if one of these is so."""
 
