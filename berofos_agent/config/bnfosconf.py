@@ -92,9 +92,6 @@ def parse_port(text: str) -> int:
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 """What surrogateescape makes of such a byte."""
 
-_BEHIND_USER = re.compile(r"""["'](.*?\w{3,}:)(?!//)\S.*""")
-"""A value with a login in it, as in http://admin:PASSWORD@10.34.1.2/; the groups of a MAC are shorter."""
-
 KEYS: dict[str, Callable[[str], Any]] = {"mac": parse_mac, "host": parse_host, "login": parse_login, "port": parse_port}
 """By key, what makes its value of a text, or raises ValueError with a sentence for the administrator."""
 
@@ -159,7 +156,7 @@ def parse(text: str, path: str) -> list[Entry]:
             try:
                 section = section if mistake else section._replace(**_setting(stripped, section))
             except ValueError as exc:
-                mistake = _BEHIND_USER.sub(r"'\1...'", str(exc)) + "; correct it"
+                mistake = f"{exc}; correct it"
             if mistake:
                 section = section._replace(problem=section.problem or f"{where}: {mistake}")
         entries[section.name] = section
