@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bareroot import run
 from tests.examples import examples
 from tests.package.versions import newer
 
@@ -57,40 +59,57 @@ def test_the_resource_keeps_running_through_upgrades_and_downgrades(cluster: Clu
     assert lab.movements() == []
 
 
-def test_the_resource_keeps_running_through_an_upgrade_from_0_1_0_and_back(cluster: Cluster) -> None:
-    """Upwards with the watchdog armed: the older kick daemon ends once the newer one kicks. Back without it."""
-    lab = cluster.lab
-    (before,) = (Path(os.environ["LAB_DIST"]) / "0.1.0").glob("*.deb")
+@pytest.fixture
+def package_0_1_0(cluster: Cluster) -> Iterator[Path]:
+    """The package of 0.1.0; afterwards the one under test is installed again, whatever happened."""
+    (package,) = (Path(os.environ["LAB_DIST"]) / "0.1.0").glob("*.deb")
+    yield package
+    name, version = (run("dpkg-deb", "--field", cluster.lab.package, field).strip() for field in ("Package", "Version"))
+    for node in NODES:
+        if cluster.lab.must(node, ["dpkg-query", "--show", "--showformat=${Version}", name]) != version:
+            cluster.lab.install(node, cluster.lab.package)
 
-    def is_armed(state: str) -> bool:
+
+def install(cluster: Cluster, package: Path) -> None:
+    for node in reversed(NODES):
+        cluster.lab.install(node, package)
+        monitored(cluster, 3)
+
+
+def set_watchdog(cluster: Cluster, seconds: str, state: str) -> set[tuple[str, str]]:
+    """Set it and return the starts since; Pacemaker counts the reload as one, and records it some time later."""
+    lab = cluster.lab
+
+    def is_set() -> bool:
         return all(device.order("state")["state"]["watchdog"] == state for device in lab.devices.values())
 
-    def install(version: Path) -> None:
-        for node in reversed(NODES):
-            lab.install(node, version)
-            monitored(cluster, 3)
+    cluster.set_parameter("watchdog", seconds)
+    lab.wait_until(lambda: is_set() and lab.is_at_rest(), 40, f"both watchdogs are {state} and the cluster is at rest")
+    return cluster.starts(RELAY) | cluster.starts(TELEPHONY)
 
-    def set_watchdog(seconds: str, state: str) -> set[tuple[str, str]]:
-        """Set it and return the starts since; Pacemaker counts the reload as one, and records it some time later."""
-        cluster.set_parameter("watchdog", seconds)
-        lab.wait_until(
-            lambda: is_armed(state) and lab.is_at_rest(), 40, f"both watchdogs are {state} and the cluster is at rest"
-        )
-        return cluster.starts(RELAY) | cluster.starts(TELEPHONY)
 
-    install(before)
-    starts = set_watchdog("15", "1")
-    install(lab.package)
+def test_the_resource_keeps_running_through_an_upgrade_from_0_1_0(cluster: Cluster, package_0_1_0: Path) -> None:
+    """With the watchdog armed: the older kick daemon ends once the newer one kicks."""
+    lab = cluster.lab
+    install(cluster, package_0_1_0)
+    starts = set_watchdog(cluster, "15", "1")
+    install(cluster, lab.package)
     assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
     daemons = lab.must("xivo-1", ["sh", "-c", "pgrep --full '[b]erofos_agent/.*kick' | wc -l"])
     assert daemons.strip() == "1"
-    assert is_armed("1")
-    starts = set_watchdog("0", "0")
-    install(before)
-    install(lab.package)
+    assert all(device.order("state")["state"]["watchdog"] == "1" for device in lab.devices.values())
+    set_watchdog(cluster, "0", "0")
+    assert cluster.failures() == []
+    assert lab.movements() == []
+
+
+def test_the_resource_keeps_running_through_a_downgrade_to_0_1_0(cluster: Cluster, package_0_1_0: Path) -> None:
+    """Without the watchdog, as the page says."""
+    starts = cluster.starts(RELAY) | cluster.starts(TELEPHONY)
+    install(cluster, package_0_1_0)
     assert cluster.failures() == []
     assert cluster.starts(RELAY) | cluster.starts(TELEPHONY) == starts
-    assert lab.movements() == []
+    assert cluster.lab.movements() == []
 
 
 def test_removed_as_the_page_says_it_leaves_the_lines_and_the_administrators_file(cluster: Cluster) -> None:
