@@ -181,7 +181,8 @@ def _wanted(arguments: argparse.Namespace) -> list[DeviceSpec]:
         try:
             return specs(arguments.devices, like)
         except ValueError as exc:
-            raise ConfigurationError(f"no {arguments.devices} addresses from there on: {exc}; try another one") from exc
+            what = f"there is no room for {arguments.devices} devices: {exc}"
+            raise ConfigurationError(f"{what}; try another address or port") from exc
     names = [device.name for device in arguments.device]
     if len(set(names)) < len(names):
         raise ConfigurationError("--device: each needs a name of its own; rename one")

@@ -25,6 +25,7 @@ from berofos_agent.simulator.web import WebServer
 LOOPBACK_BROADCAST = "127.255.255.255"
 LIMITED_BROADCAST = "255.255.255.255"
 
+MOST_PORT = 65535
 _ATTEMPTS = 20
 
 
@@ -45,11 +46,16 @@ class DeviceSpec:
 
 
 def specs(count: int, first: DeviceSpec = DeviceSpec()) -> list[DeviceSpec]:  # noqa: B008 - it is frozen
-    """Return fos1, fos2, ... with MACs and addresses that count up; ports do where the address is 0.0.0.0."""
+    """Return fos1, fos2, ... with MACs and addresses that count up; ports do where the address is 0.0.0.0.
+
+    Raises ValueError if addresses or ports end before.
+    """
     mac = int.from_bytes(parse_mac(first.mac), "big")
     address = IPv4Address(first.address)
     everywhere = address.is_unspecified
     lease = IPv4Address(first.lease) if first.lease else None
+    if everywhere and first.http_port + count - 1 > MOST_PORT:
+        raise ValueError(f"{first.http_port + count - 1} is no port")
     return [
         replace(
             first,
@@ -218,8 +224,8 @@ def _bind_http(address: Address) -> socket.socket:
 def _bound(address: str, port: int, bind: Callable[[Address], socket.socket] = bind) -> socket.socket:
     try:
         return bind((address, port))
-    except (OSError, OverflowError) as exc:
-        reason = getattr(exc, "strerror", "") or exc
+    except OSError as exc:
+        reason = exc.strerror or exc
         raise BerofosError(f"cannot listen on {address}:{port}: {reason}; try another address or port") from exc
 
 
