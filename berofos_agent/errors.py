@@ -21,6 +21,7 @@
         +-- UnusableAnswer          it answered, but not with anything to rely on
         |   +-- Unexpected          what it said met an error in this program
         +-- DidNotFollow            a setting was written, but reads back otherwise
+            +-- StuckRelay          the setting was the relay mode
 
 The text of each is one line for the administrator, ends in what to do next, and never contains a password.
 Which exit code an error becomes is in two tables: agent.decisions.EXIT_CODE for the cluster,
@@ -149,6 +150,10 @@ class Unexpected(UnusableAnswer):
 
 class DidNotFollow(DeviceError):
     """A setting was written, but reads back otherwise."""
+
+
+class StuckRelay(DidNotFollow):
+    """The relay is still in the position that it was to leave."""
 
 
 def row_of(error: BaseException, table: Mapping[type[BerofosError], T]) -> T:

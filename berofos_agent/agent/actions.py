@@ -30,6 +30,7 @@ from berofos_agent.errors import (
     KickDaemonError,
     OutOfTime,
     ParameterError,
+    StuckRelay,
     Superseded,
 )
 from berofos_agent.watchdog import paths
@@ -99,7 +100,8 @@ def start(call: Invocation, deadline: float) -> Result:
                 for reason in filter(None, state.conditions.values()):
                     ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)
             state.failure = f"start failed: {answer.reason}" if answer != OK else ""
-            showing.save(call, state, [mode] if in_position else [], deadline)
+            is_seen = {mode: bool(in_position), _other(mode): any(isinstance(one, StuckRelay) for one in errors)}
+            showing.save(call, state, [one for one in LINES if is_seen[one]], deadline)
     return answer
 
 
@@ -278,6 +280,11 @@ def _watchdog(
     from berofos_agent.agent.watchdog import Watchdog
 
     return Watchdog(call, state, devices, _interval(given, mode), deadline)
+
+
+def _other(mode: str) -> str:
+    (other,) = LINES.keys() - {mode}
+    return other
 
 
 def _interval(given: Parameters, mode: str) -> int:

@@ -14,7 +14,7 @@ from berofos_agent.device.reading import Difference, differences
 from berofos_agent.device.settings import REQUEST_SECONDS, SETTINGS, USER, Values, check, with_their_groups
 from berofos_agent.device.topology import PORT_OF_MODE
 from berofos_agent.device.web import WebClient
-from berofos_agent.errors import DeviceError, DidNotFollow, Moved, Refused, SectionError, Unreachable
+from berofos_agent.errors import DeviceError, DidNotFollow, Moved, Refused, SectionError, StuckRelay, Unreachable
 
 if TYPE_CHECKING:
     from berofos_agent.device.frame import ScanReply
@@ -213,7 +213,7 @@ def _is_writable(keyword: str, value: str) -> bool:
 def _not_taken(name: str, wrong: Sequence[Difference]) -> DidNotFollow:
     for one in wrong:
         if one.keyword == "mode":
-            return DidNotFollow(
+            return StuckRelay(
                 name,
                 f"relay did not switch: mode is still {one.now} after writing {one.expected}",
                 f"power-cycle it; if that fails, move its cables to {PORT_OF_MODE.get(one.expected, '').upper()}",

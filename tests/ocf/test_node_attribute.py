@@ -53,7 +53,7 @@ def test_a_failed_start_leaves_what_was_last_seen_and_the_reason(
     assert started.code == 1
     cluster.call("stop", node="xivo-2")
     left = attributes.changes[-1]
-    assert re.fullmatch(r"A-D \(last seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\); start failed: fos1: .*", left), left
+    assert re.fullmatch(r"A-B/A-D \(last seen \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\); start failed: fos1: .*", left), left
     assert left.endswith(started.reason)
 
 

@@ -73,6 +73,7 @@ TOLD = {
     "Refused",
     "Span",
     "StateError",
+    "StuckRelay",
     "Superseded",
     "Unreachable",
     "UnusableAnswer",

@@ -201,6 +201,16 @@ def test_a_stop_removes_the_attribute_in_time_and_with_the_clusters_environment(
     assert all(", on_stop=fallback, " in line for line in world.log[-2:])
 
 
+@pytest.mark.parametrize(("stuck", "seen"), [(["fos2"], "A-B/A-D"), (["fos1", "fos2"], "A-D")])
+def test_a_start_that_a_stuck_relay_fails_shows_where_its_lines_are(world: World, stuck: list[str], seen: str) -> None:
+    for device in world.devices.values():
+        device.move_by_hand("0")
+    for name in stuck:
+        world.devices[name].fault("stuck")
+    assert world.call("start") == 1
+    assert world.attributes[-1] == ("relay-lines", seen)
+
+
 def test_after_a_failure_the_attribute_has_the_time_and_the_reason(world: World) -> None:
     assert world.call("start") == 0
     world.devices["fos1"].move_by_hand("0")
