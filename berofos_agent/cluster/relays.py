@@ -21,6 +21,7 @@ class RelayState:
     port_b_node: str
     port_d_node: str
     """Empty if port D leads to a PBX."""
+    on_stop: str = ""
     telephony: str = ""
     """The resource that the relay is colocated with."""
     telephony_nodes: Sequence[str] = ()
@@ -54,7 +55,7 @@ class RelayState:
         """The relay mode that brings the lines to that node."""
         if self.node:
             return relay_mode_for(self.node, self.port_b_node, self.port_d_node or None) or ""
-        return "" if self.port_d_node or self.nodes else AT_D
+        return "" if self.port_d_node or self.on_stop == "keep" or self.nodes else AT_D
 
     @property
     def reason(self) -> str:
@@ -80,6 +81,7 @@ def _state(cluster: Cluster, status: ClusterStatus, relay: Relay) -> RelayState:
         id=relay.id,
         port_b_node=relay.parameters.get("port_b_node", ""),
         port_d_node=relay.parameters.get("port_d_node", ""),
+        on_stop=relay.parameters.get("on_stop", ""),
         telephony=followed.with_rsc if followed else "",
         telephony_nodes=status.where(followed.with_rsc, followed.with_role) if followed else (),
         nodes=status.where(relay.id),

@@ -156,10 +156,10 @@ def test_every_finding_has_a_next_step() -> None:
             assert all(one.problem.fix for one in examine(facts(recording, *modes)))
 
 
-def test_where_port_d_leads_to_a_pbx_stopped_telephony_leaves_the_lines_there() -> None:
-    cluster = cib.parse(
-        (DATA / "cib" / "good-pcs.xml").read_bytes().replace(b'name="port_d_node"', b'name="spare"'), "cib"
-    )
+@pytest.mark.parametrize(("on_stop", "mode"), [("", D), ("fallback", D), ("keep", "")])
+def test_where_port_d_leads_to_a_pbx_stopped_telephony_leaves_the_lines_there(on_stop: str, mode: str) -> None:
+    pbx = f'name="on_stop" value="{on_stop}"/><nvpair id="spare" name="spare"'.encode()
+    cluster = cib.parse((DATA / "cib" / "good-pcs.xml").read_bytes().replace(b'name="port_d_node"', pbx), "cib")
     live = status.parse((DATA / "crm_mon" / "2.1" / "telephony-stopped.xml").read_bytes())
     state = relay_states(cluster, live)[0]
-    assert (state.node, state.mode, state.name_of("0")) == ("", D, "PBX")
+    assert (state.node, state.mode, state.name_of("0")) == ("", mode, "PBX")
