@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .faults import Allowance
 
@@ -19,7 +19,7 @@ _GOOD_STOPS = ("ok", "OK")
 
 @dataclass(frozen=True)
 class Telephony:
-    """Where telephony runs, and the number of the start that brought it there; empty if Pacemaker does not know."""
+    """Where telephony runs, and the number of the start that brought it there."""
 
     node: str
     start: str
@@ -61,9 +61,7 @@ def violations(record: Record, allowed: Allowance) -> list[str]:
             found.append(f"{node} was fenced, and nothing that was done to the nodes asked for it")
         elif times > 1:
             found.append(f"{node} was fenced {times} times for one fault")
-    # When a node joins, Pacemaker 3.0.0 now and then takes the joining node's CIB, which does not know that start.
-    is_forgotten = record.after == replace(record.before, start="")
-    if not allowed.telephony and not record.unsettled and record.after != record.before and not is_forgotten:
+    if not allowed.telephony and not record.unsettled and record.after != record.before:
         how = f"from {record.before.node} to {record.after.node}" if record.after.node != record.before.node else "anew"
         found.append(f"telephony was started {how}, and nothing that was done to the nodes asked for it")
     for device, times in Counter(each.device for each in record.movements if each.cause == BY_THE_AGENT).items():

@@ -108,10 +108,6 @@ def test_a_round_without_errors_has_no_violation() -> None:
     assert violations(QUIET, NOTHING) == []
 
 
-def test_a_start_that_pacemaker_has_forgotten_is_no_new_one() -> None:
-    assert violations(replace(QUIET, after=Telephony("xivo-1", "")), NOTHING) == []
-
-
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
