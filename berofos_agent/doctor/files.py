@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from shlex import quote
 
+from berofos_agent.cluster.cib import Cluster, Relay
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
@@ -136,16 +137,33 @@ def lines_ignored_in_a_split(facts: Facts) -> Iterator[Problem]:
 
     Seen with corosync-qnetd 3.0.3, ffsplit: the healthy node with the lines, of id 2, was fenced.
     """
-    if not facts.quorum_device or facts.quorum_device == HEURISTICS:
+    if not facts.cluster or not facts.quorum_device or facts.quorum_device == HEURISTICS:
         return
     for relay in facts.relays[:1]:
-        state = state_path(relay, {})
-        exec_lines = quote(f"exec_lines=/usr/bin/test -e {state}")
+        executed = quote(f"exec_telephony={_where_telephony_runs(facts.cluster, relay)}")
         yield Problem(
             CLUSTER,
             "has a quorum device without heuristics: in a split, the node with the lines may be the one that is fenced",
-            f"pcs quorum device update heuristics mode=sync {exec_lines}; without pcs: {page('concepts.md')}",
+            f"pcs quorum device update heuristics mode=sync {executed}; without pcs: {page('concepts.md')}",
         )
+
+
+def _where_telephony_runs(cluster: Cluster, relay: Relay) -> str:
+    """Return a command that succeeds there: by the last systemd unit that the relay follows, else by the relay itself.
+
+    The relay is second best: it is stopped for a moment when it recovers.
+    """
+    followed = {one.with_rsc for one in cluster.followed(relay) if one.mandatory}
+    units = [
+        primitive.get("type")
+        for element in cluster.tree.iter()
+        if element.get("id") in followed
+        for primitive in element.iter("primitive")
+        if primitive.get("class") == "systemd"
+    ]
+    if units:
+        return f"/usr/bin/systemctl is-active --quiet {units[-1]}"
+    return f"/usr/bin/test -e {state_path(relay, {})}"
 
 
 def quorum_device(path: str = "/etc/corosync/corosync.conf") -> str:

@@ -1,4 +1,4 @@
-"""With a quorum device on a third host only one side goes on, and the heuristics let it be the one with the lines."""
+"""With a quorum device on a third host only one side goes on, and the heuristics let it be the one with telephony."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .lab.cluster import TELEPHONY, Cluster
+from .lab.cluster import RELAY, TELEPHONY, Cluster
 from .lab.scenes import other
 from .lab.two_nodes import NODES, lab_of_environment
 from .test_fencing import telephony_at
@@ -51,6 +51,21 @@ def test_in_a_split_the_node_with_the_lines_goes_on_and_fences_the_other(cluster
     assert not lab.happened(f"{active} is fenced")
     assert lab.movements(since=cut) == []
     assert cluster.starts(TELEPHONY) == starts, "telephony is left alone"
+
+
+def test_so_does_the_node_with_telephony_while_the_relay_is_stopped(cluster: Cluster) -> None:
+    """A relay that recovers is stopped for a moment, too: its trouble must not decide which node goes on."""
+    lab, passive = cluster.lab, telephony_at(cluster, "xivo-2")
+    starts = cluster.starts(TELEPHONY)
+    cluster.disable(RELAY)
+    lab.separate_nodes()
+    lab.wait_until(lambda: lab.happened(f"{passive} is fenced"), 25, f"{passive} is fenced")
+    lab.rejoin_nodes()
+    cluster.wait_for_members()
+    assert not lab.happened("xivo-2 is fenced")
+    assert cluster.starts(TELEPHONY) == starts, "telephony is left alone"
+    cluster.enable(RELAY)
+    cluster.wait_for("xivo-2")
 
 
 def test_the_loss_of_the_quorum_device_alone_changes_nothing(cluster: Cluster) -> None:

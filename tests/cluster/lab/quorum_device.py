@@ -39,7 +39,7 @@ class QuorumDevice:
       mode: sync
       timeout: 1000
       sync_timeout: 1000
-      exec_lines: /usr/bin/test -e /run/resource-agents/berofos-relay.state
+      exec_telephony: /usr/bin/test -e /run/Dummy-xivo.state
     }}
   }}
 """

@@ -68,11 +68,20 @@ def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     assert read(Facts(cluster, quorum_device="heuristics")) == []
 
 
-def test_a_quorum_device_that_does_not_know_where_the_lines_are_is_found() -> None:
-    cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
-    (finding,) = read(Facts(cluster, quorum_device="node id"))
+@pytest.mark.parametrize(
+    ("telephony", "command"),
+    [
+        (b'class="systemd" type="asterisk"', "/usr/bin/systemctl is-active --quiet asterisk"),
+        (b'class="ocf" provider="pacemaker" type="Dummy"', "/usr/bin/test -e /run/resource-agents/berofos-relay.state"),
+    ],
+)
+def test_a_quorum_device_that_does_not_know_where_the_lines_are_is_found(telephony: bytes, command: str) -> None:
+    dummy = b'class="ocf" provider="pacemaker" type="Dummy"'
+    text = (CIBS / "fencing-without-delay--none.xml").read_bytes()
+    assert dummy in text
+    (finding,) = read(Facts(cib.parse(text.replace(dummy, telephony), "cib"), quorum_device="node id"))
     assert finding.check.id == "lines-ignored-in-split"
-    assert "exec_lines=/usr/bin/test -e /run/resource-agents/berofos-relay.state" in finding.problem.fix
+    assert f"'exec_telephony={command}'" in finding.problem.fix
 
 
 @pytest.mark.parametrize(
