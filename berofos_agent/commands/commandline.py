@@ -12,6 +12,7 @@ import difflib
 import os
 import pwd
 import re
+import select
 import signal
 import sys
 import syslog
@@ -145,9 +146,14 @@ def complain(prog: str, problem: object) -> None:
     print_error(f"{prog}: {problem}")
 
 
-def print_error(line: str) -> bool:
-    """Print a line to standard error; if that fails, let it lead nowhere from now on, and return False."""
+def print_error(line: str, waits: bool = True) -> bool:
+    """Print a line to standard error; if that fails, let it lead nowhere from now on, and return False.
+
+    Unless it waits for its reader, a pipe that is full is a failure.
+    """
     try:
+        if not waits and not select.select([], [sys.stderr], [], 0)[1]:
+            raise BlockingIOError
         print(line, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

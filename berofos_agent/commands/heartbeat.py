@@ -93,7 +93,7 @@ def _command(text: str) -> list[str]:
 
 def _log(line: str) -> None:
     """Log a line; under systemd, standard error is in the journal already."""
-    if not commandline.print_error(line):
+    if not commandline.print_error(line, waits=False):  # kicks must go out meanwhile
         os.environ.pop("JOURNAL_STREAM", None)
         commandline.tell_syslog(SYSLOG_NAME, "nobody reads standard error any more; the log goes on in syslog")
     if not os.environ.get("JOURNAL_STREAM"):

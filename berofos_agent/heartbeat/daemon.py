@@ -75,13 +75,16 @@ class Daemon:
         self._stopping = False
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; return the exit status."""
+        """Run until SIGTERM, SIGINT or SIGHUP; return the exit status."""
         ours, waker = socket.socketpair()
         for end in (ours, waker):
             end.setblocking(False)
         signal.set_wakeup_fd(waker.fileno())
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave no status of a child
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            signal.signal(signal.SIGHUP, self._on_signal)
         self._event("STARTING")
         with ours, waker, socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
             notify("READY=1", "STATUS=waiting for the first successful health check")
@@ -156,7 +159,7 @@ class Daemon:
         assert self._check
         status = self._check.poll()
         if status is None:
-            self._check.kill()
+            os.killpg(self._check.pid, signal.SIGKILL)  # a shell's children too, or they would become many
             self._check.wait()
         if self._check_ended is not None:
             os.close(self._check_ended)
@@ -212,7 +215,11 @@ class Daemon:
             return lines.run(task, entries, self._options.watchdog, self._options.request_seconds)
 
         self._task_at, self._task_names = clock(), names
-        self._task = Task(work)
+        try:
+            self._task = Task(work)
+        except OSError as exc:
+            self._log(f"no process for {task}: {exc.strerror}")
+            self._task_at, self._inspect_at = clock() + RETRY_CHECKS * self._options.check_seconds, 0.0
 
     def _end_task(self) -> None:
         assert self._task
@@ -296,4 +303,4 @@ def _start_silently(argv: Sequence[str], sentence: str = "") -> subprocess.Popen
     environ = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     if sentence:
         environ["BEROFOS_SENTENCE"] = sentence
-    return subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, env=environ)
+    return subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, env=environ, start_new_session=True)

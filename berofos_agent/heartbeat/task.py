@@ -18,7 +18,12 @@ class Task:
     def __init__(self, work: Callable[[], Any]) -> None:
         self._reader, writer = os.pipe()
         self._received = b""
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            os.close(self._reader)
+            os.close(writer)
+            raise
         if not self._pid:
             os.close(self._reader)
             _do(work, writer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -238,6 +239,78 @@ def test_a_health_command_that_hangs_is_a_failed_check(site: Site) -> None:
     site.telephony.unlink()
     eventually(lambda: site.modes == ["0", "0"])
     assert "health check failed; kicking stopped; the lines go to port D within 2 s (sh: timed out)" in site.end()
+
+
+def test_a_check_that_hangs_leaves_no_process_behind(site: Site) -> None:
+    """A shell that was killed left its child: one more at each check, until no process could be started any more."""
+    mark = f"60.{os.getpid()}"
+    site.begin("--health", f"sh -c 'sleep {mark}; true'")
+    eventually(lambda: len(pids_of("sh", mark)) > 0)
+    time.sleep(1)
+    assert len(pids_of("sleep", mark)) <= 1
+    site.end()
+    eventually(lambda: not pids_of("sleep", mark))
+
+
+def pids_of(program: str, word: str) -> list[str]:
+    """Return the processes of a program with a word in their command lines."""
+    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    found = [line.split(maxsplit=2) for line in lines if word in line]
+    return [one[0] for one in found if one[1] == program]
+
+
+def test_a_reader_of_the_log_that_hangs_holds_nothing_up(site: Site) -> None:
+    running(site)
+    assert site.process
+    with open(f"/proc/{site.process.pid}/fd/2", "wb", buffering=0) as pipe:
+        os.set_blocking(pipe.fileno(), False)
+        while pipe.write(b"x" * 512):
+            pass
+        os.set_blocking(pipe.fileno(), True)
+    site.telephony.unlink()
+    eventually(lambda: site.modes == ["0", "0"])
+    site.telephony.touch()
+    eventually(lambda: site.modes == ["1", "1"])
+    site.end()
+
+
+def test_an_ignored_sigchld_is_not_inherited(site: Site) -> None:
+    """Then every health check passed, as its status was lost, and the first task ended the daemon."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        site.begin()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    eventually(lambda: "STARTING" in site.events_so_far())
+    time.sleep(1)
+    assert site.modes == ["0", "0"]
+    site.telephony.touch()
+    eventually(lambda: "RUNNING" in site.events_so_far())
+    site.end()
+
+
+def test_a_terminal_that_goes_away_is_a_stop(site: Site) -> None:
+    running(site)
+    assert site.process
+    site.process.send_signal(signal.SIGHUP)
+    assert site.process.wait(20) == 0
+    assert (site.modes, site.watchdogs) == (["0", "0"], ["0", "0"])
+
+
+def test_without_a_process_for_a_task_the_daemon_goes_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from berofos_agent.config import bnfosconf
+    from berofos_agent.heartbeat import daemon
+
+    def no_process() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    lines: list[str] = []
+    options = daemon.Options(["true"], 5, 2, 15, 30, "leave", 1, [])
+    beat = daemon.Daemon(bnfosconf.read(str(site.config)), options, lines.append)
+    monkeypatch.setattr(os, "fork", no_process)
+    beat._launch("inspect", ["fos1"])
+    assert beat._task is None
+    assert lines == ["no process for inspect: Resource temporarily unavailable"]
 
 
 def test_an_unreachable_device_is_logged_once_and_acquired_when_it_is_back(site: Site, devices: Simulator) -> None:
