@@ -17,6 +17,7 @@ arms a watchdog nor moves a relay, so one too many does no harm.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -31,6 +32,8 @@ HANDOVER_PAUSE_SECONDS = 0.005
 HEAD_BYTES = 11  # magic, command and MAC: what an answer has in common with its kick
 LARGEST_DATAGRAM = 2048
 MOST_DATAGRAMS = 64
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""This node can open no file now, which does not say that the state file is gone."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,8 +119,8 @@ def still_wanted(state: str, token: str) -> bool:
     try:
         with open(state, "rb") as file:
             return token.encode() in file.read()
-    except OSError:
-        return False
+    except OSError as exc:
+        return exc.errno in FULL
 
 
 def send_what_is_due(sock: socket.socket, targets: list[Target], seconds: float) -> bool:

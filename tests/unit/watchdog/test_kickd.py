@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -279,3 +280,18 @@ def test_a_lock_file_is_its_owners_and_a_link_in_its_place_is_refused(tmp_path: 
 
 def test_any_path_can_be_logged() -> None:
     assert kickd.printable("caf\u00e9 \udcff") == "caf\\xe9 \\udcff"
+
+
+def test_no_file_that_can_be_opened_is_not_a_stop(tmp_path: Path) -> None:
+    """Seen as "gone", the state file ended the daemon, and no monitor could start another."""
+    state = tmp_path / "berofos-relay.state"
+    state.write_text("token")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        wanted = kickd.still_wanted(str(state), "token")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert wanted
+    assert not kickd.still_wanted(str(state), "other")
+    assert not kickd.still_wanted(str(tmp_path / "gone"), "token")
