@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,7 @@ class Operation:
     depth: int
     on_fail: str
     role: str = ""
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Relay:
     operations: Sequence[Operation]
     cloned_by: str = ""
     group: str = ""
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    """By meta attribute that is not its own, the id of the nvpair."""
 
     @property
     def names(self) -> list[str]:
@@ -90,10 +93,11 @@ class Relay:
 
 @dataclass(frozen=True)
 class FenceDevice:
-    """One stonith resource."""
+    """One stonith resource; a disabled one fences nothing."""
 
     id: str
     parameters: Mapping[str, str]
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
@@ -197,10 +201,7 @@ class _Reader:
             members=[node.get("uname", "") for node in nodes if node.get("type", "member") == "member"],
             properties=self._pairs(self.configuration.iterfind("crm_config/cluster_property_set")),
             operation_defaults=self._pairs(self.configuration.iterfind("op_defaults/meta_attributes")),
-            fencing=[
-                FenceDevice(primitive.get("id", ""), self._pairs(self._parts(primitive, "instance_attributes")))
-                for primitive in self.configuration.iterfind("resources//primitive[@class='stonith']")
-            ],
+            fencing=list(self._fencing()),
             relays=relays,
             colocations=[*self._colocations(), *self._groups(relays)],
             orders=self._orders(),
@@ -228,22 +229,31 @@ class _Reader:
         ]
         return [self._relay(primitive) for primitive in found]
 
+    def _fencing(self) -> Iterator[FenceDevice]:
+        for primitive in self.configuration.iterfind("resources//primitive"):
+            template = self.by_id.get(primitive.get("template"))
+            if "stonith" in (primitive.get("class"), None if template is None else template.get("class")):
+                role = self._pairs(self._parts(primitive, "meta_attributes")).get("target-role", "")
+                parameters = self._pairs(self._parts(primitive, "instance_attributes"))
+                yield FenceDevice(primitive.get("id", ""), parameters, role.lower() != "stopped")
+
     def _relay(self, primitive: Any) -> Relay:
         above = list(primitive.iterancestors(*_CLONES, "group"))
         clones = [element for element in above if element.tag in _CLONES]
         groups = [element for element in above if element.tag == "group"]
         defaults = self.configuration.iterfind("rsc_defaults/meta_attributes")
-        inherited = [self._pairs(self._parts(element, "meta_attributes")) for element in reversed(above)]
-        meta = self._pairs(defaults)
-        for layer in (*inherited, self._pairs(self._parts(primitive, "meta_attributes"))):
-            meta.update(layer)
+        meta = self._nvpairs(defaults)
+        for element in (*reversed(above), primitive):
+            meta.update(self._nvpairs(self._parts(element, "meta_attributes")))
+        own = self._nvpairs(primitive.findall("meta_attributes"))
         return Relay(
             id=primitive.get("id", ""),
             parameters=self._pairs(self._parts(primitive, "instance_attributes")),
-            meta=meta,
+            meta=_values(meta),
             operations=[self.operation(op) for op in self.operations(primitive)],
             cloned_by=clones[0].get("id", "") if clones else "",
             group=groups[0].get("id", "") if groups else "",
+            inherited={name: pair.get("id", "") for name, pair in meta.items() if name not in own},
         )
 
     def _parts(self, element: Any, tag: str) -> list[Any]:
@@ -272,6 +282,7 @@ class _Reader:
             depth=int(level) if re.fullmatch("[0-9]{1,4}", level) else 0,
             on_fail=settings.get("on-fail", ""),
             role=settings.get("role", ""),
+            enabled=not is_off(settings.get("enabled", "true")),
         )
 
     def _remote_nodes(self) -> list[str]:
@@ -351,12 +362,19 @@ class _Reader:
         return self.by_id.get(element.get("id-ref"), element)
 
     def _pairs(self, sets: Iterable[Any]) -> dict[str, str]:
-        """Name and value of every nvpair; of two with one name, the set with the higher score wins."""
-        pairs: dict[str, str] = {}
+        return _values(self._nvpairs(sets))
+
+    def _nvpairs(self, sets: Iterable[Any]) -> dict[str, Any]:
+        """Every nvpair by its name; of two with one name, the set with the higher score wins."""
+        pairs: dict[str, Any] = {}
         for one in sorted(map(self._real, sets), key=_score):
             for nvpair in map(self._real, one.iterfind("nvpair")):
-                pairs[nvpair.get("name", "")] = nvpair.get("value", "")
+                pairs[nvpair.get("name", "")] = nvpair
         return pairs
+
+
+def _values(pairs: Mapping[str, Any]) -> dict[str, str]:
+    return {name: pair.get("value", "") for name, pair in pairs.items()}
 
 
 def _score(attributes: Any) -> float:

@@ -357,7 +357,10 @@ def _monitor(tree: Any, primitive: str = "") -> str:
     monitors = [
         one
         for one in operations(tree, primitive)
-        if one.name == "monitor" and one.interval > 0 and one.role not in ("Stopped", "Unpromoted", "Slave")
+        if one.name == "monitor"
+        and one.interval > 0
+        and one.enabled
+        and one.role not in ("Stopped", "Unpromoted", "Slave")
     ]
     chosen = min(
         monitors, key=lambda one: (not shape.role_is_promoted(one.role), one.depth, one.interval), default=None

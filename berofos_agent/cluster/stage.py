@@ -94,7 +94,8 @@ def connected(tree: Any, ids: Iterable[str]) -> Any:
 
 def _is_part_of_the_cluster(resource: Any) -> bool:
     """Return True for what fences nodes, and for what is a node itself."""
-    return bool(resource.xpath("self::primitive[@class='stonith' or @type='remote'] | .//nvpair[@name='remote-node']"))
+    fences = "@class='stonith' or @template=//template[@class='stonith']/@id"
+    return bool(resource.xpath(f"self::primitive[{fences} or @type='remote'] | .//nvpair[@name='remote-node']"))
 
 
 def without(tree: Any, relays: Sequence[str]) -> Any:

@@ -60,19 +60,32 @@ def no_fencing(facts: Facts) -> Iterator[Problem]:
         enable = remedies.set_property(facts.cluster.option_name("stonith-enabled"), "true")
         fix = enable if facts.cluster.fencing else f"{_CREATE_FENCING}; then {enable}"
         yield Problem(CLUSTER, f"fencing is disabled: {text}", fix)
-    elif not facts.cluster.fencing and not seconds(facts.cluster.option("stonith-watchdog-timeout", "0")) > 0:
+    elif not facts.cluster.fencing and not _fences_by_watchdog(facts.cluster):
         yield Problem(CLUSTER, f"has no fence device: {text}", _CREATE_FENCING)
+
+
+def unfenced_node(facts: Facts) -> Iterator[Problem]:
+    """No fence device fences a node: when it dies, the other one waits for its fencing and takes over nothing."""
+    cluster = facts.cluster
+    if not cluster or not _is_fenced(cluster) or _fences_by_watchdog(cluster):
+        return
+    ports = [(given.port_b_node, given.port_d_node) for _relay, given in facts.parsed]
+    for node in [name for name in cluster.members if any(relay_mode_for(name, *both) for both in ports)]:
+        able = [device for device in cluster.fencing if _fences(device, node)]
+        if not any(device.enabled for device in able):
+            names = " and ".join(device.id for device in able)
+            yield Problem(
+                node,
+                f"cannot be fenced: {f'{names} is disabled' if able else 'no fence device names it'}; "
+                "when it dies, telephony and lines stay where they are",
+                remedies.delete_meta(able[0].id, "target-role") if able else _CREATE_FENCING,
+            )
 
 
 def fencing_without_delay(facts: Facts) -> Iterator[Problem]:
     """The node with telephony has no head start in fencing, so the nodes may fence each other."""
     cluster = facts.cluster
-    if (
-        not cluster
-        or len(cluster.members) != 2
-        or not cluster.fencing
-        or is_off(cluster.option("stonith-enabled", "true"))
-    ):
+    if not cluster or len(cluster.members) != 2 or not _is_fenced(cluster):
         return
     one, other = cluster.members
     random = any(seconds(device.parameters.get("pcmk_delay_max", "0")) > 0 for device in cluster.fencing)
@@ -100,6 +113,15 @@ def waiting_order(facts: Facts) -> Iterator[Problem]:
                 yield Problem(relay.id, text, remedies.delete_constraint("order", id))
 
 
+def _is_fenced(cluster: Cluster) -> bool:
+    return bool(cluster.fencing) and not is_off(cluster.option("stonith-enabled", "true"))
+
+
+def _fences_by_watchdog(cluster: Cluster) -> bool:
+    """Return True with a time for SBD without disks; a negative one lets Pacemaker calculate it."""
+    return seconds(cluster.option("stonith-watchdog-timeout", "0").strip().lstrip("-")) > 0
+
+
 def _has_priority_delay(cluster: Cluster) -> bool:
     """Return True if the node with telephony has a head start: that takes a delay, and a priority of some resource."""
     delay = seconds(cluster.option("priority-fencing-delay", "0")) > 0
@@ -108,6 +130,8 @@ def _has_priority_delay(cluster: Cluster) -> bool:
 
 
 def _fences(device: FenceDevice, node: str) -> bool:
+    if device.parameters.get("pcmk_host_check", "static-list") != "static-list":
+        return True  # the device itself says which
     listed = device.parameters.get("pcmk_host_list", "").replace(",", " ").split()
     mapped = [pair.partition(":")[0] for pair in re.split(r"[;,\s]+", device.parameters.get("pcmk_host_map", ""))]
     named = [name.lower() for name in (*listed, *mapped) if name]
@@ -165,7 +189,7 @@ def uncabled_node(facts: Facts) -> Iterator[Problem]:
     cluster = facts.cluster
     if not cluster:
         return
-    for relay in cluster.relays:
+    for relay, _given in facts.parsed:
         telephony = shape.telephony_of(cluster, relay)
         ports = [relay.parameters.get(name, "") for name in ("port_b_node", "port_d_node")]
         if not telephony or not all(any(relay_mode_for(one, port, None) for one in cluster.members) for port in ports):

@@ -66,7 +66,7 @@ def no_monitor(facts: Facts) -> Iterator[Problem]:
 
 def no_deep_monitor(facts: Facts) -> Iterator[Problem]:
     """There is no monitor at level 10: latent misconfiguration of a device goes unnoticed."""
-    monitored = [relay for relay in facts.relays if any(_is(op, _SHALLOW) for op in relay.operations)]
+    monitored = [relay for relay in facts.relays if _runs(relay, _SHALLOW)]
     yield from _without(
         monitored, "has no monitor at level 10: latent misconfiguration of a device goes unnoticed", _DEEP
     )
@@ -84,9 +84,23 @@ _SHALLOW, _DEEP, _STOPPED = (one for one in OPERATIONS if one.name == "monitor")
 def _without(relays: Iterable[Relay], text: str, wanted: Recommended, *others: Recommended) -> Iterator[Problem]:
     """Yield the relays without an operation; the fix adds the others that are missing too."""
     for relay in relays:
-        missing = [one for one in (wanted, *others) if not any(_is(op, one) for op in relay.operations)]
+        missing = {one: _disabled(relay, one) for one in (wanted, *others) if not _runs(relay, one)}
         if wanted in missing:
-            yield Problem(relay.id, text, " && ".join(remedies.add_operation(relay.id, one) for one in missing))
+            fixes = [
+                remedies.change_operation(id, "enabled", "true") if id else remedies.add_operation(relay.id, one)
+                for one, id in missing.items()
+            ]
+            what = text.replace("has no", "has a disabled", 1) if missing[wanted] else text
+            yield Problem(relay.id, what, " && ".join(fixes))
+
+
+def _runs(relay: Relay, recommended: Recommended) -> bool:
+    return any(_is(op, recommended) and op.enabled for op in relay.operations)
+
+
+def _disabled(relay: Relay, recommended: Recommended) -> str:
+    """Return the id of such an operation that is disabled, as `pcs resource unmanage --monitor` leaves it; else ""."""
+    return next((op.id for op in relay.operations if _is(op, recommended)), "")
 
 
 def short_timeouts(facts: Facts) -> Iterator[Problem]:
@@ -140,7 +154,9 @@ def unmanaged(facts: Facts) -> Iterator[Problem]:
         for name, holds in UNMANAGED.items():
             if name in relay.meta and holds(relay.meta[name]):
                 text = f"has {name}={relay.meta[name]}: nothing switches the lines"
-                yield Problem(relay.id, text, remedies.delete_meta(relay.id, name))
+                inherited = relay.inherited.get(name)
+                fix = remedies.delete_pair(inherited) if inherited else remedies.delete_meta(relay.id, name)
+                yield Problem(relay.id, text, fix)
 
 
 def no_failure_timeout(facts: Facts) -> Iterator[Problem]:

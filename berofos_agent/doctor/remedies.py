@@ -49,6 +49,11 @@ def delete_meta(resource: str, name: str) -> str:
     return f"crm_resource --resource {resource} --meta --delete-parameter {name}"
 
 
+def delete_pair(id: str) -> str:
+    """Remove an attribute where it is set: crm_resource leaves what a resource inherits, and says nothing."""
+    return f"cibadmin --delete --xml-text '<nvpair id=\"{id}\"/>'"
+
+
 def colocate(rsc: str, with_rsc: str, role: str = "") -> str:
     """Place the first resource where the second one is, in a role if one is given."""
     with_role = f' with-rsc-role="{role}"' if role else ""

@@ -34,6 +34,8 @@ NO_CONSEQUENCE = {
     "leftover-move-constraint--of-xivo": "telephony prefers a node, which is a policy like any other",
     "no-deep-monitor": "the scheduler does not know what a monitor looks at",
     "no-readiness-monitor": "the scheduler does not know what a monitor looks at",
+    "no-readiness-monitor--disabled": "the scheduler does not know what a monitor looks at",
+    "no-monitor--disabled": "the failure is noticed, only later",
     "no-monitor--only-deep": "the failure is noticed, only later",
     "no-relay": "there is nothing to rehearse",
     "no-fencing--switched-off-by-its-new-name": "Pacemaker 2.1 knows the option by its old name alone",
@@ -44,6 +46,8 @@ NO_CONSEQUENCE = {
     "short-timeout--by-default": "how long an operation takes is not known in advance",
     "short-timeout--monitor": "how long an operation takes is not known in advance",
     "short-timeout--start": "how long an operation takes is not known in advance",
+    "unfenced-node--disabled": "the scheduler takes it that each fencing works",
+    "unfenced-node--not-named": "the scheduler takes it that each fencing works",
     "waiting-order--optional": "how long an operation takes is not known in advance",
     "waiting-order--set": "how long an operation takes is not known in advance",
 }
