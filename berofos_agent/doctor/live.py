@@ -19,6 +19,8 @@ from berofos_agent.doctor.findings import CLUSTER, Facts, Inspected, Problem
 
 _DIGEST = re.compile("[0-9a-f]{12}")
 """What bnfosconf.digest returns."""
+NOT_INSTALLED = 5
+"""What Pacemaker answers a probe without the agent, which is no failure: crm_mon names it when it is too late."""
 _LOOK = "crm_mon --one-shot --inactive"
 
 
@@ -46,11 +48,14 @@ def node_offline(facts: Facts) -> Iterator[Problem]:
 
 
 def node_standby(facts: Facts) -> Iterator[Problem]:
-    """A node is in standby and cannot take over."""
+    """A node is in standby or maintenance and cannot take over."""
+    transient = facts.cluster.attributes if facts.cluster else {}
     for node in facts.status.nodes if facts.status else ():
-        if node.condition == "standby":
-            text = "is in standby: it cannot take over"
-            yield Problem(node.name, text, f"crm_attribute --node {node.name} --name standby --delete")
+        if node.condition in ("standby", "maintenance"):
+            is_transient = node.condition in transient.get(node.name, ())  # crm_attribute deletes the permanent one
+            fix = f"crm_attribute --node {node.name} --name {node.condition}"
+            fix += " --lifetime reboot --delete" if is_transient else " --delete"
+            yield Problem(node.name, f"is in {node.condition}: it cannot take over", fix)
 
 
 def telephony_stopped(facts: Facts) -> Iterator[Problem]:
@@ -111,7 +116,14 @@ def different_positions(facts: Facts) -> Iterator[Problem]:
 
 
 def fail_counts(facts: Facts) -> Iterator[Problem]:
-    """The cluster counts failures of the relay resource: enough of them keep it away from a node."""
+    """The cluster counts failures of the relay resource, or of telephony: enough of them keep it away from a node."""
+    for telephony in dict.fromkeys(state.telephony for state in facts.states if state.telephony):
+        members = {one.id for one in facts.status.of(telephony)} if facts.status else set()
+        for one in facts.status.fail_counts if facts.status else ():
+            if one.resource in members and one.keeps_away:
+                text = f"has failed on {one.node}, so that telephony may not start there: no failover to it"
+                fix = f"crm_resource --cleanup --resource {one.resource} --node {one.node}"
+                yield Problem(one.resource, text, f"correct that, then {fix}")
     for state in facts.states:
         for one in state.fail_counts:
             count = "INFINITY" if one.count >= INFINITY else str(one.count)
@@ -153,6 +165,12 @@ def not_ready(facts: Facts) -> Iterator[Problem]:
                 f"correct that on {node}; its next monitor says so in {relay.id}-ready (crm_mon --show-node-attributes)"
             )
             yield Problem(node, f"could not take over {relay.id}: {reason}", fix)
+    for relay in facts.relays:
+        for one in facts.status.history if facts.status else ():
+            is_missing = (one.resource, one.task, one.code) == (relay.id, "probe", NOT_INSTALLED)
+            if is_missing and not _is_third_node(facts, relay, one.node):
+                fix = f"install the package there; then crm_resource --refresh --resource {relay.id} --node {one.node}"
+                yield Problem(one.node, f"could not take over {relay.id}: the agent is not installed there", fix)
 
 
 def different_files(facts: Facts) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,56 @@ def test_a_constraint_that_bans_and_standby_are_found() -> None:
         "banned": "relay may not run on xivo-2 (constraint cli-ban-relay-on-xivo-2): no failover to it",
         "node-standby": "xivo-2 is in standby: it cannot take over",
     }
+
+
+def fix_of(given: Facts, check: str) -> str:
+    (finding,) = (one for one in examine(given) if one.check.id == check)
+    return finding.problem.fix
+
+
+def test_the_end_of_standby_is_where_it_was_begun() -> None:
+    """`crm node standby xivo-2 reboot` sets another one, which crm_attribute would leave, without a word."""
+    assert fix_of(facts("ban", B, B), "node-standby") == "crm_attribute --node xivo-2 --name standby --delete"
+    given = facts("ban", B, B)
+    assert given.cluster
+    given = replace(given, cluster=replace(given.cluster, attributes={"xivo-2": {"standby": "on"}}))
+    assert fix_of(given, "node-standby") == "crm_attribute --node xivo-2 --name standby --lifetime reboot --delete"
+
+
+def test_a_node_in_maintenance_is_found() -> None:
+    given = facts("healthy", B, B, edits={XIVO_2: XIVO_2.replace('maintenance="false"', 'maintenance="true"')})
+    assert found(given) == {"node-standby": "xivo-2 is in maintenance: it cannot take over"}
+    assert fix_of(given, "node-standby") == "crm_attribute --node xivo-2 --name maintenance --delete"
+
+
+XIVO_2 = '<node name="xivo-2" id="2" online="true" standby="false" standby_onfail="false" maintenance="false" '
+
+
+def history_of_xivo_2(resource: str, count: str, task: str, code: int) -> dict[str, str]:
+    last = '<resource_history id="fencing" orphan="false" migration-threshold="1000000">'
+    more = (
+        f'<resource_history id="{resource}" orphan="false" migration-threshold="1000000"{count}>'
+        f'<operation_history call="9" task="{task}" rc="{code}" rc_text="" exec-time="2ms" queue-time="0ms"/>'
+        "</resource_history>"
+    )
+    return {last: more + last}
+
+
+def test_telephony_that_may_not_start_on_the_other_node_is_found() -> None:
+    edits = history_of_xivo_2("xivo", ' fail-count="INFINITY"', "start", 1)
+    given = facts("healthy", B, B, edits=edits)
+    assert found(given) == {
+        "fail-count": "xivo has failed on xivo-2, so that telephony may not start there: no failover to it"
+    }
+    assert found(facts("healthy", B, B, edits=history_of_xivo_2("xivo", ' fail-count="2"', "start", 1))) == {}
+
+
+def test_a_node_without_the_agent_is_found_before_the_failover() -> None:
+    """Seen: "Stopped (not installed)" only after the other node had died."""
+    assert found(facts("healthy", B, B, edits=history_of_xivo_2("relay", "", "probe", 5))) == {
+        "standby-not-ready": "xivo-2 could not take over relay: the agent is not installed there"
+    }
+    assert found(facts("healthy", B, B, edits=history_of_xivo_2("relay", "", "probe", 7))) == {}
 
 
 def test_a_node_that_is_only_less_likely_is_not_banned() -> None:
