@@ -105,6 +105,7 @@ def _gather(cib_path: str | None, config: str | None) -> Facts:
         cluster,
         why_no_cluster=why_not,
         quorum_device=quorum_device,
+        one_has_quorum=bool(cib_path) or files.one_has_quorum(),
         status=live,
         why_no_status=why_not_live,
         rows=rows or (),

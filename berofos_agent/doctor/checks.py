@@ -45,6 +45,7 @@ CHECKS = (
     Check("banned", ERROR, live.banned),
     Check("no-relay", ERROR, placement.no_relay),
     Check("no-fencing", ERROR, placement.no_fencing, [SPLIT, DOWN]),
+    Check("no-two-node", ERROR, files.no_two_node),
     Check("unfenced-node", ERROR, placement.unfenced_node),
     Check("fencing-without-delay", ERROR, placement.fencing_without_delay),
     Check("lines-ignored-in-split", ERROR, files.lines_ignored_in_a_split),

@@ -21,6 +21,7 @@ from berofos_agent.errors import ConfigurationError
 GUESSED_FIRST = ("admin", "berofos", "beronet", "bnfos", "changeme", "default", "foobar", "barfoo", "password", "xivo")
 """Passwords an attacker tries first: product names, and the passwords of the documentation's examples."""
 
+COROSYNC_CONF = "/etc/corosync/corosync.conf"
 MAXIMUM_COROSYNC_BYTES = MAXIMUM_SCRIPT_BYTES = 1 << 20
 
 _SCRIPTS = (
@@ -32,6 +33,8 @@ _SCRIPTS = (
 )
 _QUORUM_DEVICE = re.compile(r"^\s*quorum\s*\{[^{}]*^\s*device\s*\{", re.MULTILINE)
 """A section device in the section quorum of corosync.conf."""
+_COUNTS_VOTES = re.compile(r"^\s*provider:\s*corosync_votequorum\s*$", re.MULTILINE)
+_ONE_IS_ENOUGH = re.compile(r"^\s*(two_node|auto_tie_breaker|expected_votes):\s*(1|yes)\s*$", re.MULTILINE)
 _HEURISTICS = re.compile(r"^\s*heuristics\s*\{[^{}]*^\s*mode:\s*(on|sync)\s*$", re.MULTILINE)
 _SWITCHES = re.compile(rb"^[^#\n]*(xivo-berofos|berofos +(switch|heartbeat))", re.MULTILINE)
 """A line that is not a comment. The unit of the heartbeat counts where it is enabled."""
@@ -166,16 +169,39 @@ def _where_telephony_runs(cluster: Cluster, relay: Relay) -> str:
     return f"/usr/bin/test -e {state_path(relay, {})}"
 
 
-def quorum_device(path: str = "/etc/corosync/corosync.conf") -> str:
+def no_two_node(facts: Facts) -> Iterator[Problem]:
+    """Without two_node in corosync.conf, the node that is left of two has no quorum: it takes over nothing."""
+    cluster = facts.cluster
+    if not cluster or len(cluster.members) != 2 or facts.one_has_quorum:
+        return
+    if cluster.option("no-quorum-policy", "stop") != "ignore":
+        yield Problem(
+            CLUSTER,
+            "has no two_node in corosync.conf: when one node dies, the other has no quorum and takes over nothing",
+            f"add two_node: 1 to the section quorum of {COROSYNC_CONF} on both nodes; then corosync-cfgtool -R",
+        )
+
+
+def one_has_quorum(path: str = COROSYNC_CONF) -> bool:
+    """Return False where corosync.conf counts votes, and nothing in it lets one of two nodes go on alone."""
+    text = _corosync_conf(path)
+    return not _COUNTS_VOTES.search(text) or bool(_QUORUM_DEVICE.search(text) or _ONE_IS_ENOUGH.search(text))
+
+
+def _corosync_conf(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(MAXIMUM_COROSYNC_BYTES)
+    except OSError:
+        return ""
+
+
+def quorum_device(path: str = COROSYNC_CONF) -> str:
     """Return what a quorum device decides by when two nodes lose contact: heuristics or node id.
 
     It is "" if there is none, or if corosync.conf cannot be read.
     """
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read(MAXIMUM_COROSYNC_BYTES)
-    except OSError:
-        return ""
+    text = _corosync_conf(path)
     if not _QUORUM_DEVICE.search(text):
         return ""
     return HEURISTICS if _HEURISTICS.search(text) else "node id"

@@ -76,6 +76,8 @@ class Facts:
     why_no_status: str = ""
     quorum_device: str = ""
     """What a quorum device decides by which of two separated nodes may go on (from corosync.conf); "" without one."""
+    one_has_quorum: bool = True
+    """Whether one of two nodes has quorum when the other is gone (from corosync.conf)."""
     rows: Sequence[Row] = ()
     """What the scheduler would do."""
     why_no_rehearsal: str = ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent.cluster import cib
 from berofos_agent.doctor import files
 from berofos_agent.doctor.checks import examine
 from berofos_agent.doctor.findings import Facts
@@ -160,6 +161,35 @@ def test_a_quorum_device_is_seen_in_corosync_conf(tmp_path: Path, text: str, dec
     path = tmp_path / "corosync.conf"
     path.write_text(text)
     assert files.quorum_device(str(path)) == decides_by
+
+
+@pytest.mark.parametrize(
+    ("options", "one_has_quorum"),
+    [
+        ("", False),
+        ("  expected_votes: 2\n", False),
+        ("  two_node: 0\n", False),
+        ("  # two_node: 1\n", False),
+        ("  two_node: 1\n", True),
+        ("  expected_votes: 1\n", True),
+        ("  device {\n    model: net\n  }\n", True),
+    ],
+)
+def test_two_nodes_need_two_node(tmp_path: Path, options: str, one_has_quorum: bool) -> None:
+    path = tmp_path / "corosync.conf"
+    path.write_text(f"totem {{\n  version: 2\n}}\nquorum {{\n  provider: corosync_votequorum\n{options}}}\n")
+    assert files.one_has_quorum(str(path)) is one_has_quorum
+    assert files.one_has_quorum(str(tmp_path / "gone"))
+
+
+def test_two_nodes_of_which_one_alone_has_no_quorum_are_found() -> None:
+    """Seen with crm_simulate --quorum=false: the node that is left stops telephony and the relay."""
+    text = (Path(__file__).parents[2] / "data" / "cib" / "good-crm.xml").read_text()
+    cluster = cib.parse(text.replace('value="ignore"', 'value="stop"').encode(), "cib.xml")
+    (finding,) = examine(Facts(cluster, one_has_quorum=False))
+    assert finding.check.id == "no-two-node"
+    assert examine(Facts(cluster)) == []
+    assert examine(Facts(cib.parse(text.encode(), "cib.xml"), one_has_quorum=False)) == [], "no-quorum-policy=ignore"
 
 
 def test_no_corosync_conf_no_quorum_device(tmp_path: Path) -> None:
