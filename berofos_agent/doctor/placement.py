@@ -157,10 +157,16 @@ def _base_delay(device: FenceDevice, node: str) -> float:
 
 def cloned(facts: Facts) -> Iterator[Problem]:
     """The relay resource is cloned, and two instances switch the lines back and forth."""
-    for relay in facts.relays:
-        if relay.cloned_by:
-            text = f"is cloned by {relay.cloned_by}: two instances control one relay"
-            yield Problem(relay.id, text, f"pcs resource unclone {relay.id}, or crm configure delete {relay.cloned_by}")
+    for cluster, relay in _relays(facts):
+        clone = relay.cloned_by
+        if clone:
+            # pcs removes the clone's colocations with it, and crm deletes nothing that runs and is managed.
+            lost = [one for one in cluster.followed(relay) if one.rsc == clone and one.mandatory]
+            colocate = [remedies.colocate(relay.id, one.with_rsc, one.with_role) for one in lost]
+            by_pcs = " && ".join([f"pcs resource unclone {relay.id}", *colocate])
+            by_crm = f"crm resource unmanage {clone} && crm configure delete {clone}"
+            text = f"is cloned by {clone}: two instances control one relay"
+            yield Problem(relay.id, text, f"{by_pcs}; or, with crmsh: {by_crm}")
 
 
 def bad_parameters(facts: Facts) -> Iterator[Problem]:

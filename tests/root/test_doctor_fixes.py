@@ -55,7 +55,10 @@ def test_the_printed_command_fixes_the_fault(installed: Installed, tmp_path: Pat
     assert read(Facts(cib.read_file(str(path)))) == []
 
 
-@pytest.mark.parametrize("command", ["pcs -f {cib} resource unclone relay", "crm configure delete relay-clone"])
+@pytest.mark.parametrize(
+    "command",
+    ["pcs -f {cib} resource unclone relay", "crm resource unmanage relay-clone && crm configure delete relay-clone"],
+)
 def test_crmsh_and_pcs_both_remove_a_clone(installed: Installed, tmp_path: Path, command: str) -> None:
     path = tmp_path / "cib.xml"
     shutil.copy(CIBS / "cloned.xml", path)

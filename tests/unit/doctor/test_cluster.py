@@ -63,6 +63,16 @@ def test_a_resource_without_devices_has_all_devices_of_bnfos_conf() -> None:
     assert read(Facts(cluster)) == []
 
 
+def test_a_clone_that_is_ended_leaves_the_relay_where_telephony_runs() -> None:
+    """pcs 0.11.5 removes the clone's colocation too; crmsh 4.4 refuses to delete a managed resource that runs."""
+    (finding,) = read(Facts(cib.read_file(str(CIBS / "cloned.xml"))))
+    by_pcs, by_crm = finding.problem.fix.split("; or, with crmsh: ")
+    unclone, colocate = by_pcs.split(" && ")
+    assert unclone == "pcs resource unclone relay"
+    assert 'rsc="relay" with-rsc="xivo" score="INFINITY"' in colocate
+    assert by_crm == "crm resource unmanage relay-clone && crm configure delete relay-clone"
+
+
 def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     cluster = cib.read_file(str(CIBS / "fencing-without-delay--none.xml"))
     assert read(Facts(cluster, quorum_device="heuristics")) == []
