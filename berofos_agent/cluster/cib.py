@@ -263,11 +263,13 @@ class _Reader:
         return [*inherited, *element.findall(tag)]
 
     def operations(self, primitive: Any) -> Iterable[Any]:
-        chosen = {}
+        chosen: dict[tuple[str, float], list[Any]] = {}
         for operations in map(self._real, self._parts(primitive, "operations")):
+            own: dict[tuple[str, float], list[Any]] = {}
             for op in map(self._real, operations.iterfind("op")):
-                chosen[op.get("name"), seconds(op.get("interval", "0"))] = op
-        return chosen.values()
+                own.setdefault((op.get("name"), seconds(op.get("interval", "0"))), []).append(op)
+            chosen.update(own)
+        return [op for same in chosen.values() for op in same]
 
     def operation(self, op: Any) -> Operation:
         settings = {**self._pairs(op.iterfind("meta_attributes")), **self._pairs(op.iterfind("instance_attributes"))}

@@ -84,23 +84,29 @@ _SHALLOW, _DEEP, _STOPPED = (one for one in OPERATIONS if one.name == "monitor")
 def _without(relays: Iterable[Relay], text: str, wanted: Recommended, *others: Recommended) -> Iterator[Problem]:
     """Yield the relays without an operation; the fix adds the others that are missing too."""
     for relay in relays:
-        missing = {one: _disabled(relay, one) for one in (wanted, *others) if not _runs(relay, one)}
+        missing = {one: _fix(relay, one) for one in (wanted, *others) if not _runs(relay, one)}
         if wanted in missing:
-            fixes = [
-                remedies.change_operation(id, "enabled", "true") if id else remedies.add_operation(relay.id, one)
-                for one, id in missing.items()
-            ]
-            what = text.replace("has no", "has a disabled", 1) if missing[wanted] else text
-            yield Problem(relay.id, what, " && ".join(fixes))
+            is_there = any(_is(op, wanted) for op in relay.operations)
+            what = text.replace("has no monitor", "does not run its monitor", 1) if is_there else text
+            yield Problem(relay.id, what, " && ".join(missing.values()))
 
 
 def _runs(relay: Relay, recommended: Recommended) -> bool:
-    return any(_is(op, recommended) and op.enabled for op in relay.operations)
+    return any(_is(op, recommended) and op.enabled and not _has_twin(relay, op) for op in relay.operations)
 
 
-def _disabled(relay: Relay, recommended: Recommended) -> str:
-    """Return the id of such an operation that is disabled, as `pcs resource unmanage --monitor` leaves it; else ""."""
-    return next((op.id for op in relay.operations if _is(op, recommended)), "")
+def _has_twin(relay: Relay, op: Operation) -> bool:
+    """Return True if another operation has the same name and interval: Pacemaker then runs neither."""
+    return any(one is not op and (one.name, one.interval) == (op.name, op.interval) for one in relay.operations)
+
+
+def _fix(relay: Relay, recommended: Recommended) -> str:
+    """Return the command that adds an operation, or lets one run that is disabled or has a twin."""
+    op = next((op for op in relay.operations if _is(op, recommended)), None)
+    if not op:
+        return remedies.add_operation(relay.id, recommended)
+    twin = remedies.change_operation(op.id, "interval", f"{recommended.interval}s") if _has_twin(relay, op) else ""
+    return " && ".join(filter(None, [twin, "" if op.enabled else remedies.change_operation(op.id, "enabled", "true")]))
 
 
 def short_timeouts(facts: Facts) -> Iterator[Problem]:

@@ -36,6 +36,7 @@ NO_CONSEQUENCE = {
     "no-readiness-monitor": "the scheduler does not know what a monitor looks at",
     "no-readiness-monitor--disabled": "the scheduler does not know what a monitor looks at",
     "no-monitor--disabled": "the failure is noticed, only later",
+    "no-monitor--same-interval": "crm_simulate takes it that the failure is noticed",
     "no-monitor--only-deep": "the failure is noticed, only later",
     "no-relay": "there is nothing to rehearse",
     "no-fencing--switched-off-by-its-new-name": "Pacemaker 2.1 knows the option by its old name alone",
