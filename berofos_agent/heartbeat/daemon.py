@@ -92,6 +92,8 @@ class Daemon:
                 self._round(sock, ours)
             notify("STOPPING=1")
             self._stop(sock, ours)
+        if self._check:
+            self._kill_check(self._check)
         self._event("STOPPED")
         return 0
 
@@ -159,13 +161,16 @@ class Daemon:
         assert self._check
         status = self._check.poll()
         if status is None:
-            os.killpg(self._check.pid, signal.SIGKILL)  # a shell's children too, or they would become many
-            self._check.wait()
+            self._kill_check(self._check)
         if self._check_ended is not None:
             os.close(self._check_ended)
         self._check = self._check_ended = None
         why = "timed out" if status is None else f"status {status}"
         self._take_check(status == 0, f"{self._command[0]}: {why}")
+
+    def _kill_check(self, check: subprocess.Popen[bytes]) -> None:
+        os.killpg(check.pid, signal.SIGKILL)  # a shell's children too, or they would become many
+        check.wait()
 
     def _take_check(self, good: bool, why: str) -> None:
         if not self._health.checked(good):
