@@ -17,7 +17,7 @@ from .lab.cluster import Cluster
 from .lab.processes import LabError
 from .lab.two_nodes import Lab, lab_of_environment
 
-MOST_SECONDS = 150
+MOST_SECONDS = 400
 FIGURE = "figure"
 
 
@@ -37,7 +37,7 @@ def two_nodes() -> Iterator[Cluster]:
 
 @pytest.fixture(autouse=True)
 def deadline() -> Iterator[None]:
-    """No scenario lasts longer than this, whatever hangs."""
+    """No scenario lasts longer than this, whatever hangs; on a busy machine some take two minutes."""
 
     def ring(_number: int, _frame: object) -> None:
         raise TimeoutError(f"the scenario did not end within {MOST_SECONDS} s")
