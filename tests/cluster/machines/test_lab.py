@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,10 +33,16 @@ def control_groups(place: Path) -> str:
     return listing.stdout
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short name, as those of sockets in it may have 107 letters; a worker's tmp_path has too many."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_a_lab_that_ends_early_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    temporary, view = tmp_path / "t", tmp_path / "view"  # short, for the names of sockets
-    temporary.mkdir()
+def test_a_lab_that_ends_early_leaves_nothing(temporary: Path, tmp_path: Path, number: signal.Signals) -> None:
+    view = tmp_path / "view"
     view.mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", BOOT],
