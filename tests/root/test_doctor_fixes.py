@@ -23,6 +23,7 @@ ANSWERS = {
     "unknown-node--port-d": "xivo-2",
     "bad-parameter--word": "keep",
     "bad-parameter--no-port-b": "xivo-1",
+    "bad-parameter--one-node-at-both-ports": "xivo-1",
     "shared-device--named": "fos3",
     "not-colocated--at-all": "xivo",
 }
@@ -31,6 +32,7 @@ BY_HAND = {
     "old-cluster": "the nodes need another Pacemaker",
     "no-relay": "berofos cluster-config needs the topology",
     "no-fencing--no-device": "only the administrator knows the fence device",
+    "unfenced-node--not-named": "only the administrator knows the fence device",
     "shared-device--all": "both resources have to name their devices",
     "fallback-with-several--pbx": "the other devices need resources of their own",
     "fallback-with-several--two-nodes": "the other devices need resources of their own",
