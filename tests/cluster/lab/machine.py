@@ -63,7 +63,7 @@ exec systemd-nspawn --quiet --register=no --keep-unit --kill-signal=SIGKILL --di
 
 _FILES = {
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nForwardToSyslog=yes\n",
-    # Its default are ten processes, each of which loads all of pcs at every boot: half a minute of a core.
+    # By default it starts ten processes at every boot, and each of them loads all of pcs.
     "etc/systemd/system/pcsd.service.d/lab.conf": "[Service]\nEnvironment=PCSD_WORKER_COUNT=1\n",
     "etc/hosts": "127.0.0.1 localhost\n" + "".join(f"10.42.0.{number} {name}\n" for name, number in NUMBERS.items()),
 }
