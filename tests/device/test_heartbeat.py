@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -254,9 +255,13 @@ def test_a_check_that_hangs_leaves_no_process_behind(site: Site) -> None:
 
 def pids_of(program: str, word: str) -> list[str]:
     """Return the processes of a program with a word in their command lines."""
-    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    found = [line.split(maxsplit=2) for line in lines if word in line]
-    return [one[0] for one in found if one[1] == program]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            arguments = (folder / "cmdline").read_text(errors="replace").split("\0")
+            if arguments[0] == program and any(word in one for one in arguments):
+                found.append(folder.name)
+    return found
 
 
 def test_a_reader_of_the_log_that_hangs_holds_nothing_up(site: Site) -> None:
