@@ -13,8 +13,7 @@ from berofos_agent.cluster.cib import Cluster, Relay
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
 from berofos_agent.config.mac import format_mac
-from berofos_agent.doctor.findings import CLUSTER, HEURISTICS, ConfigFile, Facts, Problem
-from berofos_agent.doctor.kicks import state_path
+from berofos_agent.doctor.findings import CLUSTER, HEURISTICS, NODE_ID, THE_RELAY, ConfigFile, Facts, Problem
 from berofos_agent.doctor.remedies import page, with_config
 from berofos_agent.errors import ConfigurationError
 
@@ -36,6 +35,8 @@ _QUORUM_DEVICE = re.compile(r"^\s*quorum\s*\{[^{}]*^\s*device\s*\{", re.MULTILIN
 _COUNTS_VOTES = re.compile(r"^\s*provider:\s*corosync_votequorum\s*$", re.MULTILINE)
 _ONE_IS_ENOUGH = re.compile(r"^\s*(two_node|auto_tie_breaker|expected_votes):\s*(1|yes)\s*$", re.MULTILINE)
 _HEURISTICS = re.compile(r"^\s*heuristics\s*\{[^{}]*^\s*mode:\s*(on|sync)\s*$", re.MULTILINE)
+_ASKS_FOR_THE_RELAY = re.compile(r"^\s*exec_[^:]+:.*berofos", re.MULTILINE)
+"""By the state file of the agent, or by one of our commands."""
 _SWITCHES = re.compile(rb"^[^#\n]*(xivo-berofos|berofos +(switch|heartbeat))", re.MULTILINE)
 """A line that is not a comment. The unit of the heartbeat counts where it is enabled."""
 
@@ -136,26 +137,28 @@ def guessable_password(facts: Facts) -> Iterator[Problem]:
 
 
 def lines_ignored_in_a_split(facts: Facts) -> Iterator[Problem]:
-    """When the nodes lose contact, the quorum device takes the lowest node id, not the node with the lines.
+    """When the nodes lose contact, the quorum device does not choose the node with telephony, which has the lines.
 
-    Seen with corosync-qnetd 3.0.3, ffsplit: the healthy node with the lines, of id 2, was fenced.
+    Seen with corosync-qnetd 3.0.3, ffsplit: the healthy node with the lines was fenced, as its id was 2, and as its
+    relay was being recovered in that moment.
     """
-    if not facts.cluster or not facts.quorum_device or facts.quorum_device == HEURISTICS:
+    if not facts.cluster or facts.quorum_device not in _WRONG:
         return
     for relay in facts.relays[:1]:
-        executed = quote(f"exec_telephony={_where_telephony_runs(facts.cluster, relay)}")
-        yield Problem(
-            CLUSTER,
-            "has a quorum device without heuristics: in a split, the node with the lines may be the one that is fenced",
-            f"pcs quorum device update heuristics mode=sync {executed}; without pcs: {page('concepts.md')}",
-        )
+        yield Problem(CLUSTER, _WRONG[facts.quorum_device], _ask_for_telephony(facts.cluster, relay))
 
 
-def _where_telephony_runs(cluster: Cluster, relay: Relay) -> str:
-    """Return a command that succeeds there: by the last systemd unit that the relay follows, else by the relay itself.
+_WRONG = {
+    NODE_ID: "has a quorum device without heuristics: "
+    "in a split, the node with the lines may be the one that is fenced",
+    THE_RELAY: "has a quorum device that asks for the relay: "
+    "in a split while the relay is recovered, the node with the lines is the one that is fenced",
+}
+"""What is wrong with a quorum device that decides by something else than by telephony."""
 
-    The relay is second best: it is stopped for a moment when it recovers.
-    """
+
+def _ask_for_telephony(cluster: Cluster, relay: Relay) -> str:
+    """Return the fix: heuristics that ask for the last systemd unit that the relay follows."""
     followed = {one.with_rsc for one in cluster.followed(relay) if one.mandatory}
     units = [
         primitive.get("type")
@@ -164,9 +167,11 @@ def _where_telephony_runs(cluster: Cluster, relay: Relay) -> str:
         for primitive in element.iter("primitive")
         if primitive.get("class") == "systemd"
     ]
-    if units:
-        return f"/usr/bin/systemctl is-active --quiet {units[-1]}"
-    return f"/usr/bin/test -e {state_path(relay, {})}"
+    if not units:
+        return f"give it heuristics that succeed only where telephony runs: {page('concepts.md')}"
+    executed = quote(f"exec_telephony=/usr/bin/systemctl is-active --quiet {units[-1]}")
+    clear = "pcs quorum device heuristics remove"
+    return f"{clear}; pcs quorum device update heuristics mode=sync {executed}; without pcs: {page('concepts.md')}"
 
 
 def no_two_node(facts: Facts) -> Iterator[Problem]:
@@ -197,14 +202,16 @@ def _corosync_conf(path: str) -> str:
 
 
 def quorum_device(path: str = COROSYNC_CONF) -> str:
-    """Return what a quorum device decides by when two nodes lose contact: heuristics or node id.
+    """Return what a quorum device decides by when two nodes lose contact: HEURISTICS, THE_RELAY or NODE_ID.
 
     It is "" if there is none, or if corosync.conf cannot be read.
     """
     text = _corosync_conf(path)
     if not _QUORUM_DEVICE.search(text):
         return ""
-    return HEURISTICS if _HEURISTICS.search(text) else "node id"
+    if not _HEURISTICS.search(text):
+        return NODE_ID
+    return THE_RELAY if _ASKS_FOR_THE_RELAY.search(text) else HEURISTICS
 
 
 def how_to_compare(path: str, nodes: Sequence[str]) -> str:

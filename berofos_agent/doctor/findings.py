@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 CLUSTER = "cluster"
 """The subject of a problem of the whole cluster."""
 HEURISTICS = "heuristics"
-"""What a quorum device should decide by."""
+"""What a quorum device should decide by: heuristics that ask for telephony."""
+NODE_ID = "node id"
+"""What it decides by without heuristics."""
+THE_RELAY = "the relay"
+"""What it must not decide by: a relay that is being recovered is stopped for a moment."""
 
 
 class Severity(IntEnum):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
 from berofos_agent.cluster import cib
-from berofos_agent.doctor.findings import Facts
+from berofos_agent.doctor.files import quorum_device
+from berofos_agent.doctor.findings import HEURISTICS, NODE_ID, THE_RELAY, Facts
 from tests.shown import read
 
 from .conftest import Installed
@@ -79,3 +81,44 @@ def test_crmsh_and_pcs_both_remove_a_relay_from_a_group(installed: Installed, tm
     done = installed.run("sh", "-c", command.format(cib=path), CIB_file=str(path))
     assert done.returncode == 0, done.stdout
     assert not cib.read_file(str(path)).relays[0].group
+
+
+QUORUM_DEVICE = """\
+quorum {
+    provider: corosync_votequorum
+    device {
+        model: net
+        net {
+            host: third
+            algorithm: ffsplit
+        }
+        HEURISTICS
+    }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("heuristics", "decides_by"),
+    [
+        ("", NODE_ID),
+        (
+            "heuristics {\nmode: on\nexec_lines: /usr/bin/test -e /run/resource-agents/berofos-relay.state\n}",
+            THE_RELAY,
+        ),
+    ],
+)
+def test_the_printed_heuristics_ask_for_telephony(
+    installed: Installed, tmp_path: Path, heuristics: str, decides_by: str
+) -> None:
+    path = tmp_path / "corosync.conf"
+    path.write_text(QUORUM_DEVICE.replace("HEURISTICS", heuristics))
+    assert quorum_device(str(path)) == decides_by
+    text = (CIBS / "fencing-without-delay--none.xml").read_bytes()
+    units = text.replace(b'class="ocf" provider="pacemaker" type="Dummy"', b'class="systemd" type="asterisk"')
+    (finding,) = read(Facts(cib.parse(units, "cib"), quorum_device=decides_by))
+    commands, _ = finding.problem.fix.split("; without pcs: ")
+    done = installed.run("sh", "-ec", commands.replace("pcs ", f"pcs --corosync_conf={quote(str(path))} "))
+    assert done.returncode == 0, done.stdout
+    assert quorum_device(str(path)) == HEURISTICS
+    assert "exec_telephony: /usr/bin/systemctl is-active --quiet asterisk" in path.read_text()

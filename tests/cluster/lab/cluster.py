@@ -98,7 +98,7 @@ class Cluster:
         node = self.lab.a_node()
         if fencing:
             for command in WITH_FENCING:
-                self.lab.must(node, ["pcs", *command.split()])
+                self.lab.must(node, ["pcs", *command.replace(DUMMY, telephony).split()])
         else:
             self.lab.must(node, "crm configure load update -", stdin=text.replace(DUMMY, telephony))
         for name, value in (properties or {}).items():

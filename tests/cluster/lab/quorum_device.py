@@ -11,6 +11,8 @@ from pathlib import Path
 from .lan import GATEWAY, Lan
 from .processes import Nursery, end
 
+DUMMY_RUNS = "/usr/bin/test -e /run/Dummy-xivo.state"
+"""Succeeds where the lab's usual telephony runs, a Dummy."""
 HEARTBEAT_MS = 1500
 """How long corosync-qdevice and -qnetd wait for each other, times 1.5 at most; the default is 10 s."""
 
@@ -18,13 +20,13 @@ HEARTBEAT_MS = 1500
 class QuorumDevice:
     """corosync-qnetd, without TLS: the certificates are pcs' business."""
 
-    def __init__(self, here: Path, nursery: Nursery, lan: Lan) -> None:
+    def __init__(self, here: Path, nursery: Nursery, lan: Lan, telephony_runs: str) -> None:
+        """`telephony_runs` is the command of the heuristics."""
         self._here = here
         self._nursery = nursery
         self._lan = lan
         self._daemon: subprocess.Popen[bytes] | None = None
-
-    configuration = f"""\
+        self.configuration = f"""\
   device {{
     model: net
     votes: 1
@@ -39,7 +41,7 @@ class QuorumDevice:
       mode: sync
       timeout: 1000
       sync_timeout: 1000
-      exec_telephony: /usr/bin/test -e /run/Dummy-xivo.state
+      exec_telephony: {telephony_runs}
     }}
   }}
 """

@@ -35,7 +35,7 @@ from .node import NUMBERS, Node
 from .pdu import PORT as PDU_PORT
 from .pdu import Outlets, Pdu
 from .processes import LabError, Nursery, clear_when_over, listen_inside, refusal
-from .quorum_device import QuorumDevice
+from .quorum_device import DUMMY_RUNS, QuorumDevice
 from .syslog import Collector
 
 PENDING = 193
@@ -124,6 +124,7 @@ class Lab:
         third_node: bool = False,
         first_release: str = "",
         sbd: bool = False,
+        telephony_runs: str = DUMMY_RUNS,
     ) -> None:
         """Describe the lab; nothing is built yet.
 
@@ -135,6 +136,7 @@ class Lab:
         third_node  the cluster has a node that is cabled to no relay
         first_release   the release of the first machine, where it is another
         sbd         each machine has a hardware watchdog and SBD without a shared disk, which wants a quorum device
+        telephony_runs  the command of the quorum device's heuristics, which succeeds where telephony runs
         """
         self._agent = None if release else agent
         self._tell = tell
@@ -144,6 +146,7 @@ class Lab:
         self._names = (*NODES, THIRD) if third_node else NODES
         self._has_quorum_device = quorum_device
         self._has_sbd = sbd
+        self._telephony_runs = telephony_runs
         self._watchdogs: dict[str, HardwareWatchdog] = {}
         self._timeline: list[tuple[float, str]] = []
         self._began = time.monotonic()
@@ -189,7 +192,7 @@ class Lab:
         self._simulator.up()
         self._collector = Collector()
         self._undo.callback(self._collector.stop)
-        self.quorum_device = QuorumDevice(self.here, nursery, self._lan)
+        self.quorum_device = QuorumDevice(self.here, nursery, self._lan, self._telephony_runs)
         if self._has_quorum_device:
             self._undo.callback(self.quorum_device.stop)
             self.quorum_device.start()

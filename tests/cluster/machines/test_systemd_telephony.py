@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ..lab.cluster import TELEPHONY, Cluster
-from ..lab.two_nodes import NODES
+from ..lab.two_nodes import NODES, Lab
 
 UNIT = """\
 [Unit]
@@ -17,11 +17,16 @@ ExecStart=/bin/sleep infinity
 
 @pytest.fixture(scope="module")
 def configured(two_nodes: Cluster) -> Cluster:
-    for name in NODES:
-        two_nodes.lab.nodes[name].edit("systemd/system/stand-in.service", UNIT)
-        two_nodes.lab.must(name, "systemctl daemon-reload")
+    provide_unit(two_nodes.lab)
     two_nodes.configure(telephony="systemd:stand-in")
     return two_nodes
+
+
+def provide_unit(lab: Lab) -> None:
+    """Give all machines the unit stand-in."""
+    for name in NODES:
+        lab.nodes[name].edit("systemd/system/stand-in.service", UNIT)
+        lab.must(name, "systemctl daemon-reload")
 
 
 def active(cluster: Cluster) -> list[str]:

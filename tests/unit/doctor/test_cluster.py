@@ -78,20 +78,24 @@ def test_with_a_quorum_device_fencing_needs_no_delay() -> None:
     assert read(Facts(cluster, quorum_device="heuristics")) == []
 
 
+@pytest.mark.parametrize("decides_by", ["node id", "the relay"])
 @pytest.mark.parametrize(
-    ("telephony", "command"),
+    ("telephony", "fix"),
     [
-        (b'class="systemd" type="asterisk"', "/usr/bin/systemctl is-active --quiet asterisk"),
-        (b'class="ocf" provider="pacemaker" type="Dummy"', "/usr/bin/test -e /run/resource-agents/berofos-relay.state"),
+        (b'class="systemd" type="asterisk"', "'exec_telephony=/usr/bin/systemctl is-active --quiet asterisk'"),
+        (b'class="ocf" provider="pacemaker" type="Dummy"', "heuristics that succeed only where telephony runs"),
     ],
 )
-def test_a_quorum_device_that_does_not_know_where_the_lines_are_is_found(telephony: bytes, command: str) -> None:
+def test_a_quorum_device_that_does_not_know_where_telephony_is_is_found(
+    telephony: bytes, fix: str, decides_by: str
+) -> None:
     dummy = b'class="ocf" provider="pacemaker" type="Dummy"'
     text = (CIBS / "fencing-without-delay--none.xml").read_bytes()
     assert dummy in text
-    (finding,) = read(Facts(cib.parse(text.replace(dummy, telephony), "cib"), quorum_device="node id"))
+    (finding,) = read(Facts(cib.parse(text.replace(dummy, telephony), "cib"), quorum_device=decides_by))
     assert finding.check.id == "lines-ignored-in-split"
-    assert f"'exec_telephony={command}'" in finding.problem.fix
+    assert fix in finding.problem.fix
+    assert (decides_by == "the relay") == ("asks for the relay" in finding.problem.text)
 
 
 @pytest.mark.parametrize(

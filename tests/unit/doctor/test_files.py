@@ -153,6 +153,11 @@ def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None
             "quorum {\n  device {\n    heuristics {\n      mode: off\n      exec_a: /bin/true\n    }\n  }\n}\n",
             "node id",
         ),
+        (
+            "quorum {\n  device {\n    heuristics {\n      mode: sync\n"
+            "      exec_lines: /usr/bin/test -e /run/resource-agents/berofos-relay.state\n    }\n  }\n}\n",
+            "the relay",
+        ),
         ("quorum {\n  two_node: 1\n}\nlogging {\n}\n", ""),
         ("nodelist {\n  device {\n  }\n}\nquorum {\n}\n", ""),
     ],
