@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
 import shlex
+import socket
+import syslog
 from collections.abc import Sequence
 
 from berofos_agent.commands import commandline
@@ -14,6 +17,7 @@ from berofos_agent.heartbeat.daemon import ON_STOP, Daemon, Options
 
 PROG = "berofos heartbeat"
 SYSLOG_NAME = "berofos-heartbeat"
+SYSLOG_SOCKET = "/dev/log"
 
 _EXAMPLES = """\
   berofos heartbeat
@@ -95,6 +99,14 @@ def _log(line: str) -> None:
     """Log a line; under systemd, standard error is in the journal already."""
     if not commandline.print_error(line, waits=False):  # kicks must go out meanwhile
         os.environ.pop("JOURNAL_STREAM", None)
-        commandline.tell_syslog(SYSLOG_NAME, "nobody reads standard error any more; the log goes on in syslog")
+        _tell_syslog("nobody reads standard error any more; the log goes on in syslog")
     if not os.environ.get("JOURNAL_STREAM"):
-        commandline.tell_syslog(SYSLOG_NAME, line)
+        _tell_syslog(line)
+
+
+def _tell_syslog(line: str) -> None:
+    """Log a line to syslog, or lose it: syslog(3) waits for a syslog daemon that hangs, and kicks must go out."""
+    text = f"<{syslog.LOG_DAEMON | syslog.LOG_NOTICE}>{SYSLOG_NAME}[{os.getpid()}]: {line}".replace("\0", " ")
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.sendto(text.encode(errors="backslashreplace"), SYSLOG_SOCKET)

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
-from berofos_agent.commands import commandline, heartbeat
+from berofos_agent.commands import heartbeat
+
+
+class Syslog:
+    """A syslog daemon's socket, which is read only when a test asks for the lines."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(path)
+        self._socket.setblocking(False)
+
+    def lines(self) -> list[str]:
+        """Return what has come since the last call, without tag and process."""
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                head, line = self._socket.recv(2048).decode().split(": ", 1)
+                assert head == f"<29>berofos-heartbeat[{os.getpid()}]"
+                found.append(line)
+        return found
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 @pytest.fixture
-def syslog(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(commandline, "tell_syslog", lambda _prog, line: lines.append(line))
-    return lines
+def syslog(monkeypatch: pytest.MonkeyPatch) -> Iterator[Syslog]:
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(Syslog(f"{folder}/log")) as syslog:
+        monkeypatch.setattr(heartbeat, "SYSLOG_SOCKET", f"{folder}/log")
+        yield syslog
 
 
 @contextlib.contextmanager
@@ -29,18 +53,33 @@ def no_reader() -> Iterator[None]:
 
 @pytest.mark.parametrize("journal", ["", "8:1"])
 def test_a_log_without_a_reader_goes_on_in_syslog_which_says_so_once(
-    journal: str, syslog: list[str], monkeypatch: pytest.MonkeyPatch
+    journal: str, syslog: Syslog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", journal)
     with no_reader():
         heartbeat._log("first")
         heartbeat._log("second")
-    assert syslog == ["nobody reads standard error any more; the log goes on in syslog", "first", "second"]
+    assert syslog.lines() == ["nobody reads standard error any more; the log goes on in syslog", "first", "second"]
 
 
 def test_what_is_in_the_journal_is_not_in_syslog_as_well(
-    syslog: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    syslog: Syslog, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOURNAL_STREAM", "8:1")
     heartbeat._log("a line")
-    assert (capfd.readouterr().err, syslog) == ("a line\n", [])
+    assert (capfd.readouterr().err, syslog.lines()) == ("a line\n", [])
+
+
+def test_a_syslog_daemon_that_hangs_or_is_gone_costs_lines_and_no_time(
+    syslog: Syslog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    with no_reader():
+        for number in range(1000):
+            heartbeat._log(str(number))
+    kept = syslog.lines()[1:]
+    assert 0 < len(kept) < 1000
+    heartbeat._log("read again")
+    assert syslog.lines() == ["read again"]
+    monkeypatch.setattr(heartbeat, "SYSLOG_SOCKET", "/nowhere")
+    heartbeat._log("nobody is there")
