@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import pty
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,6 +146,24 @@ def test_wrong_password_fails_and_is_not_shown(bnfos: Bnfos) -> None:
     ran = bnfos("--get mode -f fos1 -u admin:wr0ng")
     assert (ran.status, ran.out) == (1, "")
     assert "wr0ng" not in ran.err
+
+
+@pytest.mark.parametrize("words", [["--get", "mode", "-u", f"admin:{PASSWORD}"], ["--set", f"APWD={PASSWORD[:15]}"]])
+def test_password_given_is_not_in_the_list_of_processes_once_a_device_is_asked(words: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as device:
+        port = str(device.getsockname()[1])
+        asking = subprocess.Popen(
+            [sys.executable, "-m", "berofos_agent.commands.bnfos", *words, "-h", "127.0.0.1", "-p", port, "-t", "1"],
+            stderr=subprocess.DEVNULL,
+        )
+        device.settimeout(30)
+        with device.accept()[0]:
+            arguments = Path(f"/proc/{asking.pid}/cmdline").read_bytes().split(b"\0")
+        asking.wait()
+    assert asking.returncode == 1
+    assert words[0].encode() in arguments
+    assert b"127.0.0.1" in arguments
+    assert not [one for one in arguments if PASSWORD[:5].encode() in one]
 
 
 def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

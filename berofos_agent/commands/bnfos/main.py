@@ -6,6 +6,7 @@ more than the standard library, and only they import it.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def _main(words: Sequence[str], lan: Lan) -> int:
         options.new_parser().print_help(sys.stderr)
         return options.WRONG_ARGUMENTS
     arguments = options.parse(words)
+    _hide_passwords(arguments)
     # A flash that ended halfway leaves no firmware, and kicks that end put the lines on port D.
     reporter = Reporter(bool(arguments.s or arguments.b), goes_on=arguments.mode in ("flash", "kick"))
     context = Context(arguments, reporter, lan)
@@ -47,6 +49,18 @@ def _main(words: Sequence[str], lan: Lan) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _hide_passwords(arguments: argparse.Namespace) -> None:
+    """Take the passwords that were given on the command line out of the list of processes."""
+    given = [(f"{arguments.u.user}:", arguments.u.password)] if arguments.u else []
+    if arguments.mode == "set" and arguments.argument[0] == "apwd":
+        given.append(("=", arguments.argument[1]))
+    for before, secret in given:
+        if secret:
+            from berofos_agent.commands.bnfos import processlist
+
+            processlist.hide(before, secret)
 
 
 def _work(mode: str) -> Callable[[Context], None]:

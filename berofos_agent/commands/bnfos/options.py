@@ -25,7 +25,7 @@ button while powering it on, until the red LEDs of port D blink.
 its default. A device that is not where the file says is reached by its MAC
 alone: -m without -h asks the whole LAN.
 --set reads the value back. `--set apwd` without a value asks for it, so that
-the password is in no list of processes.
+the password is never in a list of processes.
 The login comes from -f, or from -u; if the device wants one and there is
 none, it is asked for on a terminal.
 --kick -c -b goes on in the background even if the first kick is not answered.
@@ -120,7 +120,7 @@ OPTIONS: Mapping[str, Option] = {
         Option("d", "0|1", _flag, "DHCP off or on; default: 1"),
         Option("a", "0|1", _flag, "password protection off or on; default: 0"),
         Option("p", "PORT", bnfosconf.parse_port, "its HTTP port, with --netconf its new one; default: 80"),
-        Option("u", "USER:PASSWORD", bnfosconf.parse_login, "login, seen by all users of this host; better use -f"),
+        Option("u", "USER:PASSWORD", bnfosconf.parse_login, "login; all users of this host see it while bnfos starts"),
         Option("c", "", str, "go on and on, until interrupted"),
         Option("b", "", str, "do so in the background; implies -s"),
         Option("w", "SECONDS", seconds(0, 86400), "how long to wait between two rounds of -c; default: 2"),
