@@ -62,6 +62,12 @@ def test_ping_and_kick_may_be_shortened(bnfos: Bnfos, call: str) -> None:
     assert bnfos(call).status == 0
 
 
+@pytest.mark.parametrize("call", ["--f /nowhere -f fos1", "--f=/nowhere -f fos1"])
+def test_flash_may_be_shortened_as_far_as_before_there_was_force(bnfos: Bnfos, call: str) -> None:
+    assert bnfos(call).err == bnfos("--flash /nowhere -f fos1").err != ""
+    assert "--force does not go with --get" in bnfos("--fo --get mode -f fos1").err
+
+
 def test_a_shortened_option_that_is_ambiguous_is_refused(bnfos: Bnfos) -> None:
     ran = bnfos("--s -f fos1")
     assert ran.status == 2

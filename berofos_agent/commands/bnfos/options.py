@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -167,7 +168,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for word in argv:
         if word[:1] == "-" and word[1:].partition("=")[0] in MODES:
             parser.error(f"a mode has two dashes: -{word}")
-    arguments, others = parser.parse_known_args(argv)
+    # The vendor's client has no --force, so --f is --flash there.
+    arguments, others = parser.parse_known_args([re.sub("^--f(?==|$)", "--flash", word) for word in argv])
     unknown = [word for word in others if word.startswith("-")]
     if unknown:  # words without a dash are passed over, as by the vendor's client
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
