@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -75,16 +75,26 @@ _FIELDS = {
 
 def read_query(query: str) -> Iterator[tuple[str, str]]:
     """Yield keyword and value for each thing a query like cmd=1&sz=0&cmd=4&mode=1 writes; pass over what is unknown."""
-    group = port = ""
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    group = ""
+    power: dict[str, str] = {}
+    for name, value in _pairs(query):
         if name == "cmd":
-            group, port = value, ""
+            group, power = value, {}
             if (group, "") in _FIELDS:
                 yield _FIELDS[group, ""], "1"
-        elif group == _POWER_GROUP and name == "p":
-            port = f"p={value}&"
-        elif (group, port + name) in _FIELDS:
-            yield _FIELDS[group, port + name], value
+        elif group == _POWER_GROUP and name in ("p", "s"):
+            power[name] = value
+            if len(power) == 2:  # a form's fields have no order: the port may come behind its state
+                field = (group, f"p={power['p']}&s")
+                if field in _FIELDS:
+                    yield _FIELDS[field], power["s"]
+                power = {}
+        elif (group, name) in _FIELDS:
+            yield _FIELDS[group, name], value
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True)
 
 
 def accept(keyword: str, value: str) -> str:
@@ -107,10 +117,10 @@ def is_box(setting: Setting, scenario_is_one: bool) -> bool:
     return setting.is_stored_flag and (scenario_is_one or setting.keyword != "scenario")
 
 
-def forgotten_flags(written: Iterable[str], scenario_is_box: bool = False) -> list[str]:
-    """Return the flags that firmware 1.3.3 clears when these keywords are written by one query, whatever they are."""
-    keywords = set(written)
-    groups = {SETTINGS[keyword].group for keyword in keywords}
+def forgotten_flags(query: str, scenario_is_box: bool = False) -> list[str]:
+    """Return the flags that firmware 1.3.3 clears when it gets this query: those it does not name of its groups."""
+    keywords = {keyword for keyword, _ in read_query(query)}
+    groups = {value for name, value in _pairs(query) if name == "cmd"}
     return [
         setting.keyword
         for setting in SETTINGS.values()

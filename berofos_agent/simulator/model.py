@@ -206,11 +206,10 @@ class SimulatedDevice:
             self.catch_up()
             if self.power is not Power.OPERATIONAL:
                 return
-            wanted = list(read_query(query))
             if self._firmware.forgets_flags:
-                for keyword in forgotten_flags((keyword for keyword, _ in wanted), self.faults.on("scenario-box")):
+                for keyword in forgotten_flags(query, self.faults.on("scenario-box")):
                     self._stored[keyword] = "0"
-            for keyword, value in wanted:
+            for keyword, value in read_query(query):
                 try:
                     self._write_one(keyword, accept(keyword, value))
                 except ValueError:

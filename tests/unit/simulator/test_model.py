@@ -110,6 +110,21 @@ def test_several_groups_in_one_query(device: SimulatedDevice) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "ports"),
+    [
+        ("cmd=5&s=1&p=0", "10"),
+        ("cmd=5&p=0&s=1&p=1&s=1", "11"),
+        ("cmd=5&s=1&p=1&cmd=5&s=1&p=0", "11"),
+        ("cmd=5&s=1&cmd=5&p=1", "00"),
+        ("cmd=5&s=1&p=2", "00"),
+    ],
+)
+def test_power_port_and_its_state_go_together_in_either_order(device: SimulatedDevice, query: str, ports: str) -> None:
+    device.write(query)
+    assert device.values()["power1"] + device.values()["power2"] == ports
+
+
+@pytest.mark.parametrize(
     "query", ["cmd=4&mode=2", "cmd=4&mode=", "cmd=9&mode=1", "mode=1", "cmd=5&s=1", "&&=", "%ff=%00"]
 )
 def test_nonsense_is_passed_over(device: SimulatedDevice, query: str) -> None:
@@ -151,8 +166,10 @@ def test_firmware_1_3_3_keeps_what_the_query_holds() -> None:
         ("cmd=3&dn=fos-2", {"dhcp", "pwd", "syslog"}),
         ("cmd=1&sz=1", {"modedef", "power1def", "power2def"}),
         ("cmd=4&mode=1&cmd=5&p=0&s=1&cmd=6&wen=1", set()),
+        ("cmd=1", {"modedef", "power1def", "power2def"}),
+        ("cmd=3&szd00=1&cmd=2&as=1", {"dhcp", "pwd", "syslog", "wdogdef", "wdogmail"}),
     ],
-    ids=["interval", "text", "host-name", "scenario", "no-stored-group"],
+    ids=["interval", "text", "host-name", "scenario", "no-stored-group", "no-box-ticked", "unknown-parameter"],
 )
 def test_firmware_1_3_3_forgets_the_flags_of_a_group_whatever_is_written(query: str, lost: set[str]) -> None:
     flags = [setting.keyword for setting in SETTINGS.values() if setting.is_stored_flag]
