@@ -43,6 +43,7 @@ ANOTHER_PRODUCT = 0x0001
 
 NOT_IN_THIS_MODE = 1
 KICK_REFUSED = 1
+NO_HTTP_PORT = 5
 
 _POWER_DEFAULTS = {"power1": "power1def", "power2": "power2def"}
 
@@ -233,6 +234,8 @@ class SimulatedDevice:
         with self._lock:
             if self.power is not Power.FLASH:
                 return NOT_IN_THIS_MODE
+            if not network.http_port:
+                return NO_HTTP_PORT
             self._stored.update(
                 address=str(network.address),
                 netmask=str(network.netmask),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,14 @@ def test_network_configuration_replaces_all_options(flashing: SimulatedDevice) -
     flashing.set_network(frame.NetworkSettings())
     told = flashing.scan_reply().network
     assert (told.options, told.phy, told.address) == (1, 3, IPv4Address("10.34.1.50"))
+
+
+def test_network_configuration_with_http_port_0_is_refused_as_it_could_not_be_restored(
+    flashing: SimulatedDevice, clock: Clock
+) -> None:
+    assert flashing.set_network(replace(STATIC, http_port=0)) != frame.SUCCESS
+    SimulatedDevice(clock=clock).restore(flashing.dump())
+    assert flashing.scan_reply().network.http_port == 80
 
 
 def test_without_a_dhcp_server_it_takes_192_168_0_2() -> None:
