@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from berofos_agent import simulator
-from berofos_agent.device.settings import SETTINGS
+from berofos_agent.device.settings import MAGIC_KEY, SETTINGS
 from berofos_agent.simulator import DeviceSpec, Simulator
 
 from .bnfos_calls import Bnfos, bnfos_at, bnfos_for
@@ -176,6 +176,16 @@ def test_setting_the_device_does_not_tell_is_no_value(tmp_path: Path, capsys: py
         ran = bnfos("--set scenario=1 -f fos1")
         assert ran.status == 1
         assert "may or may not be in force" in ran.err
+
+
+@pytest.mark.parametrize("call", ["--get mode", "--show", "--set mode=1"])
+def test_another_version_of_config_txt_is_worth_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], call: str
+) -> None:
+    with standing_in(told={MAGIC_KEY: "0.2", "4_mode": "1"}) as standin:
+        ran = bnfos_at(standin, tmp_path, capsys)(f"{call} -f fos1")
+    assert ran.status == 0
+    assert ran.err.count("fos1: config.txt has the unknown version '0.2'") == 1
 
 
 @pytest.mark.parametrize(

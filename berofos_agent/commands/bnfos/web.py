@@ -47,11 +47,15 @@ def show(context: Context) -> None:
 def _read(context: Context) -> tuple[Entry, Values]:
     device = Device(context.target(host_needed=True), context.seconds)
     values = _with_login(context, device, lambda: device.read(_deadline(context)))
+    _warn_of_version(context, device, values)
+    return device.entry, values
+
+
+def _warn_of_version(context: Context, device: Device, values: Values) -> None:
     if MAGIC_KEY in values:
         context.reporter.error(
             f"{device.name}: config.txt has the unknown version {values[MAGIC_KEY][:20]!r}; check the values"
         )
-    return device.entry, values
 
 
 # --- set -------------------------------------------------------------------------------------------------------
@@ -67,6 +71,7 @@ def set_value(context: Context) -> None:
     if managed_by:
         context.reporter.info(f"warning: {resources.warning(managed_by)}")
     before = _with_login(context, device, lambda: device.read(_deadline(context)))
+    _warn_of_version(context, device, before)
     with commandline.uninterrupted():
         _set(context, device, keyword, value, before)
 
