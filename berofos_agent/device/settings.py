@@ -174,6 +174,7 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 _READABLE = frozenset(setting.read for setting in SETTINGS.values())
+_FLAGS = frozenset(setting.read for setting in SETTINGS.values() if setting.kind is FLAG)
 
 _POWER_GROUP = "5"  # its two parameters mean one port, so each port needs a cmd of its own
 
@@ -248,6 +249,15 @@ def parse_config(text: str) -> tuple[str, Values]:
             except ValueError as exc:
                 raise ValueError(f"{setting.read}: {exc}") from None
     return _read_text(raw[MAGIC_KEY]), values
+
+
+def is_whole_flag(line: str) -> bool:
+    """Return whether the last line of a config.txt, which may be cut off, has a flag whose value is whole.
+
+    None of the values of a flag is the beginning of another, except for the empty one.
+    """
+    key, _, value = line.partition("=")
+    return key in _FLAGS and value in ("0", "1", "2", "checked")
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

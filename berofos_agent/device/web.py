@@ -28,7 +28,7 @@ from requests.utils import parse_dict_header
 
 from berofos_agent.config.bnfosconf import Login
 from berofos_agent.device import resolver
-from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, Values, parse_config, write_target
+from berofos_agent.device.settings import MAGIC_KEY, MAGIC_VERSION, Values, is_whole_flag, parse_config, write_target
 from berofos_agent.errors import BerofosError, DeviceError, NotABerofos, Refused, Unreachable, UnusableAnswer
 
 CONFIG_TARGET = "/config.txt"
@@ -226,7 +226,9 @@ def _text_in_full(response: requests.Response) -> bytes:
         return body
     length = response.headers.get("Content-Length", "")
     if not re.fullmatch(r"[0-9]{1,9}", length):
-        return body[: body.rfind(b"\n") + 1]  # only the end of the connection said that this was all
+        end = body.rfind(b"\n") + 1
+        # Only the end of the connection said that this was all.
+        return body if is_whole_flag(body[end:].decode("utf-8", "replace")) else body[:end]
     if len(body) < int(length):
         raise _UnusableBody(f"broke off after {len(body)} of {int(length)} bytes")
     return body

@@ -131,6 +131,14 @@ def test_a_last_line_without_an_end_is_believed_only_if_its_length_was_promised(
         assert client_of(server).read(5) == {"mode": "1", "wdogitime": "60"}
 
 
+@pytest.mark.parametrize(
+    ("last", "mode"), [(b"4_mode=1", "1"), (b"4_mode=checked", "1"), (b"4_mode=", None), (b"4_mode=check", None)]
+)
+def test_a_flag_without_a_line_end_is_believed_if_it_cannot_be_half_of_another(last: bytes, mode: str | None) -> None:
+    with hostile_server([head() + b"bnfos_confmap_magic=0.1\r\n" + last]) as server:
+        assert client_of(server).read(5).get("mode") == mode
+
+
 def test_a_value_that_is_there_twice_and_differs_is_no_value() -> None:
     with (
         hostile_server([whole(CONFIG + b"4_mode=\n")]) as server,
