@@ -64,7 +64,8 @@ def answer(device: SimulatedDevice, nonce: str, target: str, authorization: str)
     if kind == "read":
         return Answer(200, device.config_text().encode(), "text/plain")
     if kind == "write":
-        device.write(target.partition("?")[2])
+        # http.server makes one letter of each byte.
+        device.write(target.partition("?")[2].encode("latin-1").decode("utf-8", "replace"))
         return Answer(200)
     return Answer(404)
 

@@ -136,6 +136,12 @@ def test_set_as_recorded_and_get(fos1: RunningDevice, request_: dict[str, str]) 
         assert read(fos1)[keyword] == value
 
 
+@pytest.mark.parametrize("sent", [b"M%C3%BCnster", "Münster".encode()], ids=["percent-encoded", "as-curl-sends-it"])
+def test_letters_beyond_ascii_read_back_as_they_were_sent(fos1: RunningDevice, sent: bytes) -> None:
+    raw(fos1, b"GET /?cmd=3&dn=" + sent + b" HTTP/1.1\r\nHost: fos1\r\n\r\n")
+    assert "\n3_dn=Münster\n".encode() in raw(fos1, b"GET /config.txt HTTP/1.0\r\n\r\n")
+
+
 def test_request_of_before_http_had_versions(fos1: RunningDevice) -> None:
     assert b"bnfos_confmap_magic" in raw(fos1, b"GET /config.txt\r\n\r\n")
 
