@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import socket
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,7 +81,9 @@ def _listen(path: str) -> socket.socket:
 
 
 def _is_left_over(path: str) -> bool:
-    """True for the socket of a simulator that was killed."""
+    """True for the socket of a simulator that was killed; a file that is no socket refuses connections too."""
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

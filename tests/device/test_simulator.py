@@ -512,6 +512,15 @@ def test_orders_socket_of_a_killed_simulator_is_taken_over(tmp_path: Path) -> No
         assert order(path, "fos1 state")["ok"]
 
 
+def test_file_that_is_no_socket_is_not_replaced_by_the_orders_socket(tmp_path: Path) -> None:
+    """Such as /etc/bnfos.conf, by `--control` where `--config` was meant: a connection to a file is refused as well."""
+    path = tmp_path / "bnfos.conf"
+    path.write_text("[fos1]\n")
+    with pytest.raises(BerofosError, match="cannot take orders there"), simulator.running(control=str(path)):
+        pass
+    assert path.read_text() == "[fos1]\n"
+
+
 def test_orders_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = str(tmp_path / "orders")
     with simulator.running(control=path):
