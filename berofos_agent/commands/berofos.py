@@ -34,7 +34,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     ),
     "doctor": Subcommand("berofos_agent.commands.doctor", "find problems in the cluster, in files and in devices"),
     "rehearse": Subcommand("berofos_agent.commands.rehearse", "ask the scheduler what the cluster would do", False),
-    "drill": Subcommand("berofos_agent.commands.drill", "move telephony to the other node and back, and watch"),
+    "drill": Subcommand("berofos_agent.commands.drill", "move telephony to the other node and back, and watch", False),
     "heartbeat": Subcommand("berofos_agent.commands.heartbeat", "keep the lines at port B while telephony is healthy"),
     "report": Subcommand("berofos_agent.commands.report", "write an archive with all that a ticket needs"),
     "metrics": Subcommand("berofos_agent.commands.metrics", "print metrics for Prometheus"),

@@ -151,6 +151,15 @@ def test_the_configuration_file_can_be_given_in_three_places(
     assert given == [config]
 
 
+@pytest.mark.parametrize("command", sorted(set(berofos.SUBCOMMANDS) - {"simulate"}))
+def test_the_file_of_the_environment_goes_only_to_commands_that_read_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        berofos.main([command, "--help"])
+    assert ("--config" in capsys.readouterr().out) == berofos.SUBCOMMANDS[command].reads_config
+
+
 def test_a_simulated_device_is_never_written_to_the_file_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     given = []
     monkeypatch.setenv("BEROFOS_CONFIG", "/etc/bnfos.conf")
