@@ -116,6 +116,8 @@ def read_text(path: str, errors: str = "strict") -> str:
     except FileNotFoundError:
         raise ConfigurationMissing(f"{path} is missing on this node; `bnfos --scan -x` writes it") from None
     except OSError as exc:
+        if isinstance(exc, PermissionError) and os.geteuid():
+            raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; run this as root") from exc
         raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; make it a file that root can read") from exc
     if len(data) > MAXIMUM_BYTES or b"\0" in data:
         raise ConfigurationError(

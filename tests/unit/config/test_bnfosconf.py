@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -221,6 +222,24 @@ def test_a_login_at_the_wrong_place_is_in_no_message(line: str, shown: str) -> N
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         bnfosconf.read(str(tmp_path))
+
+
+def test_who_is_not_root_is_told_to_be_and_not_to_open_the_file_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bnfos.conf"
+    path.touch()
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("os.open", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(ConfigurationError, match="bnfos.conf: cannot be read: Permission denied; run this as root$"):
+        bnfosconf.read(str(path))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(ConfigurationError, match="Permission denied; make it a file that root can read$"):
+        bnfosconf.read(str(path))
 
 
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
