@@ -69,17 +69,18 @@ def _run(arguments: argparse.Namespace) -> int:
                 line = commandline.movement(result.device, result.value)
                 if result.value.moved:
                     commandline.tell_syslog(PROG, f"{line}: xivo-berofos {arguments.state} by {commandline.user()}")
-                _tell(arguments, line)
+                _tell(arguments, line, logged=result.value.moved)
             elif result.error:
                 _log_error(arguments, result.error)
         return commandline.complain_of(PROG, [result.error for result in results])
 
 
-def _tell(arguments: argparse.Namespace, line: str) -> None:
-    """Print a line on standard error, as XiVO's command does; with --syslog, log it as well."""
-    if not arguments.quiet:
-        commandline.print_error(line)
-    if arguments.syslog:
+def _tell(arguments: argparse.Namespace, line: str, logged: bool = False) -> None:
+    """Print a line on standard error, as XiVO's command does; with --syslog, log it as well, unless it is already."""
+    if arguments.quiet:
+        return
+    commandline.print_error(line)
+    if arguments.syslog and not logged:
         commandline.tell_syslog(PROG, line)
 
 

@@ -66,6 +66,29 @@ def test_quiet_still_logs(run: Callable[..., Ran], logged: Logged) -> None:
     assert len(logged) == 2
 
 
+def test_each_switch_is_one_line_of_syslog(run: Callable[..., Ran], logged: Logged) -> None:
+    assert run("--syslog", "master").status == 0
+    assert [line.split(" (")[0] for line in logged] == [
+        "fos1: switched from A-D to A-B",
+        "fos2: switched from A-D to A-B",
+    ]
+    assert all(" by " in line for line in logged)
+    assert run("--syslog", "master").status == 0
+    assert logged == ["fos1: already in position A-B", "fos2: already in position A-B"]
+
+
+def test_quiet_from_cron_logs_switches_and_errors_only(desk: Desk, run: Callable[..., Ran], logged: Logged) -> None:
+    """The hook of the documentation runs each minute."""
+    assert run("-q", "--syslog", "slave") == Ran(0, "", "")
+    assert logged == []
+    desk.device("fos2").model.fault("stuck")
+    assert run("-q", "--syslog", "master").status == 8
+    assert sorted(line.split(" ")[0] for line in logged) == ["fos1:", "fos2:"]
+    desk.config.unlink()
+    assert run("-q", "--syslog", "slave") == Ran(0, "", "")
+    assert logged == []
+
+
 def test_one_that_fails_does_not_hold_up_the_others(desk: Desk, run: Callable[..., Ran], logged: Logged) -> None:
     desk.device("fos1").model.fault("silent")
     ran = run("--syslog", "master")
