@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import WRONG_ARGUMENTS, Parser, guarded, with_output
+from berofos_agent.commands.commandline import WRONG_ARGUMENTS, Parser, guarded, path, with_output
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         description="Manage bero*fos ISDN failover switches.",
         epilog="\n".join(("commands:", *rows, "", "berofos COMMAND --help explains a command, with examples.")),
     )
-    parser.add_argument("--config", metavar="FILE", help="file that declares the devices ($BEROFOS_CONFIG)")
+    parser.add_argument("--config", type=path, metavar="FILE", help="file that declares the devices ($BEROFOS_CONFIG)")
     parser.add_argument("--version", action="version", version=f"berofos {__version__}")
     parser.add_argument("command", choices=SUBCOMMANDS, metavar="COMMAND", help="one of the commands below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="its options and arguments")

@@ -227,7 +227,11 @@ def new_parser(prog: str, description: str, examples: str) -> Parser:
     """Return a parser with the options of all commands: --config and --timeout."""
     parser = Parser(prog=prog, description=textwrap.fill(description, HELP_COLUMNS), epilog=f"examples:\n{examples}")
     parser.add_argument(
-        "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="file that declares the devices (%(default)s)"
+        "--config",
+        type=path,
+        default=bnfosconf.DEFAULT_PATH,
+        metavar="FILE",
+        help="file that declares the devices (%(default)s)",
     )
     add_number(parser, "--timeout", seconds(0.1, 60), REQUEST_SECONDS, "time limit for one exchange with a device")
     return parser
@@ -280,6 +284,20 @@ def argument(check: Callable[[str], T]) -> Callable[[str], T]:
             raise argparse.ArgumentTypeError(str(exc)) from None
 
     return convert
+
+
+def given(what: str) -> Callable[[str], str]:
+    """Return an argument type: any text but the empty one, which is a variable of a script that is not set."""
+
+    def check(text: str) -> str:
+        if not text:
+            raise ValueError(f"{what} expected, not ''")
+        return text
+
+    return argument(check)
+
+
+path = given("the path of a file")
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:

@@ -76,11 +76,13 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--cib",
+        type=commandline.path,
         metavar="FILE",
         help="check this CIB instead of the running cluster; devices are checked only with --config",
     )
     parser.add_argument(
         "--config",
+        type=commandline.path,
         metavar="FILE",
         help=f"where the devices are declared (default: as configured in the cluster, else {DEFAULT_PATH})",
     )

@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "--from",
         dest="files",
         action="append",
+        type=commandline.path,
         default=[],
         metavar="FILE",
         help="also read this file: the other node's history as JSON, or a log of it; can be repeated",

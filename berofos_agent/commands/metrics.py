@@ -75,7 +75,10 @@ def parser() -> argparse.ArgumentParser:
         _EXAMPLES,
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="replace FILE in one step, for the textfile collector of node_exporter"
+        "--output",
+        type=commandline.path,
+        metavar="FILE",
+        help="replace FILE in one step, for the textfile collector of node_exporter",
     )
     commandline.add_devices(parser)
     return parser

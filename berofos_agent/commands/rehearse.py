@@ -57,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
     )
-    parser.add_argument("--cib", metavar="FILE", help="ask about this CIB instead of the running cluster")
+    parser.add_argument(
+        "--cib", type=commandline.path, metavar="FILE", help="ask about this CIB instead of the running cluster"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

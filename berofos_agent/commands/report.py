@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
         "INDEX.",
         _EXAMPLES,
     )
-    parser.add_argument("file", metavar="FILE", help="the archive, a .tar.gz, for its owner only (mode 0600)")
+    parser.add_argument(
+        "file", type=commandline.path, metavar="FILE", help="the archive, a .tar.gz, for its owner only (mode 0600)"
+    )
     parser.add_argument(
         "--since", type=moment, default="24 hours ago", metavar="TIME", help="begin of history and logs (%(default)s)"
     )

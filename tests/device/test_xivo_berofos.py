@@ -124,6 +124,7 @@ def test_a_broken_configuration_is_an_error(desk: Desk, run: Callable[..., Ran])
     [
         ((), "the following arguments are required: state"),
         (("Master",), "invalid choice: 'Master' (choose from"),
+        (("--config=", "master"), "argument --config: the path of a file expected, not ''"),
         (("master", "fos1"), "unrecognized arguments: fos1"),
     ],
 )

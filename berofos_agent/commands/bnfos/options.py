@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from typing import Any, Callable
 
 from berofos_agent import __version__
-from berofos_agent.commands.commandline import Parser, argument, seconds
+from berofos_agent.commands.commandline import Parser, argument, given, path, seconds
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.mac import parse_mac
 from berofos_agent.device import frame, settings
@@ -90,12 +90,6 @@ def _netmask(text: str) -> IPv4Address:
     return mask
 
 
-def _name(text: str) -> str:
-    if not text:  # a variable of a script that is not set
-        raise ValueError("the name of a section such as fos1 expected, not ''")
-    return text
-
-
 def _flag(text: str) -> bool:
     return settings.FLAG.check(text) == "1"
 
@@ -128,7 +122,12 @@ OPTIONS: Mapping[str, Option] = {
         Option("t", "SECONDS", seconds(0, 600), "how long one exchange may take; default, and 0: 3"),
         Option("s", "", str, "log to syslog instead of standard error"),
         Option("x", "", str, "add what was found to the configuration file"),
-        Option("f", "NAME", _name, "take MAC, host and login from this section of that file"),
+        Option(
+            "f",
+            "NAME",
+            given("the name of a section such as fos1"),
+            "take MAC, host and login from this section of that file",
+        ),
     )
 }
 
@@ -259,6 +258,8 @@ def new_parser() -> argparse.ArgumentParser:
         kind: dict[str, Any] = {"metavar": mode.metavar, "action": _Once} if mode.metavar else {"action": "store_const"}
         if not mode.metavar:
             kind["const"] = True
+        if mode.metavar == "FILE":
+            kind["type"] = path
         modes.add_argument(f"--{mode.name}", help=mode.meaning, **kind)
     options = parser.add_argument_group("options")
     for option in OPTIONS.values():
@@ -268,9 +269,18 @@ def new_parser() -> argparse.ArgumentParser:
             kind = {"action": "store_const", "const": True}
         options.add_argument(f"-{option.letter}", help=option.meaning, **kind)
     options.add_argument(
-        "--config", default=bnfosconf.DEFAULT_PATH, metavar="FILE", help="the configuration file (%(default)s)"
+        "--config",
+        type=path,
+        default=bnfosconf.DEFAULT_PATH,
+        metavar="FILE",
+        help="the configuration file (%(default)s)",
     )
-    options.add_argument("--interface", metavar="NAME", help="with --scan, --sscan: ask the network at this interface")
+    options.add_argument(
+        "--interface",
+        type=given("the name of an interface such as eth0"),
+        metavar="NAME",
+        help="with --scan, --sscan: ask the network at this interface",
+    )
     options.add_argument("--force", action="store_true", help="with --flash: write an image that is not known, unasked")
     options.add_argument("--help", action="help", help="show this help; -h is HOST")
     options.add_argument("--version", action="version", version=f"bnfos {__version__}")

@@ -128,6 +128,30 @@ def test_a_misspelt_word_is_refused_with_the_one_that_was_meant(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["--config", "", "status"],
+        ["switch", "b", "--config="],
+        ["doctor", "--config="],
+        ["doctor", "--cib", ""],
+        ["rehearse", "--cib="],
+        ["metrics", "--output", ""],
+        ["history", "--from", ""],
+        ["report", ""],
+    ],
+    ids=" ".join,
+)
+def test_the_empty_value_of_a_variable_that_is_not_set_is_no_path(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the command would do it with another file, or with the running cluster."""
+    with pytest.raises(SystemExit) as ended:
+        berofos.main(words)
+    assert ended.value.code == 2
+    assert "the path of a file expected, not ''" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("environ", "words", "config"),
     [
         ({}, ["status"], "/etc/bnfos.conf"),
