@@ -164,6 +164,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Ends the process with status 2 and one line for what is wrong, as argparse does.
     """
     parser = new_parser()
+    argv = argv[: argv.index("--")] if "--" in argv else argv  # as getopt does, which the vendor's client uses
     for word in argv:
         if word[:1] == "-" and word[1:].partition("=")[0] in MODES:
             parser.error(f"a mode has two dashes: -{word}")

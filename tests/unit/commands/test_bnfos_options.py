@@ -85,6 +85,11 @@ def test_flash_by_mac_needs_the_host_too() -> None:
     assert conflicts(MODES["flash"], {"m", "h"}) == []
 
 
+def test_words_behind_two_dashes_are_left_over_as_for_the_vendors_client() -> None:
+    arguments = parse(["--get", "mode", "-f", "fos1", "--", "extra", "-set", "--show"])
+    assert (arguments.mode, arguments.argument, arguments.f) == ("get", "mode", "fos1")
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
