@@ -291,6 +291,20 @@ def test_password_is_asked_for_on_a_terminal(bnfos: Bnfos, monkeypatch: pytest.M
     assert asked == ["Password of admin at fos1: "]
 
 
+def test_a_login_that_is_not_in_the_file_is_not_corrected_there(
+    devices: Simulator, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protect(bnfos, "admin:wrong")
+    port = devices["fos1"].http_address[1]
+    by_host = f"--get mode -h 127.0.0.1 -p {port}"
+    assert bnfos(f"{by_host} -u admin:wrong").err.endswith("password refused by 127.0.0.1; correct -u USER:PASSWORD\n")
+    assert bnfos(by_host).err.endswith("127.0.0.1 requires a password; give -u USER:PASSWORD, or -f NAME\n")
+    assert bnfos("--get mode -f fos1").err.endswith("refused by 127.0.0.1; correct its login in bnfos.conf\n")
+    monkeypatch.setattr(sys, "stdin", _terminal())
+    monkeypatch.setattr(getpass, "getpass", lambda _prompt: "wrong")
+    assert bnfos(by_host).err.endswith("password refused by 127.0.0.1; try again\n")
+
+
 def test_new_password_is_asked_for_twice(devices: Simulator, bnfos: Bnfos, monkeypatch: pytest.MonkeyPatch) -> None:
     typed = iter(["one", "two", "same", "same"])
     monkeypatch.setattr(sys, "stdin", _terminal())

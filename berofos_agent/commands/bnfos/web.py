@@ -164,11 +164,24 @@ def _with_login(context: Context, device: Device, work: Callable[[], Result]) ->
     """Do the work; if the device requires a password and none is configured, ask for it on a terminal and try again."""
     try:
         return work()
-    except Refused:
+    except Refused as exc:
         if device.entry.login or not sys.stdin.isatty() or context.reporter.to_syslog:
-            raise
+            raise _with_step(exc, context, device.entry.login) from exc
     device.web.login = Login(USER, _ask(f"Password of {USER} at {device.name}: "))
-    return work()
+    try:
+        return work()
+    except Refused as exc:
+        raise Refused(exc.device, exc.what, "try again" if exc.step == Refused.STEP else exc.step) from exc
+
+
+def _with_step(exc: Refused, context: Context, login: Login | None) -> Refused:
+    """Return the error with a step that helps where the login does not come from bnfos.conf."""
+    given = context.arguments
+    if not login and not given.f:
+        return Refused(exc.device, exc.what, "give -u USER:PASSWORD, or -f NAME")
+    if login and given.u and exc.step == Refused.STEP:
+        return Refused(exc.device, exc.what, "correct -u USER:PASSWORD")
+    return exc
 
 
 def _ask_for(keyword: str) -> str:
