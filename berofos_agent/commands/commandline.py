@@ -89,7 +89,7 @@ def with_output(prog: str, work: Callable[[], int]) -> int:
 
     A reader that has gone, as in `berofos status | head -1`, is no line at all.
     """
-    open_outputs()
+    open_streams()
     _lost.clear()
     try:
         try:
@@ -119,8 +119,13 @@ def uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def open_outputs() -> None:
-    """Open what is closed: Python would print to nowhere, or what goes to standard error to standard output."""
+def open_streams() -> None:
+    """Open what is closed: Python would print to nowhere, or what goes to standard error to standard output.
+
+    Standard input comes first: the next file opened gets the lowest number that is free.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     if sys.stdout is None:
         sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115 - no write succeeds
     if sys.stderr is None:

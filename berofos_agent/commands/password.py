@@ -118,7 +118,10 @@ def _ask(config: str) -> tuple[str, str, str]:
             old, new, again = (getpass.getpass(prompt.format(file=config)) for prompt in _PROMPTS)
         return old, new, again
     with commandline.reading_password():
-        lines = [sys.stdin.readline() for _prompt in _PROMPTS]
+        try:
+            lines = [sys.stdin.readline() for _prompt in _PROMPTS]
+        except OSError:  # that of nohup can only be written
+            lines = [""]
         "".join(lines).encode()  # in the locales C and C.UTF-8, Python reads any byte
     if not all(lines):
         raise BerofosError(

@@ -89,6 +89,30 @@ def test_an_error_output_that_takes_nothing_changes_nothing_else(command: str, o
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", "0>/dev/null"], ids=["closed", "of-nohup"])
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("-m berofos_agent password --config $CONF", "expected three lines on standard input"),
+        ("-m berofos_agent provision --scenario bypass --config $CONF", "standard input is not a terminal"),
+        ("-m berofos_agent.commands.bnfos --set apwd --config $CONF -f fos1", "no terminal to ask at"),
+    ],
+    ids=["password", "provision", "bnfos-set"],
+)
+def test_an_input_that_cannot_be_read_is_no_terminal(command: str, line: str, closed: str, config: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'exec "{sys.executable}" {command} {closed}'],
+        env={**os.environ, "CONF": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert line in done.stderr
+    assert done.returncode == 1
+
+
 def test_a_flash_and_a_switch_go_on_when_nobody_reads_their_messages(tmp_path: Path) -> None:
     with simulator.running([DeviceSpec("fos1", fresh_address(), 0, frame.PORT)]) as devices:
         device = devices["fos1"].model
