@@ -190,3 +190,14 @@ def test_two_sections_with_one_mac_are_left_as_they_are_and_said(devices: Simula
     assert ran.status == 1
     assert f"[fos1] and [fos2] have the same mac {devices['fos1'].mac}; correct one and scan again" in ran.err
     assert bnfos.text() == text
+
+
+def test_device_that_replaces_another_at_its_address_is_said(devices: Simulator, bnfos: Bnfos) -> None:
+    """The section of the old one has the address and the login; which of the two stays is not for a scan to know."""
+    bnfos("--scan -x -h 127.0.0.1")
+    old = "00:19:32:AA:AA:AA"
+    bnfos.write(bnfos.text().replace(devices["fos1"].mac, old))
+    ran = bnfos("--scan -x -h 127.0.0.1")
+    assert ran.status == 1
+    assert f"mac = {old}\n" in bnfos.text()
+    assert "[fos1] and [fos3] have the same host 127.0.0.1; correct one and scan again" in ran.err

@@ -45,13 +45,21 @@ def scan(context: Context) -> None:
             context.reporter.info(line)
         file.save()
         for _, reply in found:
-            same = [f"[{entry.name}]" for entry in file.entries if entry.mac == reply.mac]
-            if len(same) > 1:
-                what = f"{' and '.join(same)} have the same mac {format_mac(reply.mac)}"
-                raise ConfigurationError(f"{file.path}: {what}; correct one and scan again")
+            _refuse_twins(file, reply)
         problems = [entry.problem for entry in file.entries if entry.problem]
         if problems:
             raise ConfigurationError(f"{problems[0]}; the section was left as it is, correct it and scan again")
+
+
+def _refuse_twins(file: ConfFile, reply: ScanReply) -> None:
+    """Raise ConfigurationError if two sections have the MAC of this device, or its address, as after a replacement."""
+    mine = [entry for entry in file.entries if entry.mac == reply.mac]
+    where = {(entry.host, entry.port) for entry in mine if entry.host}
+    there = [entry for entry in file.entries if (entry.host, entry.port) in where]
+    for same, what in (mine, f"mac {format_mac(reply.mac)}"), (there, f"host {' '.join(host for host, _ in where)}"):
+        if len(same) > 1:
+            names = " and ".join(f"[{entry.name}]" for entry in same)
+            raise ConfigurationError(f"{file.path}: {names} have the same {what}; correct one and scan again")
 
 
 def sscan(context: Context) -> None:
