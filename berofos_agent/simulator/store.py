@@ -44,10 +44,12 @@ class Store:
                 kept = json.load(old)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as exc:
-            raise BerofosError(f"{self._path}: is not a state file of a simulator ({exc}); remove it") from exc
-        if not isinstance(kept, dict):
-            raise BerofosError(f"{self._path}: is not a state file of a simulator; remove it")
+        except OSError as exc:
+            raise BerofosError(f"{self._path}: cannot be read: {exc.strerror}; choose another file") from exc
+        except ValueError:
+            kept = None
+        if not isinstance(kept, dict) or not all(isinstance(one, dict) and "settings" in one for one in kept.values()):
+            raise BerofosError(f"{self._path}: is not a state file of a simulator; choose another file")
         return kept
 
     def try_to_save(self, device: SimulatedDevice) -> None:

@@ -521,6 +521,20 @@ def test_file_that_is_no_socket_is_not_replaced_by_the_orders_socket(tmp_path: P
     assert path.read_text() == "[fos1]\n"
 
 
+@pytest.mark.parametrize("text", ["[fos1]\n", "[]", '{"name": "not ours"}', '{"fos1": {}}'])
+def test_file_that_is_no_state_of_a_simulator_is_left_alone(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "package.json"
+    path.write_text(text)
+    with pytest.raises(BerofosError, match="is not a state file of a simulator; choose another file"):
+        simulator.running(state=str(path)).__enter__()
+    assert path.read_text() == text
+
+
+def test_state_that_cannot_be_read_is_not_to_be_removed(tmp_path: Path) -> None:
+    with pytest.raises(BerofosError, match="cannot be read: Is a directory; choose another file"):
+        simulator.running(state=str(tmp_path)).__enter__()
+
+
 def test_orders_socket_in_use_is_left_alone(tmp_path: Path) -> None:
     path = str(tmp_path / "orders")
     with simulator.running(control=path):
