@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shlex
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 from typing import Any, Callable, NamedTuple
@@ -103,7 +104,7 @@ def read(path: str) -> list[Entry]:
     """
     entries = parse(read_text(path, errors="surrogateescape"), path)
     if not entries:
-        raise NoDeviceDeclared(f"{path}: declares no device; `bnfos --scan -x` finds them")
+        raise NoDeviceDeclared(f"{path}: declares no device; `bnfos --scan -x{config_option(path)}` finds them")
     return entries
 
 
@@ -114,7 +115,9 @@ def read_text(path: str, errors: str = "strict") -> str:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             data = file.read(MAXIMUM_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigurationMissing(f"{path} is missing on this node; `bnfos --scan -x` writes it") from None
+        raise ConfigurationMissing(
+            f"{path} is missing on this node; `bnfos --scan -x{config_option(path)}` writes it"
+        ) from None
     except OSError as exc:
         if isinstance(exc, PermissionError) and os.geteuid():
             raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}; run this as root") from exc
@@ -128,6 +131,11 @@ def read_text(path: str, errors: str = "strict") -> str:
     except UnicodeDecodeError as exc:
         line = data.count(b"\n", 0, exc.start) + 1
         raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text; write that line anew") from None
+
+
+def config_option(path: str) -> str:
+    """Return what a command needs to use this file, to be put behind it; empty for the default one."""
+    return "" if path == DEFAULT_PATH else f" --config {shlex.quote(path)}"
 
 
 def parse(text: str, path: str) -> list[Entry]:
@@ -209,7 +217,10 @@ def select(entries: Sequence[Entry], names: Sequence[str], path: str) -> list[En
 def _with_host(entry: Entry, path: str) -> Entry:
     if entry.host or entry.problem:
         return entry
-    return entry._replace(problem=f"{path}, line {entry.line}: [{entry.name}] has no host; `bnfos --scan -x` finds it")
+    option = config_option(path)
+    return entry._replace(
+        problem=f"{path}, line {entry.line}: [{entry.name}] has no host; `bnfos --scan -x{option}` finds it"
+    )
 
 
 def digest(entries: Sequence[Entry]) -> str:

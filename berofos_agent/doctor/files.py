@@ -57,9 +57,14 @@ def unusable(facts: Facts) -> Iterator[Problem]:
     """bnfos.conf is missing or unusable."""
     for file in facts.files:
         if file.problem:
-            yield Problem(
-                file.path, file.problem.removeprefix(file.path).lstrip(":, "), f"bnfos --scan -x, or edit {file.path}"
-            )
+            problem = file.problem.removeprefix(file.path).lstrip(":, ")
+            fix = f"{with_config('bnfos --scan -x', file.path)}, or edit {quote(file.path)}"
+            text, _, step = problem.rpartition("; ")
+            if step == "run this as root":
+                fix = step
+            elif not step.startswith("`bnfos"):  # that is the fix already
+                text = problem
+            yield Problem(file.path, text, fix)
 
 
 def wrong_section(facts: Facts) -> Iterator[Problem]:

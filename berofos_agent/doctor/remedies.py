@@ -8,7 +8,7 @@ from __future__ import annotations
 from shlex import quote
 
 from berofos_agent.cluster.recommendation import META, Operation
-from berofos_agent.config.bnfosconf import DEFAULT_PATH
+from berofos_agent.config.bnfosconf import config_option
 
 DOCUMENTATION = "/usr/share/doc/resource-agents-berofos"
 """Where the package installs docs/."""
@@ -21,7 +21,7 @@ def page(name: str) -> str:
 
 def with_config(command: str, path: str) -> str:
     """Return the command for a device, with --config unless the file is the default one."""
-    return command if path == DEFAULT_PATH else f"{command} --config {quote(path)}"
+    return f"{command}{config_option(path)}"
 
 
 def set_property(name: str, value: str) -> str:

@@ -91,7 +91,8 @@ class Context:
         )
         where = f"{given.config}, line {entry.line}: [{entry.name}]"
         if not entry.host and host_needed:
-            raise ConfigurationError(f"{where} has no host; `bnfos --scan -x` finds it, or give -h HOST")
+            option = bnfosconf.config_option(given.config)
+            raise ConfigurationError(f"{where} has no host; `bnfos --scan -x{option}` finds it, or give -h HOST")
         if not entry.mac and (mac_needed or not entry.host):
             raise ConfigurationError(f"{where} has no mac; add it, or give -m MAC")
         return entry._replace(host=entry.host or self.lan.broadcast)

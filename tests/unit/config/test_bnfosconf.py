@@ -242,6 +242,22 @@ def test_who_is_not_root_is_told_to_be_and_not_to_open_the_file_to_all(
         bnfosconf.read(str(path))
 
 
+def test_the_step_names_the_file_unless_it_is_the_default_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bnfos --scan -x` alone would write /etc/bnfos.conf."""
+    path = str(tmp_path / "my own.conf")
+    scan = f"`bnfos --scan -x --config '{path}'`"
+    with pytest.raises(ConfigurationMissing, match=f"missing on this node; {scan} writes it"):
+        bnfosconf.read(path)
+    Path(path).write_text("# nothing\n")
+    with pytest.raises(ConfigurationError, match=f"declares no device; {scan} finds them"):
+        bnfosconf.read(path)
+    with pytest.raises(ConfigurationError, match=f"has no host; {scan} finds it"):
+        select(parse("[fos1]\n", path), [], path)
+    monkeypatch.setattr(bnfosconf, "DEFAULT_PATH", path)
+    with pytest.raises(ConfigurationError, match="declares no device; `bnfos --scan -x` finds them"):
+        bnfosconf.read(path)
+
+
 def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "bnfos.conf"
     os.mkfifo(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -139,6 +140,24 @@ def test_a_file_that_cannot_be_used_is_named_once(config: Path, text: str | None
     (finding,) = examine(Facts(files=[files.read(str(config))]))
     assert (finding.check.id, finding.problem.subject) == ("no-config", str(config))
     assert str(config) not in finding.problem.text
+
+
+def test_the_fix_for_a_file_that_cannot_be_used_is_one_for_that_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.unlink()
+    (finding,) = examine(Facts(files=[files.read(str(config))]))
+    assert finding.problem.text == "is missing on this node"
+    assert finding.problem.fix == f"bnfos --scan -x --config {config}, or edit {config}"
+    config.write_text(GOOD)
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("os.open", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (finding,) = examine(Facts(files=[files.read(str(config))]))
+    assert (finding.problem.text, finding.problem.fix) == ("cannot be read: Permission denied", "run this as root")
 
 
 @pytest.mark.parametrize(
