@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 
+WAIT_SECONDS = 0.2
+"""For room in the socket of a systemd that hangs: kicks must go out meanwhile."""
+
 
 def notify(*assignments: str) -> None:
-    """Send assignments such as READY=1; without a listener this does nothing."""
+    """Send assignments such as READY=1, or lose them; without a listener this does nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -15,6 +18,7 @@ def notify(*assignments: str) -> None:
         address = f"\0{address[1:]}"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(WAIT_SECONDS)
             sock.sendto("\n".join(assignments).encode(), address)
     except OSError:
         return
