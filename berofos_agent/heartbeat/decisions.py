@@ -48,10 +48,7 @@ class Health:
             self._against = 0
             return False
         self._against += 1
-        if self.condition is Condition.STARTING:
-            if not good:
-                return False
-        elif self._against < self._fall:
+        if self.condition is not Condition.STARTING and self._against < self._fall:
             return False
         self._against = 0
         self.condition = Condition.HEALTHY if good else Condition.UNHEALTHY
