@@ -6,6 +6,8 @@ because of them.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import select
 import signal
@@ -17,6 +19,7 @@ from typing import Any, Callable
 
 from berofos_agent import sentences
 from berofos_agent.config.bnfosconf import Entry
+from berofos_agent.errors import missing_module
 from berofos_agent.heartbeat.decisions import EXCHANGES, Condition, Health, Lines, Place
 from berofos_agent.heartbeat.health import default_check
 from berofos_agent.heartbeat.notify import notify, watchdog_seconds
@@ -154,7 +157,8 @@ class Daemon:
         except OSError as exc:
             self._take_check(False, f"{self._command[0]}: {exc.strerror}")
             return
-        self._check_ended = os.pidfd_open(self._check.pid)
+        with contextlib.suppress(OSError):  # without it, the result is taken when the next check is due
+            self._check_ended = os.pidfd_open(self._check.pid)
 
     def _end_check(self) -> None:
         """Take the result; a check that still runs when the next one is due has failed."""
@@ -215,8 +219,10 @@ class Daemon:
         entries = [self._entries[name] for name in names]
 
         def work() -> object:
-            from berofos_agent.heartbeat import lines  # in the child: so only the child imports the HTTP library
-
+            try:
+                from berofos_agent.heartbeat import lines  # in the child: so only the child imports the HTTP library
+            except ImportError as exc:
+                return _failed_on(names, missing_module(exc))
             return lines.run(task, entries, self._options.watchdog, self._options.request_seconds)
 
         self._task_at, self._task_names = clock(), names
@@ -228,12 +234,13 @@ class Daemon:
 
     def _end_task(self) -> None:
         assert self._task
-        if clock() > self._task_at + self._task_seconds:
+        is_late = clock() > self._task_at + self._task_seconds
+        if is_late:
             self._task.cancel()
         if not self._task.take():
             return
-        unknown = {name: ("failed", f"{name}: no answer within {self._task_seconds:g} s") for name in self._task_names}
-        result, self._task = self._task.result or unknown, None
+        why = f"no answer within {self._task_seconds:g} s" if is_late else "no result; see the kernel's log"
+        result, self._task = self._task.result or _failed_on(self._task_names, why), None
         if any(found == "failed" for found, _text in result.values()):
             self._task_at = clock() + RETRY_CHECKS * self._options.check_seconds
         for name, (found, text) in result.items():
@@ -280,6 +287,7 @@ class Daemon:
 
     def _stop(self, sock: socket.socket, waker: socket.socket) -> None:
         """Disarm, then move the relay or leave it; go on kicking until that is done."""
+        self._check_at = math.inf  # no check is due any more; _wait would not wait for one that is overdue
         if self._task:
             self._task.cancel()
         self._launch(self._options.on_stop, list(self._entries))
@@ -300,6 +308,10 @@ _TAKE: dict[str, Callable[[Daemon, str, str], None]] = {
     "released": Daemon._released,
 }
 """What to do with a device, by what a task found."""
+
+
+def _failed_on(names: Sequence[str], why: str) -> dict[str, tuple[str, str]]:
+    return {name: ("failed", f"{name}: {why}") for name in names}
 
 
 def _start_silently(argv: Sequence[str], sentence: str = "") -> subprocess.Popen[bytes]:

@@ -63,7 +63,7 @@ class Site:
         self.notices.bind(str(folder / "notify"))
         self.process: subprocess.Popen[str] | None = None
 
-    def begin(self, *arguments: str, health: str | None = None, control: str = "") -> None:
+    def begin(self, *arguments: str, health: str | None = None, control: str = "", modules: str = "") -> None:
         command = [sys.executable, "-m", "berofos_agent", "heartbeat", "--config", str(self.config), "--timeout", "1"]
         command += ["--interval", "0.1", "--watchdog", "2", "--recover", "0.5"]
         if health is None:
@@ -79,6 +79,7 @@ class Site:
                 "PATH": os.environ["PATH"],
                 "NOTIFY_SOCKET": str(self.notices.getsockname()),
                 "BEROFOS_ASTERISK_CTL": control,
+                "PYTHONPATH": modules,
             },
         )
 
@@ -316,6 +317,47 @@ def test_without_a_process_for_a_task_the_daemon_goes_on(site: Site, monkeypatch
     beat._launch("inspect", ["fos1"])
     assert beat._task is None
     assert lines == ["no process for inspect: Resource temporarily unavailable"]
+
+
+def test_a_missing_module_is_named_and_is_not_a_silent_device(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "requests.py").write_text("raise ImportError(name='requests')\n")
+    site.telephony.touch()
+    site.begin(modules=str(tmp_path))
+    assert site.process
+    assert site.process.stderr
+    line = next(line for line in site.process.stderr if "fos1" in line)
+    assert line == "fos1: Python module requests is missing; install python3-requests\n"
+
+
+def test_a_task_whose_process_is_killed_is_not_a_silent_device(site: Site) -> None:
+    from berofos_agent.config import bnfosconf
+    from berofos_agent.heartbeat import daemon
+
+    lines: list[str] = []
+    options = daemon.Options(["true"], 5, 2, 15, 30, "leave", 1, [])
+    beat = daemon.Daemon(bnfosconf.read(str(site.config)), options, lines.append)
+    beat._launch("inspect", ["fos1"])
+    assert beat._task
+    beat._task.cancel()
+    while beat._task:
+        beat._end_task()
+    assert lines == ["fos1: no result; see the kernel's log"]
+
+
+def test_a_stop_that_waits_for_a_device_does_not_keep_the_processor_busy(site: Site, devices: Simulator) -> None:
+    running(site)
+    devices["fos1"].model.faults.switch("silent")
+    assert site.process
+    before = processor_seconds(site.process.pid)
+    site.process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert processor_seconds(site.process.pid) - before < 0.1  # of the daemon alone, not of its children
+    assert site.process.poll() is None, "it waited for no device"
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_an_unreachable_device_is_logged_once_and_acquired_when_it_is_back(site: Site, devices: Simulator) -> None:
