@@ -103,6 +103,9 @@ class Drill:
             raise ConfigurationError(
                 f"only {self.home} is cabled to the devices: there is no node to move to; set port_d_node"
             )
+        self.devices = [(self._ports(relay), _devices_of(relay)) for relay in cluster.relays]
+        """By relay resource, the nodes at its ports, and its devices."""
+        self.began = 0.0
 
     def reasons_against(self) -> list[str]:
         """Return why this should not be done now, one line each."""
@@ -229,24 +232,24 @@ class Drill:
         from berofos_agent.device.parallel import read_all
 
         found = {}
-        for ports, devices in self._devices():
+        for ports, devices in self.devices:
             for reading in read_all(devices, time.monotonic() + 2.0):
                 found[reading.device] = ports.get(reading.mode or "", "") or "an unknown port"
         return found
 
-    def _devices(self) -> Iterator[tuple[dict[str, str], list[Device]]]:
-        from berofos_agent.config import bnfosconf
-        from berofos_agent.device.device import Device
-
-        for relay in self.cluster.relays:
-            given = relay.parameters
-            path = given.get("config") or bnfosconf.DEFAULT_PATH
-            entries = bnfosconf.select(bnfosconf.read(path), given.get("devices", "").split(), path)
-            yield self._ports(relay), [Device(entry) for entry in entries]
-
     def _tell(self, text: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads on when the terminal is lost
             print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
+
+
+def _devices_of(relay: Relay) -> list[Device]:
+    """Return the devices that a resource has in bnfos.conf; raise ConfigurationError."""
+    from berofos_agent.config import bnfosconf
+    from berofos_agent.device.device import Device
+
+    path = relay.parameters.get("config") or bnfosconf.DEFAULT_PATH
+    entries = bnfosconf.select(bnfosconf.read(path), relay.parameters.get("devices", "").split(), path)
+    return [Device(entry) for entry in entries]
 
 
 def _figure(seconds: float | None) -> str:
