@@ -20,7 +20,7 @@ class Subcommand:
     module: str
     meaning: str
     reads_config: bool = True
-    """False if --config means something else, or is missing."""
+    """False if --config means something else, or is missing: then BEROFOS_CONFIG is not for it."""
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {

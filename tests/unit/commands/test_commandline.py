@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import subprocess
 import sys
@@ -102,6 +103,14 @@ def test_without_a_command_all_commands_are_listed(capsys: pytest.CaptureFixture
     assert berofos.main([]) == 2
     err = capsys.readouterr().err
     assert all(name in err for name in berofos.SUBCOMMANDS)
+
+
+@pytest.mark.parametrize(("name", "row"), berofos.SUBCOMMANDS.items())
+def test_berofos_config_in_the_environment_is_given_to_commands_that_take_it(
+    name: str, row: berofos.Subcommand
+) -> None:
+    parser = importlib.import_module(row.module).parser()
+    assert not row.reads_config or "--config" in parser.format_usage(), name
 
 
 @pytest.mark.parametrize(
