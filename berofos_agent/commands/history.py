@@ -89,7 +89,7 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     """Argument type: a time in ISO form, a time of the last 24 hours, now, today, yesterday, or "2 hours ago"."""
     now = now or datetime.now().astimezone()
     word = " ".join(text.split()).lower()
-    ago = re.fullmatch(r"(\d{1,9}) ?([a-z]+?)(?<=.)s?(?: ago)?", word)
+    ago = re.fullmatch(r"(\d{1,9}) ?([a-z]+?)s?(?: ago)?", word)
     clock = re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d))?", word)
     midnight = now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)  # perhaps of another offset than now
     names = {"today": midnight, "yesterday": midnight - timedelta(days=1)}

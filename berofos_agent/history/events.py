@@ -68,7 +68,7 @@ class _Rule(NamedTuple):
     fields: Mapping[str, str] = {}
 
 
-_OF_NODE = r"\[(?P<on>[^]]+)\](?: in \S+)?"
+_OF_NODE = r"\[(?P<on>[^]]{1,255})\](?: in \S+)?"
 """Behind the name of a node attribute; Pacemaker 3 names its set, "in instance_attributes"."""
 
 _PACEMAKER = (
@@ -319,8 +319,12 @@ def _signs(events: Sequence[Event], index: int) -> list[Event]:
 
 def _is_of_another_device(event: Event, switch: Event) -> bool:
     """Tell whether a reason names devices, but not this one: fos1, fos2: relay is in position ..."""
-    names = re.search(r"((?:[\w.-]+, )*[\w.-]+): relay ", event.text)
+    names = _NAMES.search(event.text)
     return names is not None and switch.device not in names[1].split(", ")
+
+
+# Tried at the beginning of a list only: anybody may log a line of thousands of words.
+_NAMES = re.compile(r"(?<![\w.-])(?<!, )((?:[\w.-]+, )*[\w.-]+): relay ")
 
 
 def _spans_seconds(events: Sequence[Event], index: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -338,3 +339,18 @@ def test_a_cause_in_the_same_second_as_a_switch_without_fractions_comes_before_i
 def test_another_devices_trouble_is_not_the_reason() -> None:
     told = [agent("fos2: relay is in position A-B, expected A-D"), agent(START.format("fos1"), 1)]
     assert switches(told) == [("fos1", "", None)]
+
+
+@pytest.mark.parametrize(
+    ("program", "text"),
+    [
+        ("berofos(relay)", "health check failed, " + "a, " * 5000),
+        ("pacemaker-based", "Setting a" + "-lines[" * 2300),
+    ],
+    ids=["names", "brackets"],
+)
+def test_a_line_that_anybody_may_log_takes_no_time(program: str, text: str) -> None:
+    began = time.process_time()
+    line = event_of(Record(BEGIN, "xivo-2", program, text), "log", 1)
+    explained([*([line] if line else []), agent("fos1: switched from A-B to A-D: start on xivo-2, 14 ms", 1)])
+    assert time.process_time() - began < 0.15
