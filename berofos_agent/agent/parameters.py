@@ -236,6 +236,10 @@ class Parameters(NamedTuple):
     spans: list[str]
     layer2: bool
 
+    def has(self, config: str, device: str) -> bool:
+        """Tell whether a device of a bnfos.conf is one of this resource."""
+        return self.config == config and (not self.devices or device in self.devices)
+
 
 Given = Callable[[str], Optional[str]]
 

@@ -126,7 +126,4 @@ def _on(device: Inspected, command: str) -> str:
 
 def owner_of(facts: Facts, device: Inspected) -> Parameters | None:
     """Return the parameters of the resource that controls a device; None if there is none."""
-    for _relay, given in facts.parsed:
-        if given.config == device.path and (not given.devices or device.name in given.devices):
-            return given
-    return None
+    return next((given for _relay, given in facts.parsed if given.has(device.path, device.name)), None)

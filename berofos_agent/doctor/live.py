@@ -229,16 +229,8 @@ def _owned(facts: Facts) -> Iterator[tuple[RelayState, list[Inspected]]]:
     for relay, given in facts.parsed:
         state = next((one for one in facts.states if one.id == relay.id), None)
         if state:
-            yield (
-                state,
-                [
-                    device
-                    for device in facts.inspected
-                    if given.config == device.path
-                    and (not given.devices or device.name in given.devices)
-                    and device.inspection.mode
-                ],
-            )
+            owned = [device for device in facts.inspected if given.has(device.path, device.name)]
+            yield state, [device for device in owned if device.inspection.mode]
 
 
 def _place(state: RelayState, device: Inspected) -> str:

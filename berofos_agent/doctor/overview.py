@@ -38,7 +38,7 @@ class View:
     def state_of(self, device: str) -> RelayState | None:
         """Return the relay resource that controls a device of the configuration file."""
         for relay, given in self.facts.parsed:
-            if given.config == self.config and (not given.devices or device in given.devices):
+            if given.has(self.config, device):
                 return next((state for state in self.facts.states if state.id == relay.id), None)
         return None
 

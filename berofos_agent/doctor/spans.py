@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def spans_here(facts: Facts, environ: Mapping[str, str]) -> Iterator[tuple[Relay, Parameters, list[Span]]]:
     """Yield each relay resource with lines on this node, its parameters and the state of its spans."""
-    for relay, given in facts.parsed:
-        if not given.spans:
-            continue
-        mode = node.relay_mode_for(node.this_node(environ), given.port_b_node, given.port_d_node)
+    watched = [(relay, given) for relay, given in facts.parsed if given.spans]
+    here = node.this_node(environ) if watched else ""
+    for relay, given in watched:
+        mode = node.relay_mode_for(here, given.port_b_node, given.port_d_node)
         modes = {one.inspection.mode for one in facts.inspected if owner_of(facts, one) == given}
         if mode and mode in modes:
             folder = environ.get(dahdi.FOLDER_VARIABLE, "")

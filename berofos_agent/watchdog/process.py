@@ -163,16 +163,14 @@ def _command_line(pid: int) -> list[bytes]:
         return file.read().split(b"\0")[:-1]
 
 
-def end(state: str) -> bool:
-    """End the kick daemon, frozen or not; return when it is gone, and whether there was one. Raises KickDaemonError."""
-    pid = pid_of(state)
-    _kill(state, pid)
+def end(state: str) -> None:
+    """End the kick daemon, frozen or not; return when it is gone, or if there is none. Raises KickDaemonError."""
+    _kill(state, pid_of(state))
     for path in (report_path(state), f"{report_path(state)}.tmp", daemon_lock(state)):
         try:
             os.unlink(path)
         except OSError:
             continue
-    return bool(pid)
 
 
 def _kill(state: str, pid: int) -> None:
