@@ -222,5 +222,7 @@ def _log_traceback(environ: Mapping[str, str], what: str) -> None:
 def _log(environ: Mapping[str, str], line: str) -> None:
     import syslog
 
+    from berofos_agent import systemlog
+
     syslog.openlog(syslog_tag(environ), syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(syslog.LOG_ERR, line.encode("ascii", "backslashreplace").decode().replace("\0", " "))
+    systemlog.tell(syslog.LOG_ERR, line.encode("ascii", "backslashreplace").decode())

@@ -16,6 +16,8 @@ import sys
 import syslog
 from typing import Any
 
+from berofos_agent import systemlog
+
 OCF_DEGRADED = 190
 EXIT_REASON_BYTES = 128
 """Pacemaker cuts the rest."""
@@ -64,7 +66,7 @@ def exit_reason(reason: str, prefix: str, log: bool) -> None:
     text = fit(reason)
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
         print(f"{prefix}{text}", file=sys.stderr, flush=True)
-    if log:
+    if log and systemlog.has_room():  # the library's logger would wait, too
         _ocf.logger.error(text)
 
 
@@ -88,7 +90,7 @@ def tell_syslog(line: str, priority: int = syslog.LOG_NOTICE) -> None:
     The library's logger has a syslog handler only where HA_LOGFACILITY is set, which `crm_resource --force-*`
     does not do, so this goes the direct way.
     """
-    syslog.syslog(priority, _writable(line).replace("\0", " "))
+    systemlog.tell(priority, _writable(line))
 
 
 def _writable(text: str) -> str:

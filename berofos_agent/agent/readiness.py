@@ -10,6 +10,7 @@ import syslog
 import time
 from importlib import import_module
 
+from berofos_agent import systemlog
 from berofos_agent.agent import node
 from berofos_agent.agent.invocation import Invocation
 from berofos_agent.errors import BerofosError, missing_module
@@ -95,6 +96,6 @@ def _one_line(text: str) -> str:
 def _log(call: Invocation, value: str) -> None:
     syslog.openlog(call.syslog_tag, syslog.LOG_PID, syslog.LOG_DAEMON)
     if value == READY:
-        syslog.syslog(syslog.LOG_NOTICE, "this node is ready to take over")
+        systemlog.tell(syslog.LOG_NOTICE, "this node is ready to take over")
     else:
-        syslog.syslog(syslog.LOG_WARNING, f"this node is not ready to take over: {value}")
+        systemlog.tell(syslog.LOG_WARNING, f"this node is not ready to take over: {value}")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from berofos_agent import __version__, sentences
+from berofos_agent import __version__, sentences, systemlog
 from berofos_agent.alert import event as events
 from berofos_agent.alert.event import Event
 from berofos_agent.errors import BerofosError, ConfigurationError, NotDelivered
@@ -304,7 +304,7 @@ def look(environ: Mapping[str, str]) -> View:
 
 def _log(line: str, priority: int = syslog.LOG_NOTICE) -> None:
     syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(priority, line.replace("\0", " "))
+    systemlog.tell(priority, line)
 
 
 def _complain(problem: str) -> None:

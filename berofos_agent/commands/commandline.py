@@ -20,6 +20,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, TextIO, TypeVar
 
+from berofos_agent import systemlog
 from berofos_agent.commands.picture import Paint, plain
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.settings import REQUEST_SECONDS
@@ -351,7 +352,7 @@ def printable(text: str) -> str:
 def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None:
     """Log a line to syslog."""
     syslog.openlog(prog, syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(priority, line.replace("\0", " "))
+    systemlog.tell(priority, line)
 
 
 def user() -> str:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Callable, Generic, TypeVar
 
+from berofos_agent import systemlog
 from berofos_agent.device.device import Device
 from berofos_agent.device.reading import Reading
 from berofos_agent.errors import BerofosError, DeviceError, Unexpected, Unreachable
@@ -46,7 +47,7 @@ def run_on_all(devices: Sequence[Device], work: Callable[[Device, float], T], de
             fatal.append(exc)
         except Exception as exc:
             for line in traceback.format_exc().splitlines():
-                syslog.syslog(syslog.LOG_ERR, f"{result.device.name}: {line}")
+                systemlog.tell(syslog.LOG_ERR, f"{result.device.name}: {line}")
             result.error = Unexpected(result.device.name, f"internal error ({type(exc).__name__})")
 
     threads: dict[int, threading.Thread] = {}

@@ -7,6 +7,7 @@ import sys
 import syslog
 from dataclasses import dataclass
 
+from berofos_agent import systemlog
 from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
 from berofos_agent.config.bnfosconf import Entry
@@ -47,7 +48,7 @@ class Reporter:
 
     def _tell(self, line: str, logged: str, priority: int) -> None:
         if self.to_syslog:
-            syslog.syslog(priority, logged)
+            systemlog.tell(priority, logged)
         else:
             sys.stdout.flush()
             if not commandline.print_error(line) and not self.goes_on:
