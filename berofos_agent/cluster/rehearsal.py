@@ -262,7 +262,7 @@ class Stage:
 
     def ask(self, situation: Situation) -> Row | None:
         """Return what happens; None if this cluster has nothing that the situation needs."""
-        names = self._names()
+        names = self.names()
         missing = self.lacks(situation)
         text = situation.text.format_map(names)
         row = (self.subject.relay.id, self.subject.telephony.id, self.active, situation.id, text)
@@ -275,7 +275,7 @@ class Stage:
 
     def lacks(self, situation: Situation) -> list[str]:
         """Return what the situation needs and this cluster does not have."""
-        names = self._names()
+        names = self.names()
         parts = (situation.text, *situation.options, *situation.failing, *situation.attribute, situation.prefer)
         return [name for name, value in names.items() if not value and f"{{{name}}}" in " ".join(parts)]
 
@@ -285,70 +285,95 @@ class Stage:
         others = [one for one in situations if one.trouble in (Trouble.NODE, Trouble.TELEPHONY)]
         return replace(outcome, alone=self._course(self.alone, others)) if others else outcome
 
-    def _names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:
+        """Return what the names in the texts of a situation stand for."""
         return {**self.subject.names, "active": self.active, "passive": self.passive}
 
     def _course(self, home: Any, situations: Sequence[Situation], always: Sequence[str] = ()) -> Outcome:
-        subject, scheduler = self.subject, self.subject.scheduler
-        cib = copy.deepcopy(home)
-        names = self._names()
-        courses: list[Answer] = []
-        failing: list[str] = []
-        over: list[str] = []
-        attributes: list[list[str]] = []
-        endless = False
+        course = _Course(self, home, always)
         for situation in situations:
-            if situation.attribute:
-                attributes.append([part.format_map(names) for part in situation.attribute])
-                node, name, value = attributes[-1]
-                stage.set_attribute(cib, node, name, value)
-            if situation.prefer:
-                stage.prefer(cib, subject.telephony, situation.prefer.format_map(names))
-            options = [option.format_map(names) for option in situation.options]
-            failing += [f"--op-fail={one.format_map(names)}" for one in situation.failing]
-            over += [option.format_map(names) for option in situation.over]
-            for time in range(1, situation.times + 1):
-                courses.append(stage.settle(scheduler, cib, options, [*always, *failing]))
-                cib = courses[-1].cib
-                starts = _starts(courses[-1], subject.relay.id)
-                endless = not courses[-1].at_rest or (1 < time == situation.times and starts > 0)
-                if names["active"] not in subject.lines_at(courses[-1]):
-                    break  # only what runs can fail again; the cluster may have given the relay up
-            at = subject.telephony_at(courses[-1])
-            if at == [names["passive"]]:
-                names.update(active=names["passive"], passive=names["active"])
-        last = courses[-1]
-        outcome = self._outcome(courses, last, at_rest=not endless)
+            course.begin(situation)
+        outcome = course.outcome()
         if any(one.trouble is Trouble.SPLIT for one in situations):
             return outcome
-        for node in [name for name in stage.nodes(cib) if name not in last.online]:
-            stage.forget_failures(cib, node)
-        for node, name, _ in attributes:
-            stage.set_attribute(cib, node, name, None)
-        stage.unprefer(cib, subject.telephony)
-        stage.let_pass(cib, LATER_SECONDS)
-        later = stage.settle(scheduler, cib, over, always)
-        ended = self._outcome([*courses, later], later, at_rest=not endless and later.at_rest)
+        course.end()
+        ended = course.outcome()
         return replace(
             outcome,
             telephony_later=ended.telephony_at,
             lines_later=ended.lines_at,
             fenced=ended.fenced,
             changes=ended.changes,
-            starts_later=_starts(later, subject.relay.id),
+            starts_later=_starts(course.answers[-1], self.subject.relay.id),
             at_rest=ended.at_rest,
         )
 
-    def _outcome(self, courses: Sequence[Answer], last: Answer, at_rest: bool) -> Outcome:
+
+class _Course:
+    """One cluster from its rest through troubles, which begin one after the other, until they end all at once."""
+
+    def __init__(self, at: Stage, home: Any, always: Sequence[str]) -> None:
+        """Begin with the CIB `home`; `always` are options for every run."""
+        self.answers: list[Answer] = []
+        self._before = at.before
+        self._subject = at.subject
+        self._names = at.names()
+        self._cib = copy.deepcopy(home)
+        self._always = always
+        self._failing: list[str] = []
+        self._over: list[str] = []
+        self._attributes: list[tuple[str, str]] = []
+        self._endless = False
+
+    def begin(self, situation: Situation) -> None:
+        """Let a trouble begin, and happen as often as it does."""
+        names, relay = self._names, self._subject.relay.id
+        if situation.attribute:
+            node, name, value = (part.format_map(names) for part in situation.attribute)
+            self._attributes.append((node, name))
+            stage.set_attribute(self._cib, node, name, value)
+        if situation.prefer:
+            stage.prefer(self._cib, self._subject.telephony, situation.prefer.format_map(names))
+        options = [option.format_map(names) for option in situation.options]
+        self._failing += [f"--op-fail={one.format_map(names)}" for one in situation.failing]
+        self._over += [option.format_map(names) for option in situation.over]
+        for time in range(1, situation.times + 1):
+            answer = self._settle(options, self._failing)
+            self._endless = not answer.at_rest or (1 < time == situation.times and _starts(answer, relay) > 0)
+            if names["active"] not in self._subject.lines_at(answer):
+                break  # only what runs can fail again; the cluster may have given the relay up
+        if self._subject.telephony_at(answer) == [names["passive"]]:
+            names.update(active=names["passive"], passive=names["active"])
+
+    def end(self) -> None:
+        """Let all troubles end, and what expires expire."""
+        online = self.answers[-1].online
+        for node in [name for name in stage.nodes(self._cib) if name not in online]:
+            stage.forget_failures(self._cib, node)
+        for node, name in self._attributes:
+            stage.set_attribute(self._cib, node, name, None)
+        stage.unprefer(self._cib, self._subject.telephony)
+        stage.let_pass(self._cib, LATER_SECONDS)
+        self._endless |= not self._settle(self._over).at_rest
+
+    def _settle(self, options: Sequence[str], failing: Sequence[str] = ()) -> Answer:
+        answer = stage.settle(self._subject.scheduler, self._cib, options, [*self._always, *failing])
+        self._cib = answer.cib
+        self.answers.append(answer)
+        return answer
+
+    def outcome(self) -> Outcome:
+        """Return what has come of it so far."""
+        last = self.answers[-1]
         return Outcome(
-            telephony_before=self.before,
-            telephony_at=self.subject.telephony_at(last),
-            lines_at=self.subject.lines_at(last),
-            fenced=[name for one in courses for name in one.fenced],
-            changes=sum((_changes(one, self.subject.telephony) for one in courses), Counter()),
-            starts=max(_starts(one, self.subject.relay.id) for one in courses),
-            at_rest=at_rest,
-            **self.subject.by_design,
+            telephony_before=self._before,
+            telephony_at=self._subject.telephony_at(last),
+            lines_at=self._subject.lines_at(last),
+            fenced=[name for one in self.answers for name in one.fenced],
+            changes=sum((_changes(one, self._subject.telephony) for one in self.answers), Counter()),
+            starts=max(_starts(one, self._subject.relay.id) for one in self.answers),
+            at_rest=not self._endless,
+            **self._subject.by_design,
         )
 
 
