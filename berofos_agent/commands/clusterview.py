@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from berofos_agent.cluster.relays import RelayState
-from berofos_agent.cluster.status import ClusterStatus
+from berofos_agent.cluster.status import INFINITY, ClusterStatus
 from berofos_agent.commands.commandline import NARROW_COLUMNS, printable
 from berofos_agent.commands.picture import Paint
 from berofos_agent.device.topology import LINES
@@ -143,8 +143,8 @@ def _resource(state: RelayState) -> str:
     at = f" on {', '.join(state.telephony_nodes)}" if state.telephony_nodes else " (stopped)" if state.telephony else ""
     flags = [] if state.managed else ["unmanaged"]
     flags += ["degraded"] if state.nodes and state.reason else []
-    flags += [f"{one.count} failures on {one.node}" for one in state.fail_counts if one.count < 1000000]
-    flags += [f"start failed on {one.node}" for one in state.fail_counts if one.count >= 1000000]
+    flags += [f"{one.count} failures on {one.node}" for one in state.fail_counts if one.count < INFINITY]
+    flags += [f"start failed on {one.node}" for one in state.fail_counts if one.count >= INFINITY]
     return f"{state.id} {where}{follows}{at}" + (f"; {', '.join(flags)}" if flags else "")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.agent.readiness import READY
 from berofos_agent.commands import commandline
 from berofos_agent.commands.commandline import DONE, FAILED
 from berofos_agent.errors import BerofosError, ConfigurationError
@@ -123,8 +124,8 @@ class Drill:
         for state in relay_states(self.cluster, self.status):
             if not state.managed:
                 yield f"{state.id} is not managed by the cluster"
-            ready = state.readiness.get(self.other, "yes")
-            if ready != "yes":
+            ready = state.readiness.get(self.other, READY)
+            if ready != READY:
                 yield f"{self.other} is not ready for {state.id}: {ready}"
             if list(state.nodes) != [self.home]:
                 yield f"{state.id} is not on {self.home}, where {self.telephony.id} is"
