@@ -128,9 +128,7 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
     """Return degraded for the first device with a latent misconfiguration, or a latched watchdog failure."""
     for one in readings:
         if one.settings.get("wdogstate") == WATCHDOG_FAILURE:
-            return Result(
-                ocf.OCF_DEGRADED, f"{one.device}: watchdog failure latched; find the cause, then bnfos --set wdog=0"
-            )
+            return Result(ocf.OCF_DEGRADED, watchdog_failure(one.device))
         found = differences(one.settings, expected)
         if found:
             # All of the command is told: without its arguments it would switch a watchdog off.
@@ -138,6 +136,11 @@ def evaluate_settings(readings: Sequence[Reading], expected: Mapping[str, str]) 
             what = _fitting(found, ocf.EXIT_REASON_BYTES - len(f"{one.device}: ; run berofos provision {arguments}"))
             return Result(ocf.OCF_DEGRADED, f"{one.device}: {what}; run berofos provision {arguments}")
     return OK
+
+
+def watchdog_failure(device: str) -> str:
+    """Return the reason for a device whose watchdog expired, and which was moved back by hand."""
+    return f"{device}: watchdog failure latched; find the cause, then bnfos --set wdog=0 -f {device}"
 
 
 def _fitting(found: Sequence[Difference], room: int) -> str:

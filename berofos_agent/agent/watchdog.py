@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from berofos_agent.agent import ocf
 from berofos_agent.agent import state as state_file
+from berofos_agent.agent.decisions import watchdog_failure
 from berofos_agent.agent.state import State, Target
 from berofos_agent.agent.targets import disarm_if_same, former_device, former_name, is_of, mac_of, place_in, place_of
 from berofos_agent.device import frame
@@ -215,7 +216,7 @@ class Watchdog:
             *map(str, silent),
             *(f"watchdog not armed: {error}" for error in not_armed),
             *(f"watchdog still on: {error}" for error in former),
-            *(f"{name}: watchdog failure latched; find the cause, then bnfos --set wdog=0" for name in failed),
+            *map(watchdog_failure, failed),
         ]
         return written, next(iter(reasons), "")
 

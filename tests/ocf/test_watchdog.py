@@ -323,7 +323,7 @@ def test_a_latched_failure_is_reported_and_not_cleared(devices: Simulator, clust
     answer = cluster.call("monitor")
     assert (answer.code, answer.reason) == (
         190,
-        "fos1: watchdog failure latched; find the cause, then bnfos --set wdog=0",
+        "fos1: watchdog failure latched; find the cause, then bnfos --set wdog=0 -f fos1",
     )
     assert watchdogs(devices) == ["2", "2"]
 

@@ -100,6 +100,7 @@ RETURNED = {
     "_keep_on",
     "_keep_off",
     "_setting",
+    "watchdog_failure",
 }
 """Functions that put a reason together from strings of their own."""
 
