@@ -225,39 +225,44 @@ def after_stop(call: Invocation, state: State) -> None:
     deadline = call.deadline_of("stop")
     with alarm(deadline):
         try:
-            problems: list[BerofosError] = []
-            given, devices = None, []
-            try:
-                given = parameters_of(call)
-                devices = devices_of(given)
-            except BerofosError as exc:
-                problems.append(exc)
-            watchdog, former = None, []
-            if state.targets or state.unsure:
-                from berofos_agent.agent.watchdog import Watchdog
-
-                watchdog = Watchdog(call, state, devices, 0, deadline)
-                former = watchdog.former()
-            falls_back = given is not None and given.on_stop == "fallback"
-
-            def leave(device: Device, end: float) -> Switched | None:
-                if watchdog:  # before the relay is moved or left: a stop must not end in an alarm
-                    try:
-                        watchdog.disarm(device, end)
-                    except DeviceError as exc:
-                        problems.append(exc)
-                return device.switch("0", end) if falls_back and device not in former else None
-
-            # Each device in its own thread, from its watchdog to its relay: a silent one keeps no other waiting.
-            errors, moved = _switch([*devices, *former], leave, deadline, "stop, on_stop=fallback", state)
-            state.attribute = LINES["0"] if moved and not errors else state.attribute
-            for problem in [*problems, *errors]:
+            for problem in _leave(call, state, deadline):
                 ocf.tell_syslog(f"stop: {problem}", syslog.LOG_WARNING)
         finally:
             if state.attribute:
                 node.set_attribute(
                     call.attribute("lines"), showing.last_seen(state), call.environ, deadline - time.monotonic()
                 )
+
+
+def _leave(call: Invocation, state: State, deadline: float) -> list[BerofosError]:
+    """Disarm every device, and with on_stop=fallback switch it; return what went wrong."""
+    problems: list[BerofosError] = []
+    falls_back, devices = False, []
+    try:
+        given = parameters_of(call)
+        falls_back = given.on_stop == "fallback"
+        devices = devices_of(given)
+    except BerofosError as exc:
+        problems.append(exc)
+    watchdog, former = None, []
+    if state.targets or state.unsure:
+        from berofos_agent.agent.watchdog import Watchdog
+
+        watchdog = Watchdog(call, state, devices, 0, deadline)
+        former = watchdog.former()
+
+    def leave(device: Device, end: float) -> Switched | None:
+        if watchdog:  # before the relay is moved or left: a stop must not end in an alarm
+            try:
+                watchdog.disarm(device, end)
+            except DeviceError as exc:
+                problems.append(exc)
+        return device.switch("0", end) if falls_back and device not in former else None
+
+    # Each device in its own thread, from its watchdog to its relay: a silent one keeps no other waiting.
+    errors, moved = _switch([*devices, *former], leave, deadline, "stop, on_stop=fallback", state)
+    state.attribute = LINES["0"] if moved and not errors else state.attribute
+    return [*problems, *errors]
 
 
 _HANDLERS: Mapping[str, Callable[[Invocation, float], Result]] = {

@@ -128,13 +128,13 @@ def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict
 def _cluster(config: str, reports: Sequence[Inspection]) -> tuple[list[tuple[str, Remark]], list[str]]:
     """Return what is wrong with the cluster at this moment, and what its resources and nodes do."""
     from berofos_agent.device.inspection import Remark, Severity
-    from berofos_agent.doctor import live
+    from berofos_agent.doctor.checks import is_live
     from berofos_agent.doctor.overview import read_view, with_devices
 
     view = read_view(config)
     if view is None:
         raise ConfigurationError("the cluster has no relay resource; berofos cluster-config prints one")
-    findings = [one for one in with_devices(view, reports).findings if one.check.evaluate.__module__ == live.__name__]
+    findings = [one for one in with_devices(view, reports).findings if is_live(one.check)]
     found = [(one.problem.subject, Remark(Severity(one.check.severity), one.problem.text)) for one in findings]
     states = [f"{state.id} on {' and '.join(state.nodes) or 'no node'}" for state in view.facts.states]
     for state in view.facts.states:

@@ -111,10 +111,14 @@ def examine_present(facts: Facts) -> list[Finding]:
     present = [
         check
         for check in CHECKS
-        if check.evaluate.__module__ == live.__name__
-        or (check.evaluate.__module__ == devices.__name__ and check.severity == ERROR)
+        if is_live(check) or (check.evaluate.__module__ == devices.__name__ and check.severity == ERROR)
     ]
     return [Finding(check, problem) for check in present for problem in check.evaluate(facts)]
+
+
+def is_live(check: Check) -> bool:
+    """Return True for a check of the state of the cluster at this moment."""
+    return check.evaluate.__module__ == live.__name__
 
 
 def is_shown(finding: Finding, rows: Sequence[Row]) -> bool:
