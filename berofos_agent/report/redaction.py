@@ -127,7 +127,7 @@ def _values(text: str, name: re.Pattern[str]) -> Iterator[str]:
             yield html.unescape(value[1][1:-1])
 
 
-_COROSYNC_KEY = re.compile(r"^\s*(?:key:|totem\.key \(str\) =)[ \t]*(\S+)", re.M)
+_COROSYNC_KEY = re.compile(r"^[ \t]*(?:key:|totem\.key \(str\) =)[ \t]*(\S+)", re.M)
 
 
 def secrets_of_corosync(text: str) -> Iterator[str]:
@@ -145,7 +145,7 @@ def secrets_of_environment(environ: Mapping[str, str]) -> Iterator[str]:
             yield value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-_CONF_LOGIN = re.compile(r"^[#;\s]*login\s*[=:]?\s*([^:\n]*):(.+)$", re.I | re.M)
+_CONF_LOGIN = re.compile(r"^[#; \t]*login\s*[=:]?\s*([^:\n]*):(.+)$", re.I | re.M)
 _CONF_KEPT = re.compile(
     r"\[[\w.-]{1,40}\]|(?:mac\s*=\s*[0-9a-f:.-]{1,20}|host\s*=\s*[\w.-]{1,253}|port\s*=\s*\d{1,5})", re.I
 )
