@@ -7,7 +7,7 @@ import socket
 import syslog
 
 SOCKET = "/dev/log"
-WAIT_SECONDS = 0.1
+WAIT_MS = 100
 """A busy daemon makes room within this time."""
 
 
@@ -22,6 +22,8 @@ def has_room() -> bool:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.connect(SOCKET)
-            return bool(select.select([], [sock], [], WAIT_SECONDS)[1])
+            room = select.poll()  # select takes no descriptor above 1023
+            room.register(sock, select.POLLOUT)
+            return bool(room.poll(WAIT_MS))
     except OSError:
         return True
