@@ -35,6 +35,8 @@ RETRY_CHECKS = 2
 """A device that cannot be reached is tried again after this many health checks."""
 MARGIN_SECONDS = 3.0
 TICK_SECONDS = 1.0
+KILL_SECONDS = 0.2
+"""How long a killed health check may take to end; one that waits for a disk does not. Kicks must go out meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Daemon:
         self._asks = ""
         self._check: subprocess.Popen[bytes] | None = None
         self._check_ended: int | None = None
+        self._killed: subprocess.Popen[bytes] | None = None
         self._check_at = 0.0
         self._task: Task | None = None
         self._task_seconds = EXCHANGES * options.request_seconds + MARGIN_SECONDS
@@ -147,6 +150,9 @@ class Daemon:
         if self._check or now < self._check_at:
             return
         self._check_at = now + self._options.check_seconds
+        if self._killed and self._killed.poll() is None:  # it waits for a disk or a file server
+            self._take_check(False, f"{self._command[0]}: cannot be killed")
+            return
         if not self._options.health:
             self._command, asks = default_check()
             if asks != self._asks:
@@ -174,7 +180,9 @@ class Daemon:
 
     def _kill_check(self, check: subprocess.Popen[bytes]) -> None:
         os.killpg(check.pid, signal.SIGKILL)  # a shell's children too, or they would become many
-        check.wait()
+        self._killed = check
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            check.wait(KILL_SECONDS)
 
     def _take_check(self, good: bool, why: str) -> None:
         if not self._health.checked(good):

@@ -344,6 +344,45 @@ def test_a_task_whose_process_is_killed_is_not_a_silent_device(site: Site) -> No
     assert lines == ["fos1: no result; see the kernel's log"]
 
 
+def test_a_check_that_cannot_be_killed_is_a_failed_one_and_not_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from berofos_agent.config import bnfosconf
+    from berofos_agent.heartbeat import daemon
+
+    class Stuck:
+        """A process that waits for a file server, until that is back."""
+
+        pid = 0
+        status: int | None = None
+
+        def poll(self) -> int | None:
+            return self.status
+
+        def wait(self, seconds: float) -> None:
+            assert seconds < 1, "no kick would go out meanwhile"
+            raise subprocess.TimeoutExpired("true", seconds)
+
+    killed: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda pid, _signal: killed.append(pid))
+    lines: list[str] = []
+    options = daemon.Options(["true"], 5, 2, 15, 30, "leave", 1, [])
+    beat = daemon.Daemon(bnfosconf.read(str(site.config)), options, lines.append)
+    stuck = Stuck()
+    beat._check = stuck  # type: ignore[assignment]
+    beat._end_check()
+    beat._start_check(100)
+    assert (beat._check, killed) == (None, [0])
+    waits = "health check failed; waiting for the first one that passes"
+    assert lines == [f"{waits} (true: timed out)", f"{waits} (true: cannot be killed)"]
+    stuck.status = -9
+    beat._start_check(105)
+    assert beat._check
+    while beat._check:
+        beat._end_check() if beat._check.poll() is not None else time.sleep(0.01)
+    assert lines[2:] == ["health check passed; kicking the devices"]
+
+
 def test_a_stop_that_waits_for_a_device_does_not_keep_the_processor_busy(site: Site, devices: Simulator) -> None:
     running(site)
     devices["fos1"].model.faults.switch("silent")
