@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from berofos_agent.agent.readiness import READY
@@ -36,7 +36,8 @@ exit status:
   1 WARNING: a setting is wrong, the firmware is old, or no answer over UDP
   2 CRITICAL: no answer, wrong position, watchdog failure, or flash mode;
     with --cluster also a stopped resource, or a node that could not take over
-  3 UNKNOWN: no configuration, wrong arguments, or no answer of the cluster"""
+  3 UNKNOWN: no configuration, wrong arguments, or no answer of the cluster
+    while no device is critical"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -84,23 +85,35 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     devices = commandline.devices_of(arguments)
-    expected = _expected_modes(arguments, [device.name for device in devices])
+    expected: Mapping[str, str] = {}
+    unknown: list[str] = []
+    try:
+        expected = _expected_modes(arguments, [device.name for device in devices])
+    except ConfigurationError as exc:
+        unknown.append(str(exc))
     from berofos_agent.device.inspection import Remark, Severity, inspect_all
 
     reports = inspect_all(devices, time.monotonic() + arguments.timeout + 2)
-    found = [(one.device, remark) for one in reports for remark in _evaluate(one, expected[one.device], arguments)]
+    found = [(one.device, each) for one in reports for each in _evaluate(one, expected.get(one.device, ""), arguments)]
     states: list[str] = []
     if arguments.cluster:
-        problems, states = _cluster(arguments.config, reports)
-        found += problems
+        try:
+            problems, states = _cluster(arguments.config, reports)
+            found += problems
+        except ConfigurationError as exc:
+            unknown.append(str(exc))
     where = [f"{report.device} {LINES[report.mode]}" for report in reports if report.mode]
-    if len({report.mode for report in reports if report.mode}) > 1 and not (arguments.port or arguments.cluster):
+    is_asked = (arguments.port or arguments.cluster) and not unknown
+    if len({report.mode for report in reports if report.mode}) > 1 and not is_asked:
         found.append(("devices", Remark(Severity.WARNING, "are in different positions")))
     found.sort(key=lambda item: -item[1].severity)
     worst = found[0][1].severity if found else Severity.OK
-    told = "; ".join([*(f"{name}: {remark.text}" for name, remark in found), ", ".join([*where, *states])]).rstrip("; ")
+    told = [f"{name}: {remark.text}" for name, remark in found]
+    # A device that is critical is so whatever the cluster would say.
+    state, status = (worst.name, int(worst)) if not unknown or worst is Severity.CRITICAL else ("UNKNOWN", UNKNOWN)
+    reasons = [*told, *dict.fromkeys(unknown)] if status != UNKNOWN else [*dict.fromkeys(unknown), *told]
     data = " ".join(_performance(report) for report in reports)
-    return _tell(worst.name, f"{told} | {data}", int(worst))
+    return _tell(state, "; ".join(filter(None, [*reasons, ", ".join([*where, *states])])), status, f" | {data}")
 
 
 def _expected_modes(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, str]:
@@ -172,7 +185,8 @@ def _performance(report: Inspection) -> str:
     return f"{data} '{name} mode'={report.mode};;;0;1" if report.mode else data
 
 
-def _tell(state: str, text: str, status: int) -> int:
-    line = " ".join(printable(text).split())
-    print(f"BEROFOS {state} - {line}")
+def _tell(state: str, text: str, status: int, data: str = "") -> int:
+    """Print the line of a plugin: what is behind a | is performance data, so that the text has none."""
+    line = " ".join(printable(text).replace("|", "/").split())
+    print(f"BEROFOS {state} - {line}{printable(data)}")
     return status

@@ -233,6 +233,33 @@ def test_check_without_a_cluster_to_ask_is_unknown(node: Node) -> None:
     assert ran.out.startswith("BEROFOS UNKNOWN - ")
 
 
+@pytest.mark.parametrize("option", [("--cluster",), ("--port", "cluster"), ("--cluster", "--port", "cluster")])
+def test_a_silent_cluster_hides_no_dead_device_from_check(node: Node, option: tuple[str, ...]) -> None:
+    """Both are down after a power cut of one rack: what nobody answers for was UNKNOWN, and fos1 was not in it."""
+    node.tool("cibadmin", "<cib")
+    node.desk.device("fos1").model.switch_power(Power.OFF)
+    ran = node.status("healthy", "", "1", command="check", arguments=option)
+    assert (ran.status, ran.out.count("\n")) == (2, 1)
+    assert ran.out.startswith("BEROFOS CRITICAL - fos1: no answer from ")
+    assert ran.out.count("is not XML") == 1
+    assert "fos2 A-B | 'fos1 reachable'=0" in ran.out
+
+
+def test_check_of_a_silent_cluster_still_has_what_the_devices_say(node: Node) -> None:
+    node.tool("cibadmin", "<cib")
+    ran = node.status("healthy", "0", "1", command="check", arguments=("--cluster",))
+    assert ran.status == 3
+    assert "devices: are in different positions" in ran.out
+    assert "fos1 A-D, fos2 A-B | 'fos1 reachable'=1" in ran.out
+
+
+def test_a_bar_in_a_reason_is_no_performance_data(node: Node) -> None:
+    put_readiness(node, ready="fos1: 10.34.1.20 redirects to http://a/?x=1|b=2", config="2e1ef99e04d0")
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--cluster",))
+    assert ran.out.count("|") == 1
+    assert "http://a/?x=1/b=2; fos1 A-B" in ran.out
+
+
 def put_readiness(node: Node, **values: str) -> None:
     """Put transient attributes of xivo-2 into the status section of the CIB, and of xivo-1 its digest."""
     for device in node.desk.devices:
