@@ -303,6 +303,46 @@ def test_status_and_check_name_another_bnfos_conf(node: Node) -> None:
     assert "on xivo-1 than on xivo-2" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("before", "added", "told"),
+    [
+        (
+            "</cluster_property_set>",
+            '<nvpair id="m" name="maintenance-mode" value="true"/>',
+            "cluster is in maintenance mode: nothing switches the lines",
+        ),
+        (
+            '<nvpair name="critical"',
+            '<nvpair id="m" name="maintenance" value="true"/>',
+            "relay has maintenance=true: nothing switches the lines",
+        ),
+        (
+            '<nvpair name="critical"',
+            '<nvpair id="m" name="is-managed" value="false"/>',
+            "relay has is-managed=false: nothing switches the lines",
+        ),
+        (
+            '<nvpair name="critical"',
+            '<nvpair id="m" name="target-role" value="Stopped"/>',
+            "relay has target-role=Stopped: nothing switches the lines",
+        ),
+    ],
+    ids=["cluster", "maintenance", "unmanaged", "disabled"],
+)
+def test_maintenance_that_nobody_ended_is_in_the_verdict(node: Node, before: str, added: str, told: str) -> None:
+    """The lines are in position, but the next failover would leave them there: "OK, nothing to do" was shown."""
+    put_readiness(node, ready="yes", config="2e1ef99e04d0")
+    cib = (node._folder / "cibadmin.out").read_text()
+    assert before in cib
+    node.tool("cibadmin", cib.replace(before, added + before))
+    shown = " ".join(node.status("healthy", "1", "1").out.split())
+    assert f"verdict WARNING: {told}" in shown
+    assert "next step crm_" in shown
+    ran = node.status("healthy", "1", "1", command="check", arguments=("--cluster",))
+    assert ran.status == 1
+    assert ran.out.startswith(f"BEROFOS WARNING - {told.replace(' ', ': ', 1)}; fos1 A-B")
+
+
 def test_check_of_a_cluster_whose_relay_is_stopped(node: Node) -> None:
     ran = node.status("start-failed", "1", "0", command="check", arguments=("--cluster",))
     assert ran.status == 2
