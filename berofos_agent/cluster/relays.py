@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.agent.readiness import READY
 from berofos_agent.cluster.cib import Cluster, Relay
-from berofos_agent.cluster.status import STARTING, Ban, ClusterStatus, FailCount, Failure, Operation
+from berofos_agent.cluster.status import ONLINE, STARTING, Ban, ClusterStatus, FailCount, Failure, Node, Operation
 
 AT_D = "0"
 """The relay mode in which the lines are at port D."""
@@ -67,6 +68,18 @@ class RelayState:
     def name_of(self, mode: str) -> str:
         """Return who has the lines in a relay mode: a node's name, or PBX."""
         return {"1": self.port_b_node, "0": self.port_d_node or "PBX"}.get(mode, "")
+
+    def ready_on(self, node: Node) -> str:
+        """Return "yes" if a node could take over, else the reason; empty if that is not known.
+
+        The monitor with role=Stopped goes on in standby and in maintenance, and has no reason to complain.
+        """
+        known = self.readiness.get(node.name, "")
+        return known if known != READY or node.condition == ONLINE else f"no: {node.condition}"
+
+    def is_cabled_to(self, node: str) -> bool:
+        """Return whether a node is at one of the ports."""
+        return relay_mode_for(node, self.port_b_node, self.port_d_node or None) is not None
 
 
 def relay_states(cluster: Cluster, status: ClusterStatus) -> list[RelayState]:

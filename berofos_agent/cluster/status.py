@@ -32,6 +32,7 @@ PENDING = 193
 """The code of an operation that is under way."""
 
 STARTING = "Starting"
+ONLINE = "online"
 _ACTIVE_ROLES = ("Started", "Promoted", "Unpromoted", "Master", "Slave")
 _SAME_ROLE = {"Master": "Promoted", "Slave": "Unpromoted"}
 """Pacemaker 2.0 has the older names."""
@@ -57,7 +58,7 @@ class Node:
         if not self.online:
             return "OFFLINE"
         conditions = (("pending", self.pending), ("standby", self.standby), ("maintenance", self.maintenance))
-        return next((name for name, holds in conditions if holds), "online")
+        return next((name for name, holds in conditions if holds), ONLINE)
 
 
 @dataclass(frozen=True)

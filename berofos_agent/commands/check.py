@@ -151,7 +151,7 @@ def _cluster(config: str, reports: Sequence[Inspection]) -> tuple[list[tuple[str
     found = [(one.problem.subject, Remark(Severity(one.check.severity), one.problem.text)) for one in findings]
     states = [f"{state.id} on {' and '.join(state.nodes) or 'no node'}" for state in view.facts.states]
     for state in view.facts.states:
-        states += [f"{node} ready" for node, reason in state.readiness.items() if reason == READY]
+        states += [f"{node.name} ready" for node in view.live.nodes if state.ready_on(node) == READY]
     return found, states
 
 

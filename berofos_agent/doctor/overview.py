@@ -97,7 +97,8 @@ def ready(view: View, node: str) -> str:
     waiting = [state for state in view.facts.states if node not in state.nodes]
     if not waiting:
         return "has the lines"
-    answers = [state.readiness.get(node, "unknown") for state in waiting]
+    known = view.live.node(node)
+    answers = [(known and state.ready_on(known)) or "unknown" for state in waiting]
     return next((answer for answer in answers if answer != READY), READY)
 
 

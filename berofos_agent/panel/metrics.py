@@ -15,7 +15,7 @@ from berofos_agent import __version__
 from berofos_agent.agent.dahdi import Span
 from berofos_agent.agent.readiness import READY
 from berofos_agent.cluster.relays import RelayState
-from berofos_agent.cluster.status import INFINITY
+from berofos_agent.cluster.status import INFINITY, ONLINE
 from berofos_agent.device.inspection import Inspection
 from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import WATCHDOG
@@ -159,9 +159,13 @@ def _kicks(pick: Callable[[Kick], float | None]) -> Callable[[Observation], Iter
     return lambda seen: (((here.resource, one.device), pick(one)) for here in seen.here for one in here.kicks)
 
 
-def _readiness(state: RelayState, node: str) -> float | None:
-    known = state.readiness.get(node)
-    return None if node in state.nodes or known is None else float(known == READY)
+def _readiness(seen: Observation) -> Iterator[Sample]:
+    """A node that is not online could not take over, whatever its last monitor said; a lost one says nothing."""
+    for state in seen.relays:
+        for node in seen.view.live.nodes if seen.view else ():
+            is_away = node.condition != ONLINE and state.is_cabled_to(node.name)
+            if node.name not in state.nodes and (is_away or state.ready_on(node)):
+                yield (state.id, node.name), float(state.ready_on(node) == READY)
 
 
 def _fail_count(state: RelayState, node: str) -> float:
@@ -328,9 +332,9 @@ METRICS = (
     ),
     Metric(
         "berofos_node_ready",
-        "1 if the node could take over the relay resource, by its own monitor with role=Stopped.",
+        "1 if the node is online and could take over the relay resource, by its own monitor with role=Stopped.",
         _RELAY_NODE,
-        _relays_and_nodes(_readiness),
+        _readiness,
     ),
     Metric(
         "berofos_span_alarm",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from berofos_agent.cluster.relays import RelayState
-from berofos_agent.cluster.status import DEGRADED, ClusterStatus
+from berofos_agent.cluster.status import DEGRADED, ClusterStatus, Node
 from berofos_agent.device import inspection
 from berofos_agent.device.inspection import Inspection, remarks
 from berofos_agent.device.settings import WATCHDOG_FAILURE
@@ -137,10 +137,7 @@ def cluster_tables(cluster: View | str) -> Iterator[dict[str, Any]]:
     yield _table(
         "Nodes",
         ("node", "condition", *(head for _, head in attributes)),
-        [
-            (node.name, node.condition, *(_readiness(node.name, relay) for relay, _ in attributes))
-            for node in live.nodes
-        ],
+        [(node.name, node.condition, *(_readiness(node, relay) for relay, _ in attributes)) for node in live.nodes],
     )
     yield _table("Resources", ("resource", "where", "role", "remarks"), _resources(live, relays))
     failures = [
@@ -154,8 +151,8 @@ def cluster_tables(cluster: View | str) -> Iterator[dict[str, Any]]:
         yield _table("Fencing", ("node", "what", "when", "reason"), rows)
 
 
-def _readiness(node: str, relay: RelayState) -> str:
-    return "has it" if node in relay.nodes else relay.readiness.get(node, "not checked")
+def _readiness(node: Node, relay: RelayState) -> str:
+    return "has it" if node.name in relay.nodes else relay.ready_on(node) or "not checked"
 
 
 def _resources(live: ClusterStatus, relays: Sequence[RelayState]) -> Iterator[Sequence[str]]:

@@ -17,7 +17,7 @@ from berofos_agent.agent.dahdi import FOLDER_VARIABLE
 from berofos_agent.panel.metrics import METRICS
 from berofos_agent.simulator import Power
 from tests.device.conftest import Desk, Ran
-from tests.device.test_status_on_a_cluster import Node, node
+from tests.device.test_status_on_a_cluster import Node, in_standby, node
 
 __all__ = ["node"]
 
@@ -176,6 +176,13 @@ def test_healthy_cluster(node: Node) -> None:
     }
     assert {name: found[name] for name in expected} == expected
     assert 'berofos_node_ready{node="xivo-1",resource="relay"}' not in found, "it has the lines"
+
+
+def test_node_that_is_not_online_could_not_take_over(node: Node) -> None:
+    """Its own monitor goes on in standby and says yes; of a lost node nothing was there, so that its alert ended."""
+    readiness = 'berofos_node_ready{node="xivo-2",resource="relay"}'
+    assert told(node.status("node-stopped", "1", "1", command="metrics"))[readiness] == 0
+    assert told(in_standby(node, command="metrics"))[readiness] == 0
 
 
 def test_failed_start_is_a_fail_count_without_end(node: Node) -> None:

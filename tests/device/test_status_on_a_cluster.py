@@ -343,6 +343,26 @@ def test_maintenance_that_nobody_ended_is_in_the_verdict(node: Node, before: str
     assert ran.out.startswith(f"BEROFOS WARNING - {told.replace(' ', ': ', 1)}; fos1 A-B")
 
 
+def in_standby(node: Node, command: str = "status", arguments: tuple[str, ...] = ()) -> Ran:
+    """Run a command while xivo-2 is in standby: its monitor with role=Stopped goes on, and finds nothing wrong."""
+    node.status("healthy", "1", "1")
+    text = (node._folder / "crm_mon.out").read_text()
+    online = 'name="xivo-2" id="2" online="true" standby="false"'
+    assert online in text
+    node.tool("crm_mon", text.replace(online, online.replace('"false"', '"true"')))
+    return node.desk.berofos(command, *arguments)
+
+
+def test_node_in_standby_is_not_called_ready(node: Node) -> None:
+    """One line said that xivo-2 cannot take over, and that it is ready."""
+    put_readiness(node, ready="yes", config="2e1ef99e04d0")
+    assert "xivo-2  standby  -            no: standby\n" in in_standby(node).out
+    ran = in_standby(node, "check", ("--cluster",))
+    assert ran.out.startswith(
+        "BEROFOS WARNING - xivo-2: is in standby: it cannot take over; fos1 A-B, fos2 A-B, relay on xivo-1 | "
+    )
+
+
 def test_check_of_a_cluster_whose_relay_is_stopped(node: Node) -> None:
     ran = node.status("start-failed", "1", "0", command="check", arguments=("--cluster",))
     assert ran.status == 2

@@ -50,6 +50,15 @@ def table(page: dict[str, Any], title: str) -> list[list[str]]:
     return next((one["rows"] for one in page["tables"] if one["title"] == title), [])
 
 
+def test_node_in_standby_could_not_start_the_relay_whatever_its_monitor_says() -> None:
+    """That monitor goes on in standby, and finds nothing wrong."""
+    standby = 'name="xivo-2" id="2" online="true" standby="'
+    ready = '<node_attributes>\n    <node name="xivo-2"><attribute name="relay-ready" value="yes"/></node>'
+    edits = {f'{standby}false"': f'{standby}true"', "<node_attributes>": ready}
+    page = view.page(State([device("1")], {}, cluster("healthy", edits=edits)), "xivo-1")
+    assert table(page, "Nodes") == [["xivo-1", "online", "has it"], ["xivo-2", "standby", "no: standby"]]
+
+
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("recording", RECORDED)
 def test_every_recorded_state_makes_a_page_and_a_status(recording: str, release: str) -> None:
