@@ -63,7 +63,7 @@ class RelayState:
         """Why the resource is degraded where it runs, or why it is stopped; empty if nothing is wrong."""
         for node in self.nodes:
             return self.lines.get(node, "").partition("; ")[2]
-        return next((failure.reason for failure in self.failures), "")
+        return next((failure.text for failure in self.failures), "")
 
     def name_of(self, mode: str) -> str:
         """Return who has the lines in a relay mode: a node's name, or PBX."""

@@ -94,6 +94,13 @@ class Failure:
     code: int
     reason: str
     at: datetime | None
+    end: str = ""
+    """How Pacemaker says that it ended: error, Timed Out, not installed."""
+
+    @property
+    def text(self) -> str:
+        """The reason; of an agent that was killed, and so gave none, what failed and how."""
+        return self.reason or f"{self.operation} failed on {self.node} ({self.end.lower() or self.code})"
 
 
 @dataclass(frozen=True)
@@ -291,6 +298,7 @@ def _unless_starting(instance: Instance, starting: Container[tuple[str, str]]) -
 def _failure(element: _Element) -> Failure:
     """A failed action; op_key is RESOURCE_TASK_INTERVAL, where the id of the resource may have underscores too."""
     resource, _, rest = element.get("op_key", "").rpartition("_")[0].rpartition("_")
+    status = element.get("status", "")
     return Failure(
         resource=resource.partition(":")[0] or element.get("id", ""),
         operation=element.get("task", rest),
@@ -298,7 +306,12 @@ def _failure(element: _Element) -> Failure:
         code=_number(element, "exitcode"),
         reason=element.get("exitreason", ""),
         at=_time(element.get("last-rc-change", "")),
+        end=element.get("exitstatus", "") if status.lower() in ("", *_COMPLETE) else status,
     )
+
+
+_COMPLETE = ("complete", "done")
+"""How Pacemaker 2.1 and 3.0 call an operation that was not cut short."""
 
 
 def _histories(root: _Element) -> Iterable[tuple[str, str, _Element]]:

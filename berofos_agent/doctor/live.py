@@ -77,14 +77,16 @@ def relay_stopped(facts: Facts) -> Iterator[Problem]:
     for state in facts.states:
         if state.telephony_nodes and not state.nodes and not state.starting and state.target_role != "Stopped":
             text = f"is stopped: {state.reason or 'no failure is listed'}"
-            yield Problem(state.id, text, f"correct that, then {_cleanup(state)}")
+            step = "correct that" if state.reason else f"see {remedies.page('troubleshooting.md')}"
+            yield Problem(state.id, text, f"{step}, then {_cleanup(state)}")
 
 
 def blocked(facts: Facts) -> Iterator[Problem]:
     """The cluster does not manage the relay any more after a failed action."""
     for state in facts.states:
         if state.blocked:
-            text = f"is blocked: {state.reason or 'an action failed'}"
+            failed = next((one.text for one in state.failures), "an action failed")
+            text = f"is blocked: {state.reason or failed}"
             yield Problem(state.id, text, f"correct that, then {_cleanup(state)}")
 
 

@@ -73,6 +73,39 @@ def test_lines_that_are_not_where_telephony_runs_are_found() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("release", "status", "told"),
+    [
+        ("2.1", 'status="complete"', "start failed on xivo-2 (error)"),
+        ("2.1", 'status="Timed Out"', "start failed on xivo-2 (timed out)"),
+        ("3.0", 'status="Done"', "start failed on xivo-2 (error occurred)"),
+    ],
+)
+def test_a_start_that_was_killed_gave_no_reason_and_is_named(release: str, status: str, told: str) -> None:
+    """It said "no failure is listed", although crm_mon lists it."""
+    reason = 'exitreason="fos1: relay did not switch: mode is still 1 after writing 0"'
+    done = 'status="complete"' if release == "2.1" else 'status="Done"'
+    edits = {reason: 'exitreason=""', f'call="18" {done}': f'call="18" {status}'}
+    given = facts("start-failed", D, D, release=release, edits=edits)
+    assert found(given)["relay-stopped"] == f"relay is stopped: {told}"
+
+
+def test_a_stopped_resource_without_a_failure_has_a_next_step() -> None:
+    """There is nothing in "no failure is listed" to correct."""
+    failures = '<failure op_key="relay_start_0"'
+    given = facts("start-failed", D, D, edits={failures: '<failure op_key="other_start_0"'})
+    page = "/usr/share/doc/resource-agents-berofos/troubleshooting.md"
+    assert found(given)["relay-stopped"] == "relay is stopped: no failure is listed"
+    assert fix_of(given, "relay-stopped") == f"see {page}, then crm_resource --cleanup --resource relay"
+
+
+def test_a_blocked_resource_names_the_action_that_failed() -> None:
+    managed = 'id="relay" resource_agent="ocf:xivo:berofos" role="Stopped" active="false" orphaned="false" blocked='
+    edits = {f'{managed}"false"': f'{managed}"true"', 'exitreason="fos1: relay': 'exitreason="" was="fos1: relay'}
+    given = facts("start-failed", D, D, edits=edits)
+    assert found(given)["relay-blocked"] == "relay is blocked: start failed on xivo-2 (error)"
+
+
 def test_a_resource_that_is_being_started_is_not_called_stopped() -> None:
     under_way = {'call="16" task="start" rc="0" rc_text="ok"': 'call="-1" task="start" rc="193" rc_text="unknown"'}
     assert found(facts("healthy", D, D, edits=under_way)) == {
