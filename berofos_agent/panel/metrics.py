@@ -64,7 +64,7 @@ class Observation:
     changes: Mapping[str, int] = field(default_factory=dict)
     """By device, how often it was found in another position than at the reading before."""
     age: float = 0.0
-    """Seconds since the devices were read."""
+    """Seconds since devices and cluster were read: of the older reading."""
 
     @property
     def view(self) -> View | None:
@@ -198,7 +198,7 @@ METRICS = (
     Metric("berofos_build_info", "Version of this software; 1.", ("version",), lambda _: [((__version__,), 1.0)]),
     Metric(
         "berofos_reading_age_seconds",
-        "Time since the devices were read: the panel answers with its last reading.",
+        "Time since devices and cluster were read, by the older one: the panel answers with its last readings.",
         (),
         lambda seen: [((), round(seen.age, 1))],
     ),

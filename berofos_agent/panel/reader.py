@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -68,7 +69,8 @@ class Poll(Generic[T]):
                 if before is not None:
                     self._noticed(before, value)
             except Exception:  # the page tells how old a reading is, and the next one may be right
-                traceback.print_exc()
+                with contextlib.suppress(OSError):  # nobody may read standard error any more
+                    traceback.print_exc()
             time.sleep(max(0.0, began + WATCHED_SECONDS - time.monotonic()))
             while time.monotonic() - self._looked > LOOKING_SECONDS:
                 self._wake.clear()
@@ -112,6 +114,8 @@ class Reader:
             changes=dict(self._changes),
             age=time.monotonic() - self._device_poll.at,
             limit=self._seconds + UNWATCHED_SECONDS,
+            cluster_age=time.monotonic() - self._cluster_poll.at,
+            cluster_limit=status.QUERY_SECONDS + cib.QUERY_SECONDS + UNWATCHED_SECONDS,
         )
 
     def _read_devices(self) -> list[Inspection]:

@@ -52,7 +52,11 @@ def metrics_of(state: State) -> Reply:
         if not state.devices or state.cluster == NOT_READ:
             raise BerofosError(f"{NOT_READ}; try again")
         seen = metrics.Observation(
-            state.devices, state.cluster, find("crm_mon") is not None, changes=state.changes, age=state.age
+            state.devices,
+            state.cluster,
+            find("crm_mon") is not None,
+            changes=state.changes,
+            age=max(state.age, state.cluster_age),
         )
         return Reply(200, metrics.text_of(seen), metrics.CONTENT_TYPE)
     except BerofosError as exc:

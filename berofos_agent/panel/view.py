@@ -30,7 +30,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class State:
-    """Everything that was read, and how many seconds ago; older than `limit` is worth a warning."""
+    """Everything that was read, and how many seconds ago; older than its limit is worth a warning."""
 
     devices: Sequence[Inspection] = ()
     known: Mapping[str, Inspection] = field(default_factory=dict)
@@ -41,7 +41,10 @@ class State:
     changes: Mapping[str, int] = field(default_factory=dict)
     """By device, how often it was found in another position than at the reading before."""
     age: float = 0.0
+    """Of what is known of the devices."""
     limit: float = 15.0
+    cluster_age: float = 0.0
+    cluster_limit: float = 20.0
 
     @property
     def view(self) -> View | None:
@@ -56,15 +59,23 @@ class State:
 
 def page(state: State, host: str) -> dict[str, Any]:
     """Return all that the page shows; `host` is the name of this host."""
-    trouble = f"Not read for {state.age:.0f} s: what is shown is old." if state.age > state.limit else ""
     view = state.view
     return {
         "title": f"bero*fos devices, seen from {host}",
-        "trouble": trouble,
+        "trouble": _trouble(state),
         **({"verdict": _verdict(view)} if view else {}),
         "cards": [_card(one, state, view) for one in state.devices],
         "tables": [*cluster_tables(state.cluster), _events(state.events)],
     }
+
+
+def _trouble(state: State) -> str:
+    """Return what of the page is old; empty if nothing is. Devices and cluster are read apart: each may hang alone."""
+    if state.age > state.limit:
+        return f"Not read for {state.age:.0f} s: what is shown is old."
+    if state.cluster_age > state.cluster_limit:
+        return f"The cluster was not read for {state.cluster_age:.0f} s: what is shown of it is old."
+    return ""
 
 
 def _verdict(view: View) -> dict[str, str]:
@@ -197,6 +208,7 @@ def status(state: State) -> dict[str, Any]:
         **(overview.as_json(view, devices) if view else {"devices": devices}),
         "cluster_error": state.cluster if isinstance(state.cluster, str) else None,
         "age_seconds": round(state.age, 1),
+        "cluster_age_seconds": round(state.cluster_age, 1),
         "events": [{"at": round(one.at, 1), "text": one.text} for one in state.events],
     }
 

@@ -50,6 +50,16 @@ def table(page: dict[str, Any], title: str) -> list[list[str]]:
     return next((one["rows"] for one in page["tables"] if one["title"] == title), [])
 
 
+def test_a_cluster_that_is_not_read_any_more_is_old_though_the_devices_are_read() -> None:
+    """A crm_mon that waits for a dead disk cannot be killed: the page showed the last verdict for ever, as new."""
+    state = State([device("1")], {}, cluster("healthy"), age=1.0, cluster_age=300.0)
+    told = "The cluster was not read for 300 s: what is shown of it is old."
+    assert view.page(state, "xivo-1")["trouble"] == told
+    assert view.status(state)["cluster_age_seconds"] == 300.0
+    text = server.metrics_of(state).body.decode()
+    assert "\nberofos_reading_age_seconds 300.0\n" in text
+
+
 def test_node_in_standby_could_not_start_the_relay_whatever_its_monitor_says() -> None:
     """That monitor goes on in standby, and finds nothing wrong."""
     standby = 'name="xivo-2" id="2" online="true" standby="'
@@ -126,7 +136,7 @@ def test_verdict_of_a_device_that_does_not_answer_says_what_to_do() -> None:
 def test_status_for_programs_has_the_keys_of_the_command() -> None:
     told = view.status(State([device("1")], {}, cluster("healthy")))
     command = overview.as_json(cluster("healthy"), [])
-    assert set(command) == set(told) - {"cluster_error", "age_seconds", "events"}
+    assert set(command) == set(told) - {"cluster_error", "age_seconds", "cluster_age_seconds", "events"}
     assert told["devices"][0]["expected_node"] == "xivo-1"
 
 
