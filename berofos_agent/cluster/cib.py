@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from berofos_agent.cluster.recommendation import AGENT
-from berofos_agent.cluster.tools import parse_xml, query_cib
+from berofos_agent.cluster.tools import ANSWER, parse_xml, query_cib
 from berofos_agent.errors import ConfigurationError
 
 MAXIMUM_BYTES = 32 << 20
@@ -144,7 +144,7 @@ class Cluster:
 
 def read_live() -> Cluster:
     """Return the facts of the running cluster's CIB; raise ConfigurationError."""
-    return parse(query_cib(QUERY_SECONDS), "cibadmin --query")
+    return parse(query_cib(QUERY_SECONDS), f"{ANSWER}cibadmin --query")
 
 
 def read_file(path: str) -> Cluster:

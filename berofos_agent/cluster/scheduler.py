@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from berofos_agent.cluster.cib import seconds
-from berofos_agent.cluster.tools import find, parse_xml, why_failed
+from berofos_agent.cluster.tools import ANSWER, find, parse_xml, why_failed
 from berofos_agent.cluster.tools import run as run_tool
 from berofos_agent.errors import ConfigurationError
 
@@ -100,7 +100,7 @@ class Scheduler:
                 raise ConfigurationError(why_failed("crm_simulate", ended, "check the CIB with crm_verify"))
             after = saved.read()
         # Thousands of resources nest no deeper, but their text may be longer than libxml2 takes by default.
-        cib, told = (parse_xml(data, "the answer of crm_simulate", huge=True) for data in (after, ended.stdout))
+        cib, told = (parse_xml(data, f"{ANSWER}crm_simulate", huge=True) for data in (after, ended.stdout))
         return cib, told
 
 

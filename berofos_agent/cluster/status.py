@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from berofos_agent.cluster.tools import parse_xml, run
+from berofos_agent.cluster.tools import ANSWER, parse_xml, run
 from berofos_agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def read(seconds: float = QUERY_SECONDS, environ: Mapping[str, str] = os.environ
         raise ConfigurationError(
             "the cluster is not running on this host, or this user may not query it; run this on a node as root"
         )
-    return parse(answer.stdout, " ".join(COMMAND))
+    return parse(answer.stdout, ANSWER + " ".join(COMMAND))
 
 
 def parse(data: bytes, source: str = "crm_mon") -> ClusterStatus:

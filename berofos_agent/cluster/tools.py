@@ -10,6 +10,9 @@ from typing import Any
 
 from berofos_agent.errors import ConfigurationError
 
+ANSWER = "the answer of "
+"""Begins the name of a source that is no file, but what a tool printed."""
+
 
 def find(program: str, environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the path of a tool; None if it is not installed."""
@@ -63,7 +66,8 @@ def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}; write it anew") from None
+        step = "try again, then run it by hand" if source.startswith(ANSWER) else "write it anew"
+        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}; {step}") from None
 
 
 def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:

@@ -30,6 +30,7 @@ IDLE_SECONDS = 20
 
 _THREADS = 2
 
+_METHODS = ("GET", "HEAD")
 _PHRASES = {200: "OK", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
 Source = Callable[[], Reply]
@@ -37,7 +38,7 @@ Source = Callable[[], Reply]
 
 def answer(method: str, path: str, host: str, sources: Mapping[str, Source]) -> Reply:
     """Return the answer to a request; `sources` are what is made anew for each, by path."""
-    if method not in ("GET", "HEAD"):
+    if method not in _METHODS:
         return Reply(405, b"this panel only shows\n")
     if not content.is_known_host(host):
         return Reply(403, b"ask by address, as http://127.0.0.1/; a proxy must not pass on its own name\n")
@@ -69,11 +70,10 @@ def application(sources: Mapping[str, Source]) -> Callable[..., Iterable[bytes]]
     def call(environ: Mapping[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         reply = answer(method, environ["PATH_INFO"], environ.get("HTTP_HOST", ""), sources)
-        length = ("Content-Length", str(len(reply.body)))
-        start(
-            f"{reply.status} {_PHRASES[reply.status]}",
-            [*content.HEADERS, ("Content-Type", reply.content_type), length],
-        )
+        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
+        if reply.status == 405:
+            headers.append(("Allow", ", ".join(_METHODS)))
+        start(f"{reply.status} {_PHRASES[reply.status]}", [*content.HEADERS, *headers])
         return [] if method == "HEAD" else [reply.body]
 
     return call

@@ -245,6 +245,16 @@ def test_a_silent_cluster_hides_no_dead_device_from_check(node: Node, option: tu
     assert "fos2 A-B | 'fos1 reachable'=0" in ran.out
 
 
+@pytest.mark.parametrize("tool", ["crm_mon", "cibadmin"])
+def test_nonsense_of_a_tool_is_nothing_to_write_anew(node: Node, tool: str) -> None:
+    """It was taken for a file: "is not XML; write it anew"."""
+    node.status("healthy", "1", "1")
+    node.tool(tool, "Segmentation fault")
+    ran = node.desk.berofos("check", "--cluster")
+    assert f"UNKNOWN - the answer of {tool} -" in ran.out
+    assert "; try again, then run it by hand; " in ran.out
+
+
 def test_check_of_a_silent_cluster_still_has_what_the_devices_say(node: Node) -> None:
     node.tool("cibadmin", "<cib")
     ran = node.status("healthy", "0", "1", command="check", arguments=("--cluster",))

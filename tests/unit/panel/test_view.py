@@ -50,6 +50,15 @@ def table(page: dict[str, Any], title: str) -> list[list[str]]:
     return next((one["rows"] for one in page["tables"] if one["title"] == title), [])
 
 
+def test_a_method_that_is_refused_is_told_which_are_not() -> None:
+    """RFC 9110 wants it, and proxies go by it."""
+    told: list[Any] = []
+    request = {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "HTTP_HOST": "127.0.0.1"}
+    list(server.application({})(request, lambda *answer: told.extend(answer)))
+    assert told[0] == "405 Method Not Allowed"
+    assert dict(told[1])["Allow"] == "GET, HEAD"
+
+
 def test_a_cluster_that_is_not_read_any_more_is_old_though_the_devices_are_read() -> None:
     """A crm_mon that waits for a dead disk cannot be killed: the page showed the last verdict for ever, as new."""
     state = State([device("1")], {}, cluster("healthy"), age=1.0, cluster_age=300.0)
