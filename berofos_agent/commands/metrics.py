@@ -46,12 +46,14 @@ def main(argv: Sequence[str]) -> int:
     cluster.start()
     inspections = inspect_all(devices, time.monotonic() + arguments.timeout + 2)
     cluster.join()
+    changes, known = metrics.carried_on(_text_in(arguments.output), inspections)
     seen = metrics.Observation(
         inspections,
         found[0],
         is_node=find("crm_mon") is not None,
         here=[] if isinstance(found[0], str) else _here(found[0], inspections, os.environ),
-        changes=metrics.changes_in(_text_in(arguments.output), inspections),
+        changes=changes,
+        known=known,
     )
     text = metrics.text_of(seen)
     if not arguments.output:

@@ -19,7 +19,7 @@ from berofos_agent.cluster.status import INFINITY, ONLINE
 from berofos_agent.device.inspection import Inspection
 from berofos_agent.device.reading import differences
 from berofos_agent.device.settings import WATCHDOG
-from berofos_agent.device.topology import SCENARIO, expected_settings, settings_for
+from berofos_agent.device.topology import LINES, SCENARIO, expected_settings, settings_for
 from berofos_agent.doctor.devices import owner_of
 from berofos_agent.doctor.findings import Inspected
 from berofos_agent.doctor.overview import View
@@ -27,6 +27,7 @@ from berofos_agent.errors import BerofosError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 POSITION = "berofos_device_relay_mode"
+LAST_POSITION = "berofos_device_last_relay_mode"
 CHANGES = "berofos_device_position_changes"
 
 
@@ -62,7 +63,9 @@ class Observation:
     """Pacemaker is installed on this host."""
     here: Sequence[Here] = ()
     changes: Mapping[str, int] = field(default_factory=dict)
-    """By device, how often it was found in another position than at the reading before."""
+    """By device, how often it was found in another position than when it answered before."""
+    known: Mapping[str, str] = field(default_factory=dict)
+    """By device, the relay mode when it last answered."""
     age: float = 0.0
     """Seconds since devices and cluster were read: of the older reading."""
 
@@ -228,6 +231,12 @@ METRICS = (
     ),
     Metric(POSITION, "Position of the relay: 1 is A-B, 0 is A-D.", _DEVICE, _devices(lambda one: _mode(one.mode))),
     Metric(
+        LAST_POSITION,
+        "Position of the relay when it last answered: 1 is A-B, 0 is A-D.",
+        _DEVICE,
+        lambda seen: (((one.device,), _mode(one.mode or seen.known.get(one.device))) for one in seen.devices),
+    ),
+    Metric(
         "berofos_device_expected_relay_mode",
         "Position in which the lines are where the cluster runs telephony.",
         _DEVICE,
@@ -241,7 +250,7 @@ METRICS = (
     ),
     Metric(
         CHANGES,
-        "Times that a reading found the relay in another position than the reading before.",
+        "Times that a reading found the relay in another position than when it answered before.",
         _DEVICE,
         lambda seen: (((one.device,), float(seen.changes.get(one.device, 0))) for one in seen.devices),
         "counter",
@@ -376,10 +385,11 @@ def text_of(seen: Observation) -> bytes:
     return text
 
 
-def changes_in(text: str, devices: Sequence[Inspection]) -> dict[str, int]:
-    """Return how often each device was found in another position, this reading included.
+def carried_on(text: str, devices: Sequence[Inspection]) -> tuple[dict[str, int], dict[str, str]]:
+    """Return how often each device was found in another position, this reading included, and where it was last seen.
 
-    `text` is the output of the run before; without it, or if that is damaged, counting begins again.
+    `text` is the output of the run before; without it, or if that is damaged, counting begins again. A device that
+    lost its power does not answer for a while, and is in another position when it does: that is a change too.
     """
     _library()
     from prometheus_client.parser import text_string_to_metric_families
@@ -390,11 +400,13 @@ def changes_in(text: str, devices: Sequence[Inspection]) -> dict[str, int]:
             before.update({(one.name, one.labels.get("device", "")): one.value for one in family.samples})
         counts = {one.device: int(before.get((f"{CHANGES}_total", one.device), 0)) for one in devices}
     except (ValueError, OverflowError, IndexError, KeyError):
-        return {}
+        return {}, {}
+    known = {}
     for one in devices:
-        last = before.get((POSITION, one.device))
+        last = before.get((LAST_POSITION, one.device), before.get((POSITION, one.device)))
         counts[one.device] += last is not None and bool(one.mode) and last != _mode(one.mode)
-    return counts
+        known[one.device] = one.mode or next((mode for mode in LINES if _mode(mode) == last), "")
+    return counts, known
 
 
 def _library() -> Any:

@@ -57,6 +57,7 @@ def metrics_of(state: State) -> Reply:
             state.cluster,
             find("crm_mon") is not None,
             changes=state.changes,
+            known={name: one.mode or "" for name, one in state.known.items()},
             age=max(state.age, state.cluster_age),
         )
         return Reply(200, metrics.text_of(seen), metrics.CONTENT_TYPE)

@@ -270,6 +270,24 @@ def test_changes_of_position_are_counted_from_run_to_run(desk: Desk, tmp_path: P
     assert counts == [0, 1, 1, 2]
 
 
+def test_relay_that_falls_in_a_power_cut_has_moved_though_it_did_not_answer_meanwhile(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The panel counted it, the file of `berofos metrics --output` did not."""
+    file, fos1 = tmp_path / "berofos.prom", desk.device("fos1").model
+    last, changes = (
+        f'berofos_device_{name}{{device="fos1"}}' for name in ("last_relay_mode", "position_changes_total")
+    )
+    fos1.move_by_hand("1")
+    found = []
+    for power in (Power.OPERATIONAL, Power.OFF, Power.OFF, Power.OPERATIONAL):
+        fos1.switch_power(power)
+        assert desk.berofos("metrics", "--output", str(file)).status == 0
+        now = samples(file.read_text())
+        found.append((now.get('berofos_device_relay_mode{device="fos1"}'), now.get(last), now[changes]))
+    assert found == [(1, 1, 0), (None, 1, 0), (None, 1, 0), (0, 0, 1)]
+
+
 @pytest.mark.parametrize("damage", [b"", b"berofos_device_relay_mode{", b"\xff\x00{}", b"a 1\n" * 9])
 def test_damaged_file_is_replaced_and_counting_begins_again(desk: Desk, tmp_path: Path, damage: bytes) -> None:
     file = tmp_path / "berofos.prom"
