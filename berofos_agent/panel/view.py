@@ -60,13 +60,23 @@ class State:
 def page(state: State, host: str) -> dict[str, Any]:
     """Return all that the page shows; `host` is the name of this host."""
     view = state.view
-    return {
+    shown: dict[str, Any] = {
         "title": f"bero*fos devices, seen from {host}",
         "trouble": _trouble(state),
         **({"verdict": _verdict(view)} if view else {}),
         "cards": [_card(one, state, view) for one in state.devices],
         "tables": [*cluster_tables(state.cluster), _events(state.events)],
     }
+    return {name: _printable(value) for name, value in shown.items()}
+
+
+def _printable(value: Any) -> Any:
+    """Return a part of the page without characters that could turn the text beside them around, or are not seen."""
+    if isinstance(value, str):
+        return "".join(letter if letter.isprintable() else "?" for letter in value)
+    if isinstance(value, dict):
+        return {name: _printable(one) for name, one in value.items()}
+    return [_printable(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _trouble(state: State) -> str:

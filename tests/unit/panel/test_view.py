@@ -149,6 +149,16 @@ def test_status_for_programs_has_the_keys_of_the_command() -> None:
     assert told["devices"][0]["expected_node"] == "xivo-1"
 
 
+def test_no_reason_turns_the_text_of_the_page_around() -> None:
+    """U+202E shows what follows from right to left: a reason from the network could show another verdict."""
+    edits = {'name="relay-lines" value="A-B"': 'name="relay-lines" value="A-B; fos1: \u202eKO :sutats\u200b"'}
+    state = State([device("1", hostname="fos\u202e1")], {}, cluster("healthy", edits=edits))
+    page = view.page(state, "xivo-1")
+    assert page["verdict"]["text"] == "WARNING: relay is degraded on xivo-1: fos1: ?KO :sutats?"
+    assert ["host name", "fos?1"] in page["cards"][0]["facts"]
+    assert "\\u20" not in json.dumps(page)
+
+
 def test_odd_names_stay_text() -> None:
     odd = "<b>\"'&amp;relay"
     edits = {'resource id="xivo"': f'resource id="{html.escape(odd)}"'}
