@@ -66,8 +66,10 @@ def parse_xml(data: bytes, source: str, *, huge: bool = False) -> Any:
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as exc:
-        step = "try again, then run it by hand" if source.startswith(ANSWER) else "write it anew"
-        raise ConfigurationError(f"{source}: is not XML: {getattr(exc, 'msg', exc)}; {step}") from None
+        why = f"{source}: is not XML: {getattr(exc, 'msg', exc)}"
+        if source.startswith(ANSWER):
+            raise ConfigurationError(f"{why}; try again, then run it by hand") from None
+        raise ConfigurationError(f"{why}; write it anew") from None
 
 
 def query_cib(seconds: float, *arguments: str, environ: Mapping[str, str] = os.environ) -> bytes:
