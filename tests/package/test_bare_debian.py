@@ -40,6 +40,21 @@ wait $first $second
 cat reasons
 """
 
+PANEL, METRICS = "berofos-panel.service", "berofos-metrics.timer"
+HEARTBEAT = "berofos-heartbeat.service"
+UNITS_AS_ORDERED = r"""
+mkdir -p /run/systemd/system /root/bin
+printf '#!/bin/sh\necho "$*" >> /root/orders\n' > /root/bin/deb-systemd-invoke
+printf '#!/bin/sh\n' > /root/bin/systemctl
+chmod +x /root/bin/*
+export PATH=/root/bin:$PATH
+"$@" > /root/dpkg.log 2>&1
+rm -r /run/systemd /root/bin
+cat /root/orders
+rm /root/orders
+"""
+"""dpkg where systemd seems to run, and what it is asked for."""
+
 
 def test_apt_install_pulls_everything_and_the_cluster_names_the_agent(installed: Root) -> None:
     assert installed.run("crm_resource", "--list-agents", "ocf:xivo").split() == ["berofos"]
@@ -71,6 +86,23 @@ def test_a_monitor_in_the_middle_of_an_upgrade_does_not_fail(installed: Root, pa
     installed.put(newer(package, tmp_path), "/root/newer.deb")
     told = installed.run("bash", "-euc", MONITORS_WHILE_UPGRADED)
     assert set(told.splitlines()) == {"monitor: 0"}, told
+
+
+def test_units_in_use_survive_an_upgrade_except_the_heartbeat_is_left_alone(installed: Root, package: Path) -> None:
+    installed.put(package, f"/root/{package.name}")
+    told = installed.run("sh", "-euc", UNITS_AS_ORDERED, "sh", "dpkg", "--install", f"/root/{package.name}")
+    orders = [line.split() for line in told.splitlines()]
+    restarted = {unit for action, *units in orders for unit in units if action == "restart"}
+    assert {PANEL, METRICS} <= restarted
+    assert ["start", HEARTBEAT] in orders
+    assert "stop" not in {action for action, *_ in orders}
+
+
+def test_a_removal_stops_what_runs(installed: Root, package: Path) -> None:
+    told = installed.run("sh", "-euc", UNITS_AS_ORDERED, "sh", "dpkg", "--remove", "resource-agents-berofos")
+    installed.run("dpkg", "--install", installed.put(package, f"/root/{package.name}"))
+    stopped = {unit for line in told.splitlines() if line.startswith("stop ") for unit in line.split()[1:]}
+    assert {HEARTBEAT, PANEL, METRICS} <= stopped
 
 
 def test_purge_leaves_only_the_administrators_own_file_and_says_so(installed: Root, package: Path) -> None:
