@@ -117,6 +117,7 @@ def _berofos() -> Iterator[str]:
         yield _synopsis(parser)
     yield from (".SH DESCRIPTION", *paragraphs(ABOUT), ".SH COMMANDS")
     yield "The option \\fB\\-\\-config\\fR may also stand before the command: berofos \\-\\-config FILE status."
+    yield f"Each command has {bold('-h')} and {bold('--help')}; berofos {bold('--version')} prints the version."
     for parser in parsers:
         yield f".SS {escaped(parser.prog)}"
         yield from _description(parser)
@@ -168,7 +169,8 @@ def _positionals(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    left_out = (argparse._HelpAction, argparse._VersionAction)
+    """Return the options, but --help only of a command that is no subcommand: one sentence says that all have it."""
+    left_out = (argparse._HelpAction, argparse._VersionAction) if " " in parser.prog else ()
     return [action for action in parser._actions if action.option_strings and not isinstance(action, left_out)]
 
 
@@ -261,9 +263,10 @@ def _bnfos() -> Iterator[str]:
     yield ".SH OPTIONS"
     for option in options.OPTIONS.values():
         yield from item(_with_value(f"-{option.letter}", option.metavar), _sentence(option.meaning))
-    yield from item(_with_value("--config", "FILE"), "Use another file than /etc/bnfos.conf.")
-    yield from item(bold("--help"), "Print a short help. (-h is HOST.)")
-    yield from item(bold("--version"), "Print the version.")
+    parser = options.new_parser()
+    for action in _options(parser):
+        if action.option_strings[0].lstrip("-") not in {*options.MODES, *options.OPTIONS}:
+            yield from item(_term(action), _sentence(parser._get_formatter()._expand_help(action)))
     yield ".SH SETTINGS"
     for setting in SETTINGS.values():
         only = "" if setting.read and setting.write else " Only --get." if setting.read else " Only --set."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import importlib
 import re
 import runpy
 import subprocess
@@ -14,8 +16,11 @@ import pytest
 
 from berofos_agent.agent import decisions
 from berofos_agent.agent.parameters import PARAMETERS
+from berofos_agent.alert import main as alert
 from berofos_agent.alert.delivery import Options
-from berofos_agent.commands.bnfos.options import MODES, OPTIONS
+from berofos_agent.commands import xivo_berofos
+from berofos_agent.commands.berofos import SUBCOMMANDS
+from berofos_agent.commands.bnfos import options
 from berofos_agent.config import bnfosconf
 from berofos_agent.device.settings import SETTINGS
 
@@ -54,9 +59,25 @@ def test_every_exit_status_is_explained() -> None:
     assert MAKER["unexplained"]() == set()
 
 
-def test_bnfos_names_every_mode_option_and_setting() -> None:
+PARSERS: dict[str, list[argparse.ArgumentParser]] = {
+    "berofos": [importlib.import_module(row.module).parser() for row in SUBCOMMANDS.values()],
+    "berofos-alert": [alert.parser()],
+    "bnfos": [options.new_parser()],
+    "xivo-berofos": [xivo_berofos.parser()],
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_page_of_a_command_names_every_option(name: str) -> None:
+    words = set(re.findall(r"[\w-]+", page(name)))
+    actions = [action for parser in PARSERS[name] for action in parser._actions]
+    assert {option for action in actions for option in action.option_strings} - words == set()
+    assert "--version" in words
+
+
+def test_bnfos_names_every_setting() -> None:
     text = page("bnfos")
-    for name in (*(f"--{mode}" for mode in MODES), *(f"-{letter}" for letter in OPTIONS), *SETTINGS):
+    for name in SETTINGS:
         assert name in text, name
 
 
