@@ -112,8 +112,8 @@ def test_purge_leaves_only_the_administrators_own_file_and_says_so(installed: Ro
 
     installed.run("dpkg", "--install", f"/root/{package.name}")
     (installed.folder / "etc/bnfos.conf").write_text("[fos1]\nmac = 00:19:32:00:12:1D\nhost = 192.0.2.1\n")
-    state = "mkdir -p /run/resource-agents && touch /run/resource-agents/berofos-relay.state"
-    installed.run("sh", "-ec", f"berofos --help && {state}")
+    state = "mkdir -p /run/resource-agents && touch /run/resource-agents/berofos-relay.state{,.lock,.kickd,.kicks}"
+    installed.run("bash", "-ec", f"berofos --help && {state}")
     told = installed.run("dpkg", "--purge", "resource-agents-berofos")
     assert "/etc/bnfos.conf stays" in told
     assert installed.files() - before - {"run/resource-agents"} == {"etc/bnfos.conf"}
