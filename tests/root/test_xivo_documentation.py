@@ -1,6 +1,6 @@
 """Every command of the user's documentation, in its order, as written there.
 
-The commands are read out of a copy of that text. What stands between them (buttons, plugs, an editor) is done by hand
+The commands are read out of an extract of it. What stands between them (buttons, plugs, an editor) is done by hand
 here. `apt-get install bntools` alone is not run: this package takes its place.
 """
 
