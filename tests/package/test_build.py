@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from pathlib import Path
 
@@ -57,3 +58,11 @@ def test_no_bytes_of_this_machine_are_in_it(package: Path, tmp_path: Path) -> No
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert str(CHECKOUT).encode() not in path.read_bytes(), path
         assert path.suffix != ".pyc", path
+
+
+def test_every_link_of_the_installed_pages_leads_to_a_file(package: Path, tmp_path: Path) -> None:
+    run("dpkg-deb", "--extract", package, tmp_path)
+    pages = list(tmp_path.glob("usr/share/doc/resource-agents-berofos/*.md"))
+    assert len(pages) > 20
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())]
+    assert [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()] == []
