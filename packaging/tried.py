@@ -67,7 +67,7 @@ def _properties(suites: dict[str, ET.Element]) -> Iterator[tuple[str, str]]:
 
 def _figures(suite: ET.Element) -> Iterator[tuple[str, float]]:
     for one in suite.iterfind(".//testcase/properties/property[@name='figure']"):
-        found = re.match(r"(.+?)\s+([0-9.]+) s\b", one.get("value", ""))
+        found = re.fullmatch(r"(.+?) +([0-9.]+) s  .*", one.get("value", ""))  # the name may have seconds, too
         if found:
             yield found[1], float(found[2])
 

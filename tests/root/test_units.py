@@ -80,4 +80,4 @@ def test_systemd_understands_the_timer_and_the_package_enables_nothing(tmp_path:
     timer.write_text(source(name).with_suffix(".timer").read_text())
     verified = analyze("verify", "--man=no", str(timer))
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert f"--name={name} --no-enable --no-start" in (DEBIAN / "rules").read_text()
+    assert f"--name={name} --no-enable\n" in (DEBIAN / "rules").read_text()

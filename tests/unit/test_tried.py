@@ -25,6 +25,9 @@ SCENARIOS = """\
   <testcase name="killed once more"><properties>
     <property name="figure" value="active node killed, no fencing: lines on the survivor     3.20 s  (at most 4 s)"/>
   </properties></testcase>
+  <testcase name="fenced"><properties>
+    <property name="figure" value="active node killed, with fencing and a delay of 5 s: lines   8.45 s  (at most 10 s)"/>
+  </properties></testcase>
   <testcase name="moved"><properties>
     <property name="figure" value="telephony moved by crm_resource --move: lines followed    0.42 s  (at most 1 s)"/>
   </properties></testcase>
@@ -43,7 +46,7 @@ def test_a_release_with_results_has_a_row_with_versions_counts_and_seconds(resul
     filled = TRIED["filled"](README, results)
     assert (
         "| Debian 12 | 2.1.5 | 3.1.7 | 252 | 3.11.2 |  |  | 2 passed, 2 failed, 1 skipped "
-        "| 3.3 s, 3.4 s at worst of 2 |  | 0.4 s |  |\n"
+        "| 3.3 s, 3.4 s at worst of 2 | 8.4 s | 0.4 s |  |\n"
     ) in filled
 
 
