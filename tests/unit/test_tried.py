@@ -26,7 +26,7 @@ SCENARIOS = """\
     <property name="figure" value="active node killed, no fencing: lines on the survivor     3.20 s  (at most 4 s)"/>
   </properties></testcase>
   <testcase name="fenced"><properties>
-    <property name="figure" value="active node killed, with fencing and a delay of 5 s: lines   8.45 s  (at most 10 s)"/>
+    <property name="figure" value="active node killed, with fencing and a delay of 5 s: back   8.45 s  (at most 10 s)"/>
   </properties></testcase>
   <testcase name="moved"><properties>
     <property name="figure" value="telephony moved by crm_resource --move: lines followed    0.42 s  (at most 1 s)"/>
