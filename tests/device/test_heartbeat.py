@@ -296,7 +296,11 @@ def test_an_ignored_sigchld_is_not_inherited(site: Site) -> None:
 
 
 def test_a_terminal_that_goes_away_is_a_stop(site: Site) -> None:
-    running(site)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the heartbeat ignores it, too
+    try:
+        running(site)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert site.process
     site.process.send_signal(signal.SIGHUP)
     assert site.process.wait(20) == 0
