@@ -27,7 +27,7 @@ CLOCK_PACKAGES = libfaketime
 
 test-browser: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES)
-	$(PYTEST) tests/browser
+	$(PYTEST) --numprocesses 2 tests/browser
 
 test-root: $(VENV)/installed
 	@tests/install-packages $(BROWSER_PACKAGES) $(PROMETHEUS_PACKAGES) $(QUORUM_PACKAGES) $(CLOCK_PACKAGES)

@@ -145,7 +145,8 @@ class Tab:
         self.call("Emulation.setEmulatedVisionDeficiency", type="none" if colours else "achromatopsia")
 
     def photograph(self, file: Path) -> None:
-        """Write the whole page as PNG."""
+        """Write the whole page as PNG, once nothing in it moves any more."""
+        self.wait("!document.getAnimations().some(one => one instanceof CSSTransition)")
         picture = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(picture["data"]))

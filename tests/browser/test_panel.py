@@ -104,7 +104,6 @@ def test_panel_follows_the_relays(seen: Tab, panel: Panel, album: Path) -> None:
     seen.wait("document.body.innerText.includes('fos2: lines moved from A-D to A-B')")
     for width, dark in ((1200, False), (1200, True), (360, False)):
         seen.look(width, 900, dark=dark)
-        time.sleep(0.5)
         seen.photograph(album / f"panel-{width}-{'dark' if dark else 'light'}.png")
         assert seen.ask("document.documentElement.scrollWidth") <= width
 

@@ -9,7 +9,6 @@ import json
 import resource
 import socket
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,7 +182,6 @@ def test_page_fits_its_window_and_is_photographed(
     device.model.write("cmd=4&mode=1&cmd=6&wen=1&cmd=5&p=0&s=1")
     tab.look(width, 900, dark=dark)
     shows(tab, device, mode="1")
-    time.sleep(0.5)  # the relay's movement, for the picture
     tab.photograph(album / f"simulate-{width}-{'dark' if dark else 'light'}.png")
     assert tab.ask("document.documentElement.scrollWidth") <= width
 

@@ -71,7 +71,6 @@ def test_node_killed_by_a_click_is_followed_by_its_lines_and_the_seconds_are_tol
     page.wait("document.querySelector('[data-device=fos1] svg').dataset.endb === 'off'")
     for width, dark in ((1200, False), (1200, True), (360, False)):
         page.look(width, 900, dark=dark)
-        time.sleep(0.5)
         page.photograph(album / f"lab-{width}-{'dark' if dark else 'light'}.png")
         assert page.ask("document.documentElement.scrollWidth") <= width
     page.click("Boot xivo-1")
