@@ -224,5 +224,5 @@ def _log(environ: Mapping[str, str], line: str) -> None:
 
     from berofos_agent import systemlog
 
-    syslog.openlog(syslog_tag(environ), syslog.LOG_PID, syslog.LOG_DAEMON)
+    systemlog.name(syslog_tag(environ))
     systemlog.tell(syslog.LOG_ERR, line.encode("ascii", "backslashreplace").decode())

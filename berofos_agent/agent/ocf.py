@@ -81,6 +81,7 @@ def fit(reason: str) -> str:
 
 def open_syslog(tag: str) -> None:
     """Give the lines of tell_syslog, and those of the library, a tag."""
+    systemlog.name(tag)
     syslog.openlog(tag, syslog.LOG_PID, syslog.LOG_DAEMON)
 
 

@@ -94,7 +94,7 @@ def _one_line(text: str) -> str:
 
 
 def _log(call: Invocation, value: str) -> None:
-    syslog.openlog(call.syslog_tag, syslog.LOG_PID, syslog.LOG_DAEMON)
+    systemlog.name(call.syslog_tag)
     if value == READY:
         systemlog.tell(syslog.LOG_NOTICE, "this node is ready to take over")
     else:

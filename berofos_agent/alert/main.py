@@ -303,7 +303,7 @@ def look(environ: Mapping[str, str]) -> View:
 
 
 def _log(line: str, priority: int = syslog.LOG_NOTICE) -> None:
-    syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
+    systemlog.name(PROG)
     systemlog.tell(priority, line)
 
 

@@ -351,7 +351,7 @@ def printable(text: str) -> str:
 
 def tell_syslog(prog: str, line: str, priority: int = syslog.LOG_NOTICE) -> None:
     """Log a line to syslog."""
-    syslog.openlog(prog, syslog.LOG_PID, syslog.LOG_DAEMON)
+    systemlog.name(prog)
     systemlog.tell(priority, line)
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
 import os
 import shlex
-import socket
 import syslog
 from collections.abc import Sequence
 
+from berofos_agent import systemlog
 from berofos_agent.commands import commandline
 from berofos_agent.config import bnfosconf
 from berofos_agent.heartbeat.daemon import ON_STOP, Daemon, Options
 
 PROG = "berofos heartbeat"
 SYSLOG_NAME = "berofos-heartbeat"
-SYSLOG_SOCKET = "/dev/log"
 
 _EXAMPLES = """\
   berofos heartbeat
@@ -40,6 +38,7 @@ the lines are and what to do; the log has that sentence too."""
 def main(argv: Sequence[str]) -> int:
     """Run until a signal stops it; return its exit status."""
     arguments = parser().parse_args(argv)
+    systemlog.name(SYSLOG_NAME)
     entries = bnfosconf.select(bnfosconf.read(arguments.config), arguments.devices, arguments.config)
     options = Options(
         health=arguments.health,
@@ -105,8 +104,4 @@ def _log(line: str) -> None:
 
 
 def _tell_syslog(line: str) -> None:
-    """Log a line to syslog, or lose it: syslog(3) waits for a syslog daemon that hangs, and kicks must go out."""
-    text = f"<{syslog.LOG_DAEMON | syslog.LOG_NOTICE}>{SYSLOG_NAME}[{os.getpid()}]: {line}".replace("\0", " ")
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        sock.sendto(text.encode(errors="backslashreplace"), SYSLOG_SOCKET)
+    systemlog.tell(syslog.LOG_NOTICE, line, wait_ms=0)

@@ -151,7 +151,7 @@ def test_a_command_gets_the_sentence_as_its_last_argument(site: Site) -> None:
 
 def test_without_a_recipient_the_sentence_is_in_syslog_only(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(alert.syslog, "syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
     environ = site.environ()
     del environ["CRM_alert_recipient"]
     assert alert.main([], environ) == 0
@@ -343,7 +343,7 @@ def test_a_slip_in_a_recipient_tells_no_secret(
     site: Site, recipient: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(alert.syslog, "syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
     site.program("sendmail", "exit 1")
     site.run(recipient)
     assert logged

@@ -250,7 +250,7 @@ def test_a_bug_that_one_device_brings_about_is_an_error_of_that_device_alone(
     two: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr("berofos_agent.device.parallel.syslog.syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
 
     def work(device: Device, _deadline: float) -> str:
         if device.name == "fos1":

@@ -31,7 +31,7 @@ def interrupted_once_moved(desk: Desk) -> Iterator[list[str]]:
     desk.device("fos2").model.fault("slow", "0.3")
     thread = threading.Thread(target=press)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+        patch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
         thread.start()
         yield logged
         thread.join()

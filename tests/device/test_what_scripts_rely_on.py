@@ -156,7 +156,7 @@ Run = Callable[..., "tuple[int, str, str]"]
 
 @pytest.fixture
 def run(bnfos: Bnfos, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr("syslog.syslog", lambda *_: None)
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda *_: None)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()

@@ -21,7 +21,7 @@ class Logged(list[str]):
 @pytest.fixture
 def logged(monkeypatch: pytest.MonkeyPatch) -> Logged:
     lines = Logged()
-    monkeypatch.setattr("syslog.syslog", lambda _priority, line: lines.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: lines.append(line))
     return lines
 
 

@@ -1,10 +1,12 @@
-"""What is logged arrives, and a syslog daemon that hangs holds nobody up."""
+"""What is logged arrives as syslog(3) would send it, and a syslog daemon that hangs holds nobody up."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import syslog
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,28 +15,50 @@ from berofos_agent import systemlog
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    lines: list[str] = []
-    monkeypatch.setattr(syslog, "syslog", lambda _priority, line: lines.append(line))
-    return lines
-
-
-def test_a_daemon_that_hangs_gets_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The socket of a daemon that reads nothing by itself."""
     monkeypatch.setattr(systemlog, "SOCKET", str(tmp_path / "log"))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+    monkeypatch.setattr(systemlog, "_tag", "bnfos")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as daemon:
         daemon.bind(systemlog.SOCKET)
-        systemlog.tell(syslog.LOG_NOTICE, "before")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as other:
-            with contextlib.suppress(BlockingIOError):
-                while other.sendto(b"line", systemlog.SOCKET):
-                    pass
-            systemlog.tell(syslog.LOG_NOTICE, "meanwhile")
-            daemon.recv(10)
-            systemlog.tell(syslog.LOG_NOTICE, "after\0")
-    assert told == ["before", "after "]
+        yield daemon
 
 
-def test_without_a_daemon_syslog_decides_what_to_do(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+def received(daemon: socket.socket) -> Iterator[str]:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield daemon.recv(4096).decode()
+
+
+def test_a_line_has_priority_tag_and_process(daemon: socket.socket) -> None:
+    systemlog.tell(syslog.LOG_ERR, "fos1: \0 \udcff \xe9")
+    assert list(received(daemon)) == [f"<27>bnfos[{os.getpid()}]: fos1:   \\udcff \xe9"]
+
+
+@pytest.mark.parametrize("wait_ms", [0, 1])
+def test_a_daemon_that_hangs_gets_no_line(daemon: socket.socket, wait_ms: int) -> None:
+    systemlog.tell(syslog.LOG_NOTICE, "before")
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    with other, contextlib.suppress(BlockingIOError):
+        while other.sendto(b"of another process", systemlog.SOCKET):
+            pass
+    assert not systemlog.has_room()
+    systemlog.tell(syslog.LOG_NOTICE, "meanwhile", wait_ms)
+    before, *others = received(daemon)
+    assert before.endswith("before")
+    assert set(others) == {"of another process"}
+    assert systemlog.has_room()
+    systemlog.tell(syslog.LOG_NOTICE, "after")
+    assert [line.endswith("after") for line in received(daemon)] == [True]
+
+
+def test_a_line_without_a_daemon_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systemlog, "SOCKET", "/nonexistent/log")
     systemlog.tell(syslog.LOG_NOTICE, "line")
-    assert told == ["line"]
+    assert systemlog.has_room(), "nothing waits for it"
+
+
+@pytest.mark.parametrize("length", [100_000, 10_000_000])
+def test_a_line_of_any_length_raises_nothing(daemon: socket.socket, length: int) -> None:
+    systemlog.tell(syslog.LOG_NOTICE, "x" * length)
+    assert len(list(received(daemon))) == (length < 200_000)

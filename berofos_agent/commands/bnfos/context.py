@@ -36,7 +36,7 @@ class Reporter:
         self.to_syslog = to_syslog
         self.goes_on = goes_on
         if to_syslog:
-            syslog.openlog(PROG, syslog.LOG_PID, syslog.LOG_DAEMON)
+            systemlog.name(PROG)
 
     def info(self, line: str) -> None:
         """Report progress or success."""

@@ -38,7 +38,7 @@ def test_a_bug_is_one_line_for_the_cluster_and_its_traceback_goes_to_syslog(
     action: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
     monkeypatch.setattr(actions, "run", lambda *_args: 1 // 0)
     assert main.main(["berofos", action], {}) == 1
     assert capsys.readouterr().err == (
@@ -49,7 +49,7 @@ def test_a_bug_is_one_line_for_the_cluster_and_its_traceback_goes_to_syslog(
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, _line: None)
 
     def missing(*_args: object) -> int:
         raise ModuleNotFoundError("No module named 'requests'", name="requests")
@@ -60,14 +60,14 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 def test_meta_data_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, _line: None)
     monkeypatch.setattr(main, "__file__", str(tmp_path / "berofos_agent" / "agent" / "main.py"))
     assert main.main(["berofos", "meta-data"], {}) == 1
 
 
 def test_stop_succeeds_whatever_comes_after_its_duty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     logged: list[str] = []
-    monkeypatch.setattr("syslog.syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
     monkeypatch.setattr(actions, "after_stop", lambda *_args: sys.exit(5))
     path = tmp_path / "relay.state"
     state.save(str(path), state.State())

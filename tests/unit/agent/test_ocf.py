@@ -32,7 +32,7 @@ def test_stop_removes_a_state_file_it_cannot_read(tmp_path: Path, monkeypatch: p
     """Otherwise the next monitor would find what was stopped."""
     path = tmp_path / "relay.state"
     path.write_text("{")
-    monkeypatch.setattr("syslog.syslog", lambda _priority, _line: None)
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, _line: None)
 
     def broken(_path: str) -> None:
         raise MemoryError

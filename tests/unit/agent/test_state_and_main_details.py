@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from berofos_agent import systemlog
 from berofos_agent.agent import actions, main, readiness, state, statepath
 from berofos_agent.agent.invocation import Invocation
 from berofos_agent.errors import KickDaemonError, StateError, Superseded
@@ -21,17 +22,14 @@ TARGET = state.Target("10.100.0.201:50123:47424c040b00193200121d0062", 15, 8080)
 
 
 class Log:
-    """What syslog was told, and how it was opened."""
+    """What syslog was told, and under which tags."""
 
     def __init__(self) -> None:
-        self.opened: list[tuple[str, int, int]] = []
+        self.tags: list[str] = []
         self.priorities: set[int] = set()
         self.lines: list[str] = []
 
-    def openlog(self, tag: str, options: int, facility: int) -> None:
-        self.opened.append((tag, options, facility))
-
-    def syslog(self, priority: int, line: str) -> None:
+    def tell(self, priority: int, line: str) -> None:
         self.priorities.add(priority)
         self.lines.append(line)
 
@@ -39,8 +37,8 @@ class Log:
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     made = Log()
-    monkeypatch.setattr(syslog, "openlog", made.openlog)
-    monkeypatch.setattr(syslog, "syslog", made.syslog)
+    monkeypatch.setattr(systemlog, "name", made.tags.append)
+    monkeypatch.setattr(systemlog, "tell", made.tell)
     return made
 
 
@@ -322,8 +320,8 @@ def test_a_traceback_goes_to_syslog_as_an_error_under_the_tag_of_the_resource(
 
     monkeypatch.setattr(actions, "run", fail)
     assert call("start", path) == 1
-    assert log.lines[-1] == r"ValueError: a b \xe9 \udcff"
-    assert set(log.opened) == {("berofos(relay)", syslog.LOG_PID, syslog.LOG_DAEMON)}
+    assert log.lines[-1] == "ValueError: a\0b \\xe9 \\udcff"
+    assert set(log.tags) == {"berofos(relay)"}
     assert log.priorities == {syslog.LOG_ERR}
 
 

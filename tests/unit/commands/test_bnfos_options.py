@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import syslog
 from pathlib import Path
 
 import pytest
@@ -134,7 +133,7 @@ def test_only_s_moves_the_talk_to_syslog(
     switch: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(syslog, "syslog", lambda _priority, line: logged.append(line))
+    monkeypatch.setattr("berofos_agent.systemlog.tell", lambda _priority, line: logged.append(line))
     words = ["--kick", "-f", "fos1", *switch.split(), "--config", str(tmp_path / "missing")]
     assert main.main(words) == 1
     err = capsys.readouterr().err

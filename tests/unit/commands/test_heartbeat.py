@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from berofos_agent import systemlog
 from berofos_agent.commands import heartbeat
 
 
@@ -38,7 +39,8 @@ class Syslog:
 @pytest.fixture
 def syslog(monkeypatch: pytest.MonkeyPatch) -> Iterator[Syslog]:
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(Syslog(f"{folder}/log")) as syslog:
-        monkeypatch.setattr(heartbeat, "SYSLOG_SOCKET", f"{folder}/log")
+        monkeypatch.setattr(systemlog, "SOCKET", f"{folder}/log")
+        monkeypatch.setattr(systemlog, "_tag", heartbeat.SYSLOG_NAME)
         yield syslog
 
 
@@ -81,5 +83,5 @@ def test_a_syslog_daemon_that_hangs_or_is_gone_costs_lines_and_no_time(
     assert 0 < len(kept) < 1000
     heartbeat._log("read again")
     assert syslog.lines() == ["read again"]
-    monkeypatch.setattr(heartbeat, "SYSLOG_SOCKET", "/nowhere")
+    monkeypatch.setattr(systemlog, "SOCKET", "/nowhere")
     heartbeat._log("nobody is there")
