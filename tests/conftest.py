@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
 
 from berofos_agent import simulator
+
+
+def pytest_collection_finish() -> None:
+    """Exempt from garbage collection what is there for good: thousands of tests.
+
+    On a busy machine to go through them takes a second, in which no simulated device of this process answers.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Clock:

@@ -32,10 +32,10 @@ class Bnfos:
         self._capsys = capsys
 
     def __call__(self, line: str, *more: str) -> Ran:
-        """Run it with the words of a line, and more arguments that may hold spaces; `-t 1` keeps failures short."""
+        """Run it with the words of a line, and more arguments that may hold spaces; without -t a device may take long."""
         words = [*line.split(), *more]
         if "-t" not in words:
-            words += ["-t", "1"]
+            words += ["-t", "5"]
         self._capsys.readouterr()
         try:
             status = command.main([*words, "--config", str(self.config)], self.lan)

@@ -57,7 +57,7 @@ class Desk:
         self._monkeypatch.setattr("sys.stdin", Keyboard(typed, terminal))
         self._capsys.readouterr()
         try:
-            status = berofos.main([command, f"--config={self.config}", "--timeout=1.5", *arguments])
+            status = berofos.main([command, f"--config={self.config}", "--timeout=5", *arguments])
         except SystemExit as exc:
             status = int(exc.code or 0)
         told = self._capsys.readouterr()
