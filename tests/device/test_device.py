@@ -30,7 +30,7 @@ def fos1(two: Simulator) -> RunningDevice:
     return two["fos1"]
 
 
-def client_of(device: RunningDevice, login: str = "", seconds: float = 1.0) -> Device:
+def client_of(device: RunningDevice, login: str = "", seconds: float = 5.0) -> Device:
     host, port = device.http_address
     entry = bnfosconf.Entry(
         device.name,
@@ -173,7 +173,7 @@ def test_a_device_that_misbehaves_ends_in_time_with_a_reason(
 ) -> None:
     fos1.model.fault(fault, argument)
     with pytest.raises(error, match="^fos1: "):
-        client_of(fos1, seconds=0.5).read(soon())
+        client_of(fos1, seconds=0.5 if error is Unreachable else 5.0).read(soon())
 
 
 def test_a_host_that_refuses_connections(fos1: RunningDevice) -> None:
@@ -204,7 +204,7 @@ def test_scan_ping_and_kick(fos1: RunningDevice) -> None:
 
 def test_lost_datagrams_are_sent_again(fos1: RunningDevice) -> None:
     fos1.model.fault("drop", "2")
-    assert client_of(fos1).gbl4.scan(seconds=0.6).operational
+    assert client_of(fos1).gbl4.scan(seconds=5.0).operational
 
 
 def test_a_refused_kick_is_an_error(fos1: RunningDevice) -> None:

@@ -45,7 +45,7 @@ def test_xivo_berofos_switches_the_others(
     desk: Desk, capsys: pytest.CaptureFixture[str], number: int, slip: str
 ) -> None:
     line = make_slip(desk, number, slip)
-    assert xivo_berofos.main([f"--config={desk.config}", "--timeout=0.5", "master"]) == CONFIGURATION
+    assert xivo_berofos.main([f"--config={desk.config}", "--timeout=5", "master"]) == CONFIGURATION
     assert modes(desk) == ["0" if at == number else "1" for at in range(3)]
     assert re.search(line, capsys.readouterr().err)
 

@@ -135,7 +135,7 @@ def test_flash_mode_is_recognized(desk: Desk, capsys: pytest.CaptureFixture[str]
     assert "is in flash mode" in desk.berofos("check", "fos1").out
     bnfos = Bnfos(desk.config, capsys, frame.PORT)
     assert bnfos("--netconf -f fos1 -i 10.0.0.9 -d 0").status == 0
-    assert xivo_berofos.main([f"--config={desk.config}", "--timeout=0.5", "master"]) != 0
+    assert xivo_berofos.main([f"--config={desk.config}", "--timeout=5", "master"]) != 0
     assert [device.model.mode for device in desk.devices] == ["0", "1"]
 
 

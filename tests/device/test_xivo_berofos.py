@@ -30,7 +30,7 @@ def run(desk: Desk, capsys: pytest.CaptureFixture[str], logged: Logged) -> Calla
     def run(*arguments: str) -> Ran:
         del logged[:]
         capsys.readouterr()
-        status = xivo_berofos.main([f"--config={desk.config}", "--timeout=0.5", *arguments])
+        status = xivo_berofos.main([f"--config={desk.config}", "--timeout=5", *arguments])
         told = capsys.readouterr()
         return Ran(status, told.out, told.err)
 
