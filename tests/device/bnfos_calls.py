@@ -32,7 +32,7 @@ class Bnfos:
         self._capsys = capsys
 
     def __call__(self, line: str, *more: str) -> Ran:
-        """Run it with the words of a line, and more arguments that may hold spaces; without -t a device may take long."""
+        """Run it with the words of a line, and arguments that may hold spaces; without -t a device may take long."""
         words = [*line.split(), *more]
         if "-t" not in words:
             words += ["-t", "5"]
