@@ -13,6 +13,7 @@ import functools
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -291,8 +292,8 @@ class World:
                 (Gbl4Client, "conversation", conversation),
                 (gbl4, "broadcast_scan", self.broadcast_scan),
                 (resolver, "resolve", self.resolve),
-                (time, "monotonic", lambda: world.now),
-                (time, "sleep", self.advance),
+                (time, "monotonic", only_here(lambda: world.now, time.monotonic)),
+                (time, "sleep", only_here(self.advance, time.sleep)),
                 (process, "launch", launch),
                 (process, "runs_with", runs_with),
                 (process, "end", end),
@@ -314,6 +315,12 @@ class World:
             for (owner, name), new in self.replaced_by.items():
                 patch.setattr(owner, name, new)
             yield
+
+
+def only_here(new: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `new` for this thread, and for any other that an earlier test has left in this process its `own`."""
+    here = threading.get_ident()
+    return lambda *args: (new if threading.get_ident() == here else own)(*args)
 
 
 class Conversation:
