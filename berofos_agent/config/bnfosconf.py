@@ -142,6 +142,7 @@ def parse(text: str, path: str) -> list[Entry]:
     """Return the sections of a text in their order. Names are unique; the first mistake in a section is its problem."""
     entries: dict[str, Entry] = {}
     section: Entry | None = None
+    given: set[str] = set()
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped or stripped[0] in "#;":
@@ -149,7 +150,7 @@ def parse(text: str, path: str) -> list[Entry]:
         where = f"{path}, line {number}"
         name = section_name(stripped)
         if name is not None:
-            section = Entry(name, line=number)
+            section, given = Entry(name, line=number), set()
             if name in entries:
                 section = Entry(
                     f"{name} (line {number})", line=number, problem=f"{where}: [{name}] is declared twice; remove one"
@@ -164,7 +165,7 @@ def parse(text: str, path: str) -> list[Entry]:
             )
             mistake = "is not UTF-8 text; write that line anew" if _NOT_UTF8.search(line) else ""
             try:
-                section = section if mistake else section._replace(**_setting(stripped, section))
+                section = section if mistake else section._replace(**_setting(stripped, section.name, given))
             except ValueError as exc:
                 mistake = f"{exc}; correct it"
             if mistake:
@@ -183,8 +184,8 @@ def section_name(line: str) -> str | None:
     return "".join(letter if letter.isprintable() else "?" for letter in name)[:31]
 
 
-def _setting(line: str, section: Entry) -> dict[str, Any]:
-    """Return the key and the value of a line; raise ValueError."""
+def _setting(line: str, section: str, given: set[str]) -> dict[str, Any]:
+    """Return the key and the value of a line, and add the key to those given in the section; raise ValueError."""
     key, separator, value = line.partition("=")
     key = key.strip().lower()
     if not separator:
@@ -193,8 +194,9 @@ def _setting(line: str, section: Entry) -> dict[str, Any]:
         # A login line with a slip in it has part of the password before the "=".
         shown = f" {key}" if _WORD.fullmatch(key) else ""
         raise ValueError(f"unknown key{shown}; known are {', '.join(KEYS)}")
-    if getattr(section, key) != Entry._field_defaults[key]:
-        raise ValueError(f"a second {key} for [{section.name}]")
+    if key in given:
+        raise ValueError(f"a second {key} for [{section}]")
+    given.add(key)
     value = value.strip()
     return {key: KEYS[key](_BEHIND[key].sub("", value) if key in _BEHIND else value)}
 

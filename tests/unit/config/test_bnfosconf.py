@@ -66,6 +66,7 @@ def test_be_lenient(line: str, attribute: str, value: object) -> None:
         ("[fos1]\nport = 70000\n", "f, line 2: not a port"),
         ("[fos1]\nlogin = admin\n", "f, line 2: a login is written user:password"),
         ("[fos1]\nhost = a\nhost = b\n", "f, line 3: a second host"),
+        ("[fos1]\nport = 80\nport = 8080\n", "f, line 3: a second port"),
         ("[fos1]\n[fos1]\n", r"f, line 2: \[fos1\] is declared twice"),
         ("[]\n", "f, line 1: .* not a usable name"),
         ("[fos:]\nhost = a\n", r"f, line 1: \[fos:\] is not a usable name"),
