@@ -16,7 +16,7 @@ demo: packages
 test: packages lint test-quick test-browser test-root test-package
 
 test-quick: $(VENV)/installed
-	SEQUENCES=1000 $(PYTEST) --numprocesses 6 tests/unit tests/device tests/ocf
+	SEQUENCES=1000 $(PYTEST) --numprocesses 4 tests/unit tests/device tests/ocf
 
 # The pages, in Debian's chromium without a window; SCREENSHOTS=FOLDER keeps its pictures there.
 BROWSER_PACKAGES = chromium fonts-dejavu-core
