@@ -41,6 +41,7 @@ def as_pcs(wanted: Recommendation) -> str:
         *_explained("pcs"),
         "set -e",
         "new=$(mktemp) old=$(mktemp)",
+        'trap \'rm "$new" "$old"\' EXIT',
         'pcs cluster cib > "$old"',
         'cp "$old" "$new"',
     ]
@@ -49,7 +50,7 @@ def as_pcs(wanted: Recommendation) -> str:
         lines.append(_command(create, _pairs(relay.parameters, shlex.quote)))
         telephony = f"{wanted.role} {wanted.follow}".lstrip()
         lines.append(f'pcs -f "$new" constraint colocation add {relay.id} with {telephony} score=INFINITY')
-    lines += ['pcs cluster cib-push "$new" diff-against="$old"', 'rm "$new" "$old"']
+    lines.append('pcs cluster cib-push "$new" diff-against="$old"')
     return "\n".join(lines) + "\n"
 
 

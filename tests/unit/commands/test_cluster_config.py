@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,24 @@ def test_in_front_of_a_pbx_each_device_has_a_resource(
         assert f"relay-{device}-with-xivo" in text or f"colocation add relay-{device} with xivo" in text
     assert "bypass" in text
     assert "port_d_node" not in text
+
+
+@pytest.mark.parametrize(
+    "fails", ["cluster cib", "resource create", "constraint colocation", "cluster cib-push", "none"]
+)
+def test_pcs_commands_leave_no_copy_of_the_cib_whichever_of_them_fails(
+    capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path, fails: str
+) -> None:
+    for folder in ("bin", "temporary"):
+        (tmp_path / folder).mkdir()
+    pcs = tmp_path / "bin" / "pcs"
+    pcs.write_text(f'#!/bin/sh\ncase " $* " in *" {fails} "*) exit 1;; esac\necho "<cib/>"\n')
+    pcs.chmod(0o755)
+    environ = {"PATH": f"{pcs.parent}:{os.environ['PATH']}", "TMPDIR": str(tmp_path / "temporary")}
+    script = printed(capsys, config, "--pcs", "--port-d", "xivo-2")
+    ran = subprocess.run(["sh"], input=script, env=environ, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (int(fails != "none"), "")
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_the_relay_is_colocated_with_telephony_and_not_the_reverse(
