@@ -47,6 +47,11 @@ def _short_against_full(one: str, other: str) -> bool:
     return ("." in one) != ("." in other) and one.split(".")[0] == other.split(".")[0]
 
 
+def without_wait(reason: str) -> str:
+    """Return a reason without how long an answer was waited for: a busy node waits less, and nothing else is wrong."""
+    return re.sub(r" within [0-9.]+ s\b", "", reason)
+
+
 def set_attribute(name: str, value: str, environ: Mapping[str, str], seconds: float) -> None:
     """Set (or, without a value, delete) a transient attribute of this node; a failure is ignored."""
     change = ["-U", value] if value else ["-D"]

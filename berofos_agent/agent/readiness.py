@@ -89,7 +89,7 @@ def _reason(found: Inspection) -> str:
 
 def _one_line(text: str) -> str:
     """Return a value that attrd_updater prints as it was set: printable ASCII without double quotes."""
-    line = " ".join(text.replace('"', "'").split()).encode("ascii", "backslashreplace").decode()
+    line = " ".join(node.without_wait(text).replace('"', "'").split()).encode("ascii", "backslashreplace").decode()
     return "".join(letter if letter.isprintable() else "?" for letter in line)[:LONGEST_VALUE]
 
 

@@ -51,10 +51,12 @@ def note_conditions(state: State, reasons: Mapping[str, str], answered: str) -> 
     """Note what is wrong, log what has ended or begun; return whether the reason that is answered is a new one."""
     is_news = False
     for kind, reason in reasons.items():
-        before = state.conditions.get(kind, "")
-        if before and not reason:
+        before = state.conditions.setdefault(kind, "")
+        if node.without_wait(reason) == node.without_wait(before):
+            continue
+        if not reason:
             ocf.tell_syslog(f"recovered: {before}")
-        if reason and reason != before:
+        else:
             is_news = is_news or reason == answered
             if reason != answered:  # the reason that is answered is logged with the answer
                 ocf.tell_syslog(f"warning: {reason}", syslog.LOG_WARNING)

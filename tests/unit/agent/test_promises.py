@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from berofos_agent.agent import actions, state, watchdog
+from berofos_agent.agent import actions, showing, state, watchdog
 from berofos_agent.errors import DidNotFollow, KickDaemonError
 from berofos_agent.simulator import Power
 from berofos_agent.watchdog import process
@@ -399,6 +399,22 @@ def test_a_kick_daemon_that_cannot_be_restarted_is_named_once(world: World) -> N
     assert [line for line in world.log if line.startswith("recovered: ")] == [
         "recovered: the kick daemon cannot be started: no memory"
     ]
+
+
+def test_the_same_condition_is_logged_once_however_long_was_waited_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A busy node gives a device less time now and then."""
+    logged: list[str] = []
+    monkeypatch.setattr(showing.ocf, "tell_syslog", lambda line, *_priority: logged.append(line))
+    told = state.State()
+    reasons = [f"fos1: no answer from 10.34.1.20 within {seconds} s; check power" for seconds in ("3", "2.8", "3")]
+    assert [showing.note_conditions(told, {"position": one}, one) for one in reasons] == [True, False, False]
+    assert told.conditions == {"position": reasons[0]}
+    other = reasons[0].replace("fos1", "fos2")
+    assert not showing.note_conditions(told, {"position": other}, "another reason")
+    assert not showing.note_conditions(told, {"position": ""}, "")
+    assert logged == [f"warning: {other}", f"recovered: {other}"]
 
 
 def test_a_reload_logs_that_a_hanging_kick_daemon_cannot_be_restarted(world: World) -> None:

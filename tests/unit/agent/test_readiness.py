@@ -32,6 +32,7 @@ def test_a_refused_password_comes_before_a_missing_answer_over_udp() -> None:
         ("caf\u00e9", "caf\\xe9"),
         ("\x1b[31m", "?[31m"),
         ("x" * 999, "x" * 200),
+        ("fos1: no answer from 10.34.1.20 within 2.9 s; check power", "fos1: no answer from 10.34.1.20; check power"),
     ],
 )
 def test_a_value_is_one_printable_line(text: str, value: str) -> None:
