@@ -166,4 +166,4 @@ def test_agent_and_kick_daemon_log_with_one_tag(watched: Cluster) -> None:
     watched.set_property("maintenance-mode", "false")
     logs(words[1])
     lines = [line for line in lab.syslog("xivo-1")[before:] if any(word in line for word in words)]
-    assert [line for line in lines if f" berofos({RELAY})[" not in line] == []
+    assert [line for line in lines if f"berofos({RELAY})[" not in line] == []
