@@ -7,12 +7,14 @@ import os
 import select
 import socket
 import syslog
+import time
 
 SOCKET = "/dev/log"
-WAIT_MS = 100
-"""A busy daemon makes room within this time."""
+WAIT_SECONDS = 0.5
+"""A busy daemon makes room within this time; one that did not is not waited for again until it does."""
 
 _tag = ""
+_hangs = False
 
 
 def name(tag: str) -> None:
@@ -21,19 +23,20 @@ def name(tag: str) -> None:
     _tag = tag
 
 
-def tell(priority: int, line: str, wait_ms: int = WAIT_MS) -> None:
-    """Log a line as facility daemon, or lose it if the daemon makes no room in time."""
+def tell(priority: int, line: str, seconds: float = WAIT_SECONDS) -> None:
+    """Log a line as facility daemon, or lose it if the daemon makes no room within `seconds`."""
+    global _hangs
     text = f"<{syslog.LOG_DAEMON | priority}>{_tag}[{os.getpid()}]: {line}".replace("\0", " ")
+    until = time.monotonic() + (0 if _hangs else seconds)
     with contextlib.suppress(OSError), _connected() as sock:
-        if _makes_room(sock, wait_ms):
-            sock.send(text.encode(errors="backslashreplace"))
+        _hangs = not _send(sock, text.encode(errors="backslashreplace"), until)
 
 
 def has_room() -> bool:
     """Tell whether the daemon takes a line now; True also where there is none, as then nothing waits for it."""
     try:
         with _connected() as sock:
-            return _makes_room(sock, WAIT_MS)
+            return _makes_room(sock, 0 if _hangs else WAIT_SECONDS)
     except OSError:
         return True
 
@@ -48,7 +51,19 @@ def _connected() -> socket.socket:
     return sock
 
 
-def _makes_room(sock: socket.socket, wait_ms: int) -> bool:
+def _send(sock: socket.socket, data: bytes, until: float) -> bool:
+    while True:
+        _makes_room(sock, max(0.0, until - time.monotonic()))
+        try:
+            sock.send(data)
+        except BlockingIOError:  # another process took the room
+            if time.monotonic() >= until:
+                return False
+        else:
+            return True
+
+
+def _makes_room(sock: socket.socket, seconds: float) -> bool:
     room = select.poll()  # select takes no descriptor above 1023
     room.register(sock, select.POLLOUT)
-    return bool(room.poll(wait_ms))
+    return bool(room.poll(seconds * 1000))

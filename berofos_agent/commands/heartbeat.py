@@ -104,4 +104,4 @@ def _log(line: str) -> None:
 
 
 def _tell_syslog(line: str) -> None:
-    systemlog.tell(syslog.LOG_NOTICE, line, wait_ms=0)
+    systemlog.tell(syslog.LOG_NOTICE, line, seconds=0)
