@@ -287,11 +287,18 @@ def explained(events: Sequence[Event]) -> list[Event]:
     for index, event in enumerate(events):
         signs = _signs(events, index) if event.kind == SWITCH else []
         if signs:
-            why = next((sign for sign in signs if not sign.seconds), signs[0])
+            why = _in_the_agents_words(next((sign for sign in signs if not sign.seconds), signs[0]), signs)
             since = signs[0].at - timedelta(seconds=signs[0].seconds)
             event = replace(event, why=why.text, since=since, seconds=_spans_seconds(events, index))
         result.append(event)
     return result
+
+
+def _in_the_agents_words(why: Event, signs: Sequence[Event]) -> Event:
+    """Return what the agent itself says of an operation that failed; a busy syslog daemon may log it later."""
+    near = timedelta(seconds=SAME_SECONDS)
+    agents = (one for one in signs if one.program == f"berofos({why.subject})" and abs(one.at - why.at) <= near)
+    return next(agents, why) if why.kind == CAUSE and why.subject else why
 
 
 def _signs(events: Sequence[Event], index: int) -> list[Event]:

@@ -354,3 +354,17 @@ def test_a_line_that_anybody_may_log_takes_no_time(program: str, text: str) -> N
     line = event_of(Record(BEGIN, "xivo-2", program, text), "log", 1)
     explained([*([line] if line else []), agent("fos1: switched from A-B to A-D: start on xivo-2, 14 ms", 1)])
     assert time.process_time() - began < 0.15
+
+
+@pytest.mark.parametrize("seconds", [-0.01, 0.01, 0.4])
+def test_a_switch_is_due_to_what_the_agent_says_whenever_it_is_logged(seconds: float) -> None:
+    """Of a busy machine: its syslog had what Pacemaker says of the monitor first."""
+    said = "fos1: relay is in position A-B, expected A-D; find out who moved it"
+    told = [
+        pacemaker("Setting fail-count-relay#monitor_3000[xivo-2]: (unset) -> 1", node="xivo-1"),
+        pacemaker(f"Result of monitor operation for relay on xivo-2: error ({said})", 0.001),
+        agent(f"ERROR: {said}", seconds),
+        agent("fos1: switched from A-B to A-D: start on xivo-2, 14 ms", 1),
+    ]
+    *_others, switch = explained(sorted(told, key=lambda one: one.at))
+    assert switch.why.removeprefix("ERROR: ") == said
