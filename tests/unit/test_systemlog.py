@@ -58,7 +58,7 @@ def test_a_daemon_that_hangs_gets_no_line(daemon: socket.socket, seconds: float)
 def test_many_processes_lose_no_line_to_a_daemon_that_reads(daemon: socket.socket) -> None:
     """Between the moment when there is room and the line, another process may take it."""
     code = (
-        "import sys; from berofos_agent import systemlog; systemlog.SOCKET = sys.argv[1]; systemlog.WAIT_SECONDS = 60\n"
+        "import sys; from berofos_agent import systemlog; systemlog.SOCKET = sys.argv[1]\n"
         "for number in range(500): systemlog.tell(5, str(number), 60)"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, systemlog.SOCKET]) for _ in range(4)]
@@ -76,7 +76,6 @@ def test_a_daemon_that_hung_is_waited_for_again_once_it_reads(
     waits: list[float] = []
     own = systemlog._makes_room
     monkeypatch.setattr(systemlog, "_makes_room", lambda sock, seconds: waits.append(seconds) or own(sock, 0))
-    monkeypatch.setattr(systemlog, "WAIT_SECONDS", 0.0)
     while not systemlog._hangs:
         systemlog.tell(syslog.LOG_NOTICE, "line", 0.01)
     del waits[:]
