@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Protocol
 
 from berofos_agent import sentences
-from berofos_agent.agent.node import relay_mode_for
+from berofos_agent.agent.node import relay_mode_for, without_wait
 from berofos_agent.agent.readiness import READY
 from berofos_agent.alert.event import LAST_SEEN, TIMED_OUT, Event
 from berofos_agent.cluster.relays import RelayState
@@ -80,7 +80,8 @@ def compose(event: Event, view: View, notes: Notes, now: float) -> Sentence | No
         return None
     about_node = event.kind in ("node", "fencing")
     subject = event.node if about_node else f"{event.resource or event.attribute.rpartition('-')[0]}@{event.node}"
-    was_told = notes.last(subject) == (sentence.kind, sentence.text)
+    kind, told = notes.last(subject)
+    was_told = (kind, without_wait(told)) == (sentence.kind, without_wait(sentence.text))
     notes.note(subject, sentence)
     if was_told and sentence.severity is Severity.PROBLEM:
         return None
@@ -127,7 +128,7 @@ def _after_degraded(event: Event, relay: RelayState, notes: Notes) -> Sentence |
     if here and here[0].code != DEGRADED:  # it has failed since, which has an event of its own
         return None
     noted, now = here[0].reason if here else "", condition(relay, event.node)
-    return _degraded(event, relay, notes, now if noted in now else noted)
+    return _degraded(event, relay, notes, now if without_wait(noted) in without_wait(now) else noted)
 
 
 def _degraded(event: Event, relay: RelayState, notes: Notes, reason: str) -> Sentence | None:
@@ -167,7 +168,8 @@ def _of_an_attribute(event: Event, view: View, notes: Notes, now: float) -> Sent
     if value == READY and mark.startswith("ready"):
         notes.set_mark(name, event.node, "")
         return _about("ready", event, relay)
-    known = any(value in lines for lines in relay.lines.values())  # the node with the lines says so too
+    # The node with the lines says so too; how long it waited for an answer is no difference.
+    known = any(without_wait(value) in without_wait(lines) for lines in relay.lines.values())
     if value == READY or known or mark == _mark("ready", value):
         return None
     notes.set_mark(name, event.node, _mark("ready", value))
@@ -175,7 +177,7 @@ def _of_an_attribute(event: Event, view: View, notes: Notes, now: float) -> Sent
 
 
 def _mark(what: str, reason: str) -> str:
-    return f"{what}:{hashlib.sha256(reason.encode()).hexdigest()[:12]}" if reason else ""
+    return f"{what}:{hashlib.sha256(without_wait(reason).encode()).hexdigest()[:12]}" if reason else ""
 
 
 # --- nodes and fencing -----------------------------------------------------------------------------------------

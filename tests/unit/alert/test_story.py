@@ -16,6 +16,7 @@ from berofos_agent.sentences import Sentence
 NOW = 1_795_572_489.0
 BOTH = "fos1: no answer from 10.42.0.201 within 3 s (also fos2)"
 SILENT = "fos1: no answer from 10.42.0.201 within 3 s"
+SILENT_SHORTER = "fos1: no answer from 10.42.0.201 within 2.8 s"
 MOVED = "fos1: relay is in position A-D, expected A-B"
 
 
@@ -225,8 +226,21 @@ def test_a_node_that_is_ready_and_was_needs_nobody_at_once() -> None:
 
 
 def test_a_device_that_is_dead_for_both_nodes_is_told_by_the_one_with_the_lines() -> None:
-    seen = view(lines={"xivo-1": f"A-B; {SILENT}"}, readiness={"xivo-2": SILENT})
-    assert text(attribute("ready", SILENT, "xivo-2"), seen) == ""
+    """Seen: the node without the lines notes no seconds that were waited, and told of the same device again."""
+    not_ready = "fos1: no answer from 10.42.0.201; check power and network"
+    seen = view(lines={"xivo-1": f"A-B; {SILENT}; check power and network"}, readiness={"xivo-2": not_ready})
+    assert text(attribute("ready", not_ready, "xivo-2"), seen) == ""
+
+
+def test_how_long_an_answer_was_waited_for_is_no_other_reason() -> None:
+    told, seen = Told(), view(lines={"xivo-1": f"A-B; {SILENT_SHORTER}"})
+    assert SILENT_SHORTER in text(operation("monitor", 190), seen, told)
+    assert text(attribute("lines", f"A-B; {SILENT}"), view(lines={"xivo-1": f"A-B; {SILENT}"}), told) == ""
+    noted = failure(SILENT_SHORTER, code=190)
+    assert BOTH in text(operation("monitor", 190), view(lines={"xivo-1": f"unknown; {BOTH}"}, failures=[noted]))
+    told = Told()
+    assert text(operation("start", 1), view(failures=[failure(SILENT, "start")]), told)
+    assert text(operation("start", 1), view(failures=[failure(SILENT_SHORTER, "start")]), told) == ""
 
 
 # --- nodes and fencing -----------------------------------------------------------------------------------------
